@@ -6,7 +6,7 @@ Words and shapes are checked when the map is read, every fault at once with its 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from adapters.expressions import Jmes
 from adapters.map_faults import fault
@@ -66,12 +66,14 @@ class SourceMap(MapPart):
     of all that is sent every one of them has under `_envelope`. `number`: a ticket's number at the source. `at`,
     `actor`: when it happened and who did it there; left out: when it was taken in, and the source. `missing`: texts
     that stand for nothing. `otherwise`: of documents that no command takes.
+
+    What two keys must agree on is asked where the later one is read, so that one wrong key hides no other.
     """
 
     source: str
     transport: Transport = Webhook()
-    proof: Proof | None = None
-    delivery_id: DeliveryId | None = None
+    proof: Annotated[Proof | None, Field(validate_default=True)] = None
+    delivery_id: Annotated[DeliveryId | None, Field(validate_default=True)] = None
     documents: Jmes | None = None
     envelope: Annotated[Mapping[str, Jmes], Field(max_length=ENVELOPE_MAX)] = {}
     when: Jmes | None = None
@@ -84,57 +86,67 @@ class SourceMap(MapPart):
     commands: Annotated[tuple[AnyCommand, ...], Field(min_length=1, max_length=COMMANDS_MAX)]
     otherwise: Literal["pass-over"] | NoteOfOthers = "pass-over"
 
-    @model_validator(mode="after")
-    def _name_is_a_source(self) -> Self:
-        if not is_client_name(self.source) or len(self.source) > 32:
+    @field_validator("source")
+    @classmethod
+    def _name_is_a_source(cls, source: str) -> str:
+        if not is_client_name(source) or len(source) > 32:
             raise fault(
-                "source: 由小写字母、数字、点和连字符组成,最多 32 个字符",
-                "source: is lower-case letters, digits, dots and dashes, at most 32",
+                "由小写字母、数字、点和连字符组成,最多 32 个字符",
+                "is lower-case letters, digits, dots and dashes, at most 32",
             )
-        if is_reserved(self.source):
-            raise fault(f"source: “{self.source}”是总线自己的名字", f"source: {self.source!r} is the bus's own name")
-        return self
+        if is_reserved(source):
+            raise fault(f"“{source}”是总线自己的名字", f"{source!r} is the bus's own name")
+        return source
 
-    @model_validator(mode="after")
-    def _envelope_has_documents(self) -> Self:
-        if self.envelope and (self.documents is None or not isinstance(self.transport, Webhook)):
-            raise fault(
-                "envelope: 只用于 webhook 报文里的 documents;没有 documents 时,每个表达式都能读到整个报文",
-                "envelope: is of the `documents` of a webhook; without them every expression reads all that is sent",
-            )
-        return self
+    @field_validator("proof")
+    @classmethod
+    def _sender_is_proven(cls, proof: Proof | None, info: ValidationInfo) -> Proof | None:
+        transport = info.data.get("transport")
+        if isinstance(transport, Webhook) and proof is None:
+            raise fault("必填,谁能证明是此来源", "is needed: how the source proves that it sent it")
+        if not isinstance(transport, Webhook | None) and proof is not None:
+            raise fault(f"{transport.kind} 由总线读取,不需要", f"a {transport.kind} is read by the bus")
+        return proof
 
-    @model_validator(mode="after")
-    def _sender_is_proven(self) -> Self:
-        calls = isinstance(self.transport, Webhook)
-        if calls and self.proof is None:
-            raise fault("proof: 必填,谁能证明是此来源", "proof: is needed: how the source proves that it sent it")
-        if not calls and self.proof is not None:
+    @field_validator("delivery_id")
+    @classmethod
+    def _repeats_are_known(cls, given: DeliveryId | None, info: ValidationInfo) -> DeliveryId | None:
+        transport = info.data.get("transport")
+        if isinstance(transport, Webhook):
+            if "proof" in info.data:
+                _is_in_a_webhook(given, info.data["proof"])
+            return given
+        if isinstance(transport, PolledList) and (given is None or given.field is None):
             raise fault(
-                f"proof: {self.transport.kind} 由总线读取,不需要", f"proof: a {self.transport.kind} is read by the bus"
+                "必填 field,如 join('/', [to_string(id), updated_at])",
+                "a `field` is needed, such as join('/', [to_string(id), updated_at])",
             )
-        return self
+        if transport is not None and given is not None and given.header:
+            raise fault("没有请求头", "there are no headers")
+        return given
 
-    @model_validator(mode="after")
-    def _repeats_are_known(self) -> Self:
-        if isinstance(self.transport, PolledList) and (self.delivery_id is None or self.delivery_id.field is None):
-            raise fault(
-                "delivery_id: 必填 field,如 join('/', [to_string(id), updated_at])",
-                "delivery_id: a `field` is needed, such as join('/', [to_string(id), updated_at])",
-            )
-        if not isinstance(self.transport, Webhook):
-            if self.delivery_id is not None and self.delivery_id.header:
-                raise fault("delivery_id: 没有请求头", "delivery_id: there are no headers")
-            return self
-        if self.delivery_id is None and not isinstance(self.proof, StandardWebhooksProof):
-            raise fault(
-                "delivery_id: 必填,用来识别重复投递:header、field,或 body: sha256",
-                "delivery_id: is needed to know a repeat: a `header`, a `field`, or `body: sha256`",
-            )
-        proof = self.proof
-        if isinstance(proof, HmacProof) and proof.id_header and self.delivery_id != DeliveryId(header=proof.id_header):
-            raise fault(
-                f"delivery_id: 签名里的编号是 {proof.id_header},请写 header: {proof.id_header}",
-                f"delivery_id: what is signed is the header {proof.id_header}: name it here",
-            )
-        return self
+    @field_validator("envelope")
+    @classmethod
+    def _envelope_has_documents(cls, envelope: Mapping[str, Jmes], info: ValidationInfo) -> Mapping[str, Jmes]:
+        if "transport" in info.data and "documents" in info.data:
+            documents, transport = info.data["documents"], info.data["transport"]
+            if envelope and (documents is None or not isinstance(transport, Webhook)):
+                raise fault(
+                    "只用于 webhook 报文里的 documents;没有 documents 时,每个表达式都能读到整个报文",
+                    "is of the `documents` of a webhook; without them every expression reads all that is sent",
+                )
+        return envelope
+
+
+def _is_in_a_webhook(given: DeliveryId | None, proof: Proof | None) -> None:
+    """Refuse a delivery id that a webhook cannot have, or that its sender has not signed."""
+    if given is None and not isinstance(proof, StandardWebhooksProof):
+        raise fault(
+            "必填,用来识别重复投递:header、field,或 body: sha256",
+            "is needed to know a repeat: a `header`, a `field`, or `body: sha256`",
+        )
+    if isinstance(proof, HmacProof) and proof.id_header and given != DeliveryId(header=proof.id_header):
+        raise fault(
+            f"签名里的编号是 {proof.id_header},请写 header: {proof.id_header}",
+            f"what is signed is the header {proof.id_header}: name it here",
+        )

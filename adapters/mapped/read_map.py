@@ -1,7 +1,7 @@
 """Reading a map: every fault at once, each with its line and column in the file. Pure."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from adapters.map_faults import reason
 from adapters.mapped.map_file import MODELS, SourceMap
-from adapters.mapping.field_values import FieldValue, values_in, word_is_no_path
+from adapters.mapping.field_values import word_is_no_path
 from bus.config_file import OnceLoader
 from bus.domain.commands import OpenTicket
 from bus.domain.errors import BusError
@@ -64,9 +64,11 @@ def read_map(content: str, where: str = "map", ticket_types: Collection[str] | N
         raise SourceMapInvalid(where, [_whole(Text(f"超过 {BYTES_MAX} 字节", f"is longer than {BYTES_MAX} bytes"))])
     try:
         node = yaml.compose(content, _TextLoader)
-        mapped = SourceMap.model_validate(yaml.load(content, _TextLoader))  # noqa: S506 - it is a safe one
+        given = yaml.load(content, _TextLoader)  # noqa: S506 - it is a safe one
+        faults = [*_word_faults(given, node), *_type_faults(given, node, ticket_types)]
+        mapped = SourceMap.model_validate(given)
     except ValidationError as error:
-        raise SourceMapInvalid(where, _faults(error, node)) from None
+        faults += _faults(error, node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -74,9 +76,8 @@ def read_map(content: str, where: str = "map", ticket_types: Collection[str] | N
         raise SourceMapInvalid(where, [MapFault(line=line, column=column, path="YAML", why=why)]) from None
     except (yaml.YAMLError, RecursionError, ValueError):
         raise SourceMapInvalid(where, [_whole(Text("不是 UTF-8 的 YAML", "is not YAML in UTF-8"))]) from None
-    faults = [*_word_faults(mapped, node), *_type_faults(mapped, node, ticket_types)]
     if faults:
-        raise SourceMapInvalid(where, faults)
+        raise SourceMapInvalid(where, sorted(faults, key=lambda one: (one.line, one.column)))
     return mapped
 
 
@@ -93,7 +94,7 @@ def _faults(error: ValidationError, node: yaml.Node | None) -> Sequence[MapFault
         for one in found
         if one["type"] != "too_short" or not any(each[:-1] == one["loc"] for each in places if each)
     )
-    return sorted((_fault(node, one) for one in counted), key=lambda one: (one.line, one.column))
+    return [_fault(node, one) for one in counted]
 
 
 def _fault(node: yaml.Node | None, error: Mapping[str, Any]) -> MapFault:
@@ -129,33 +130,59 @@ def _place(node: yaml.Node | None, loc: Sequence[str | int]) -> tuple[Sequence[s
     return [*path, *([missing] if missing and missing not in MODELS else [])], mark
 
 
-def _word_faults(mapped: SourceMap, node: yaml.Node | None) -> Sequence[MapFault]:
-    """Find names of tables that the map has not."""
-    faults = list[MapFault]()
-    for loc, value in values_in(mapped):
-        if isinstance(value.words, str) and value.words not in mapped.words:
-            close = did_you_mean(nearest(value.words, mapped.words), quoted=True)
-            zh, en = f"words 里没有表“{value.words}”", f"`words` has no table {value.words!r}"
-            faults.append(_at(*_place(node, (*loc, "words")), str(Text(f"{zh}{close.zh}", f"{en}{close.en}"))))
-    return faults
+def _word_faults(given: object, node: yaml.Node | None) -> Iterator[MapFault]:
+    """Find names of tables that the map has not; it may be wrong elsewhere."""
+    if not isinstance(given, Mapping):
+        return
+    tables = given.get("words")
+    known = [str(one) for one in tables] if isinstance(tables, Mapping) else []
+    for loc, named in _tables_named({key: value for key, value in given.items() if key != "words"}):
+        if named not in known:
+            close = did_you_mean(nearest(named, known), quoted=True)
+            zh, en = f"words 里没有表“{named}”", f"`words` has no table {named!r}"
+            yield _at(*_place(node, loc), str(Text(f"{zh}{close.zh}", f"{en}{close.en}")))
 
 
-def _type_faults(mapped: SourceMap, node: yaml.Node | None, ticket_types: Collection[str] | None) -> Sequence[MapFault]:
-    """Find ticket types that the SLA file has not, as far as the map itself names them."""
-    if ticket_types is None:
-        return ()
-    faults = list[MapFault]()
-    for index, one in enumerate(mapped.commands):
-        if COMMANDS[one.command] is not OpenTicket:
+def _tables_named(given: object) -> Iterator[tuple[Sequence[str | int], str]]:
+    """Give every name that stands under a key `words`, with its place; what YAML aliases repeat is looked at once."""
+    seen, waiting = set[int](), list[tuple[Sequence[str | int], object]]([((), given)])
+    while waiting:
+        loc, one = waiting.pop()
+        if not isinstance(one, Mapping | list) or id(one) in seen:
             continue
-        value: FieldValue = one.fields.type
-        if value.from_ is not None and value.from_.text in ticket_types:
-            place = _place(node, ("commands", index, "fields", "type"))
-            faults.append(_at(*place, str(word_is_no_path(value.from_.text))))
-        table = mapped.words.get(value.words, {}) if isinstance(value.words, str) else (value.words or {})
-        for word in filter(None, (value.value, value.default, *table.values())):
-            if word not in ticket_types:
-                close = did_you_mean(nearest(word, ticket_types), quoted=True)
-                zh, en = f"没有工单类型“{word}”{close.zh}", f"there is no ticket type {word!r}{close.en}"
-                faults.append(_at(*_place(node, ("commands", index, "fields", "type")), str(Text(zh, en))))
-    return faults
+        seen.add(id(one))
+        inner = one.items() if isinstance(one, Mapping) else enumerate(one)
+        for key, value in inner:
+            if key == "words" and isinstance(value, str):
+                yield (*loc, key), value
+            else:
+                waiting.append(((*loc, key if isinstance(key, int) else str(key)), value))
+
+
+def _type_faults(given: object, node: yaml.Node | None, ticket_types: Collection[str] | None) -> Iterator[MapFault]:
+    """Find ticket types that the SLA file has not, as far as the map itself names them; it may be wrong elsewhere."""
+    match given:
+        case {"commands": list(commands), **rest} if ticket_types is not None:
+            tables = rest.get("words")
+        case _:
+            return
+    for index, one in enumerate(commands):
+        match one:
+            case {"command": str(name), "fields": {"type": of_type}} if COMMANDS.get(name) is OpenTicket:
+                place = _place(node, ("commands", index, "fields", "type"))
+                for why in _wrong_types(of_type, tables if isinstance(tables, Mapping) else {}, ticket_types):
+                    yield _at(*place, str(why))
+
+
+def _wrong_types(of_type: object, tables: Mapping[Any, Any], ticket_types: Collection[str]) -> Iterator[object]:
+    value = of_type if isinstance(of_type, Mapping) else {"from": of_type}
+    path = value.get("from")
+    if isinstance(path, str) and path in ticket_types:
+        yield word_is_no_path(path)
+    words = value.get("words")
+    table = tables.get(words) if isinstance(words, str) else words
+    named = [value.get("value"), value.get("default"), *(table.values() if isinstance(table, Mapping) else ())]
+    for word in named:
+        if isinstance(word, str) and word not in ticket_types:
+            close = did_you_mean(nearest(word, ticket_types), quoted=True)
+            yield Text(f"没有工单类型“{word}”{close.zh}", f"there is no ticket type {word!r}{close.en}")

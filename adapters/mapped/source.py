@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from adapters import webhook_signature
@@ -83,7 +84,7 @@ class MappedSource:
 
     def translate(self, received: RequestReceived) -> tuple[Request, ...]:
         """Say what a delivery wants. Pure. Raises MalformedInput, or Ignored."""
-        return self._translator.requests(received)
+        return tuple(replace(one, map_version=self.version) for one in self._translator.requests(received))
 
     def _unproven(self, *_: object) -> None:
         raise MalformedInput(

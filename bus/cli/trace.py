@@ -142,8 +142,10 @@ def _expected(one: dict[str, Any]) -> str:
 
 
 def _note(hop: dict[str, Any]) -> str:
-    """Say what a hop at a target tells beside its time."""
+    """Say what a hop tells beside its time: by which map a command was made, or what a target answered."""
     match hop:
+        case {"map_version": version}:
+            return f"对照表 map v{version}"
         case {"hop": "delivered"}:
             return f"{hop['reference']} ({hop['attempts']}×)".lstrip()
         case {"hop": "discarded"}:

@@ -31,7 +31,10 @@ class CommandResult(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessedCommand:
-    """An accepted command as it is remembered: the same id gets the same answer, another body is refused."""
+    """An accepted command as it is remembered: the same id gets the same answer, another body is refused.
+
+    `map_version`: of the source's map that made it, None where none did or where it is not known.
+    """
 
     command_id: CommandId
     ticket_id: TicketId
@@ -40,6 +43,7 @@ class ProcessedCommand:
     answer: CommandResult
     version: int
     received_at: datetime
+    map_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,6 +101,7 @@ def _settle_one(
         answer=answer,
         version=ticket.version,
         received_at=request.received_at,
+        map_version=request.map_version,
     )
     if events:
         loaded.tickets[ticket_id] = settled.tickets[ticket_id] = ticket

@@ -251,6 +251,7 @@ class Request:
     `scope`: the tickets that the sender reaches, None for every one. `ignored`: the paths of what nobody here reads.
     `key_field`: what the sender repeats it under. `sent_in`: the path of the command's fields in what was sent, and
     `sent_at` that of `at`; empty where they are named as here. `caller_trace`: what came beside the trace's id.
+    `map_version`: of the source's map that made it, from 1; None where none did.
     """
 
     command_id: CommandId
@@ -272,3 +273,4 @@ class Request:
     sent_in: str = ""
     sent_at: str = ""
     caller_trace: CallerTrace = PLAIN_TRACE
+    map_version: int | None = None

@@ -29,7 +29,10 @@ class HopSource(Generic[Row]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
-    """An event as it is stored; `received_at` is None where its command did not come over the intake."""
+    """An event as it is stored; `received_at` is None where its command did not come over the intake.
+
+    `map_version`: of the source's map that made the command, None where none did.
+    """
 
     version: int
     source: str
@@ -37,6 +40,7 @@ class EventRow:
     received_at: datetime | None
     recorded_at: datetime
     value: bytes
+    map_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +123,8 @@ class DeadLetterRow:
 def _stored(row: EventRow) -> Iterable[tuple[int, Hop]]:
     yield row.version, {"hop": "occurred", "where": row.source, "at": row.occurred_at}
     if row.received_at is not None:
-        yield row.version, {"hop": "received", "where": "intake", "at": row.received_at}
+        by_map = {} if row.map_version is None else {"map_version": row.map_version}
+        yield row.version, {"hop": "received", "where": "intake", "at": row.received_at, **by_map}
     yield row.version, {"hop": "committed", "where": "postgres", "at": row.recorded_at}
 
 
@@ -167,7 +172,7 @@ def _died(row: DeadLetterRow) -> Iterable[tuple[int, Hop]]:
 # A source is asked for so many events of a ticket after a version; what a verdict needs comes whatever its version.
 EVENTS = HopSource(
     query="""
-SELECT e.version, e.source, e.occurred_at, c.received_at, e.recorded_at, e.value
+SELECT e.version, e.source, e.occurred_at, c.received_at, e.recorded_at, e.value, c.map_version
 FROM events e LEFT JOIN commands c USING (command_id)"""
     + IN_PAGE
     + """

@@ -40,7 +40,7 @@ JOIN earlier_tickets e ON e.kind = w.kind AND e.value = w.value
 JOIN ticket_states s ON s.ticket_id = e.ticket_id AND s.state->>'state' <> 'closed'"""
 _LOCK_TICKETS = "SELECT state FROM ticket_states WHERE ticket_id = ANY(%b) ORDER BY ticket_id FOR UPDATE"
 _READ_DONE = """
-SELECT command_id, ticket_id, trace_id, fingerprint, answer, version, received_at
+SELECT command_id, ticket_id, trace_id, fingerprint, answer, version, received_at, map_version
 FROM commands WHERE command_id = ANY(%b)"""
 _READ_TRACES = "SELECT DISTINCT trace_id FROM ticket_states WHERE trace_id = ANY(%b)"
 _READ_REPORTED = """
@@ -80,8 +80,9 @@ SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[]) ON C
 _ADD_PHONES = """
 INSERT INTO ticket_phones (phone, ticket_id) SELECT * FROM unnest(%b::text[], %b::text[]) ON CONFLICT DO NOTHING"""
 _ADD_DONE = """
-INSERT INTO commands (command_id, ticket_id, trace_id, fingerprint, answer, version, received_at)
-SELECT * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int[], %b::timestamptz[])"""
+INSERT INTO commands (command_id, ticket_id, trace_id, fingerprint, answer, version, received_at, map_version)
+SELECT * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int[], %b::timestamptz[],
+                     %b::int[])"""
 _FORGET_NAMES = """
 DELETE FROM ticket_names n USING unnest(%b::text[], %b::text[]) AS w (kind, value)
 WHERE n.kind = w.kind AND n.value = w.value AND n.ticket_id IS NULL"""
@@ -266,10 +267,10 @@ async def put_folds(connection: Connection, settled: BatchDecision, keys: Person
         phones = sorted((keys.lookup(phone), ticket_id) for phone, ticket_id in settled.phones)
         await connection.execute(_ADD_PHONES, columns(phones, 2))
     done = [
-        (d.command_id, d.ticket_id, d.trace_id, d.fingerprint, d.answer.value, d.version, d.received_at)
+        (d.command_id, d.ticket_id, d.trace_id, d.fingerprint, d.answer.value, d.version, d.received_at, d.map_version)
         for d in settled.done
     ]
-    await connection.execute(_ADD_DONE, columns(done, 7))
+    await connection.execute(_ADD_DONE, columns(done, 8))
 
 
 def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
@@ -278,7 +279,7 @@ def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
 
 
 def _done(row: tuple[Any, ...]) -> ProcessedCommand:
-    command_id, ticket_id, trace_id, fingerprint, answer, version, received_at = row
+    command_id, ticket_id, trace_id, fingerprint, answer, version, received_at, map_version = row
     return ProcessedCommand(
         command_id=CommandId(command_id),
         ticket_id=TicketId(ticket_id),
@@ -287,4 +288,5 @@ def _done(row: tuple[Any, ...]) -> ProcessedCommand:
         answer=CommandResult(answer),
         version=version,
         received_at=received_at,
+        map_version=map_version,
     )

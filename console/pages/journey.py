@@ -36,7 +36,9 @@ STEPS: Final[Mapping[str, tuple[str, Text]]] = {
 }
 """Of a verdict, the page where its next step is; of a dead letter it is the letter's own."""
 _NAMES: Final[Mapping[str, Any]] = {"columns": LANES, "names": HOP_NAMES, "steps": STEPS}
-_OF_DELIVERIES: Final = dict.fromkeys(("attempts", "status", "detail", "message", "reference", "letter", "why"))
+_OF_SOME_HOPS: Final = dict.fromkeys(
+    ("map_version", "attempts", "status", "detail", "message", "reference", "letter", "why")
+)
 
 
 async def _find(_asked: Asked) -> Mapping[str, Any]:
@@ -67,7 +69,7 @@ def lanes(journey: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], dict[str,
     for event in journey["events"] or ():
         cells: dict[str, list[Mapping[str, Any]]] = {name: [] for name in LANES}
         for hop in event["hops"]:
-            cells[lane_of(hop["hop"])].append({**_OF_DELIVERIES, **hop, "hole": ""})
+            cells[lane_of(hop["hop"])].append({**_OF_SOME_HOPS, **hop, "hole": ""})
         for one in journey["expected"] or ():
             if one["version"] == event["version"] and one["state"] != "late":
                 cells[lane_of(one["hop"])].append({**one, "hole": one["state"]})

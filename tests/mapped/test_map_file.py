@@ -60,6 +60,14 @@ def test_map_file_all_faults_come_at_once_in_the_order_of_the_file() -> None:
     assert lines == sorted(lines)
 
 
+def test_map_file_what_keys_must_agree_on_is_named_beside_faults_of_one_key() -> None:
+    bad = CONTENT.replace("title: detail.subject", "titel: x").replace("delivery_id: {field: id}", "")
+    bad = bad.replace("words: priorities", "words: priority").replace("hardware_fault}", "hardware_falt}")
+    found = "\n".join(faults(bad.replace("source: desk", "source: ticketbus")))
+    for expected in ("“titel”", "delivery_id: 必填", "'priorities'", "'hardware_fault'", "source: “ticketbus”"):
+        assert expected in found
+
+
 def test_map_file_words_that_yaml_reads_otherwise_stay_words() -> None:
     content = CONTENT.replace("{URGENT: 紧急, NORMAL: 中, LOW: 低}", "{1: 紧急, no: 中, on: 低, NORMAL: 2026-01-01}")
     words = read_map(content).words["priorities"]

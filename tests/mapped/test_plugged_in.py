@@ -77,7 +77,7 @@ async def test_plugged_in_a_system_sends_within_seconds_of_its_map(
     assert (await sent(http, comment())).status_code == 200
     assert (await sent(http, created() | {"id": "d-3"})).json()["results"][0]["answer"] != "opened"
     assert (await sent(http, created(), signed(b"other", datetime.now(UTC)))).status_code == 401
-    assert "T" in await ran(bus, "trace", "d-1")  # by the delivery's own id
+    assert "对照表 map v1" in await ran(bus, "trace", "d-1")  # by the delivery's own id
 
     unknown = await sent(http, created(priority="URGNT") | {"id": "d-4"})
     assert (unknown.status_code, unknown.json()["nearest"]) == (400, "URGENT")
@@ -91,6 +91,7 @@ async def test_plugged_in_a_system_sends_within_seconds_of_its_map(
         return (await sent(http, created(priority="URGNT") | {"id": "d-5"})).status_code == 200
 
     await eventually(learned)
+    assert "对照表 map v2" in await ran(bus, "trace", "d-5")
     assert "version 3 is in force, as 1 was" in await ran(bus, "map", "rollback", "desk", *WHO)
     listed = [json.loads(line) for line in (await ran(bus, "map", "list", "--json")).splitlines()]
     assert [(one["version"], one["in_force"], one["copy_of"]) for one in listed] == [

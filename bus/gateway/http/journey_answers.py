@@ -9,12 +9,16 @@ from bus.domain.terms import State
 
 
 class HopAnswer(TypedDict):
-    """A step of an event's way: when, and how long after the step that it followed. What follows is of deliveries."""
+    """A step of an event's way: when, and how long after the step that it followed.
+
+    `map_version`: of the source's map that made the command. What follows it is of deliveries.
+    """
 
     hop: str
     where: str
     at: datetime | None
     lag_ms: float | None
+    map_version: NotRequired[int]
     attempts: NotRequired[int | None]
     next_at: NotRequired[datetime | None]
     kind: NotRequired[str | None]
