@@ -3,10 +3,8 @@
 import pytest
 
 from bus.domain.text import Text
-from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.journey.verdict import Owner, Verdict, VerdictCause
 from tests.console.conftest import Visitor
-from tests.gateway.described import blank
 
 
 @pytest.mark.parametrize(("overdue", "shown_as"), [(False, "waits"), (True, "problem")])
@@ -21,12 +19,7 @@ async def test_journey_a_verdict_is_red_only_once_a_limit_is_over(
         text=Text("没有卡住,等待王工处理", "nothing is stuck"),
         evidence={"overdue": overdue},
     )
-    visitor.gateway.journeys["T1"] = {
-        **blank(JourneyAnswer),
-        "ticket_id": "T1",
-        "state_zh": "已指派",
-        "verdict": [verdict.as_json()],
-    }
+    visitor.gateway.known_by, visitor.gateway.verdict = {"T1": ["T1"]}, [verdict.as_json()]
     await visitor.sign_in()
     shown = (await visitor.get("/tickets/T1")).text
     assert f'<div class="{shown_as}">\n<p><span class="mark">not_acted_on</span> 没有卡住' in shown

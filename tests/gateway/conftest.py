@@ -109,9 +109,8 @@ class Gateway:
     waiting_max: int = 1000
     streams_per_client: int = 500
     keys: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
-    known_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Which tickets a name is of, newest first."""
-    journeys: dict[str, dict[str, Any]] = field(default_factory=dict)
+    known_by: Mapping[str, Sequence[str]] = field(default_factory=dict)  # tickets of a name, newest first
+    verdict: list[dict[str, Any]] = field(default_factory=list)  # of any of their journeys
     readings: list[HostRead] = field(default_factory=list)
     subscriptions: FakeSubscriptionNotes = field(default_factory=FakeSubscriptionNotes)
     cors_origins: Sequence[str] = ()
@@ -248,12 +247,10 @@ class Gateway:
                 await asyncio.sleep(0.001)
 
     async def _journey(self, anything: str, *, after: int, most: int) -> dict[str, Any] | None:
-        if anything == "known":
-            return {**blank(JourneyAnswer), "title": f"{most} events after {after}"}
-        if anything in self.journeys:
-            return self.journeys[anything]
-        found = self.known_by.get(anything)
-        return {**blank(JourneyAnswer), "ticket_id": found[0], "also": found[1:]} if found else None
+        titled = {**blank(JourneyAnswer), "title": f"{most} events after {after}"}
+        shown = {**titled, "state_zh": "已指派", "verdict": self.verdict}
+        found = [None] if anything == "known" else self.known_by.get(anything)
+        return {**shown, "ticket_id": found[0], "also": found[1:]} if found else None
 
     async def _files_of(self, _ticket_id: str, _reader: Reader) -> list[FileAnswer]:
         return []
