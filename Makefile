@@ -8,7 +8,7 @@ TEST_ARGS ?=
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test peers screenshots faults bench check lock clean
+.PHONY: help setup demo test peers screenshots faults bench release check lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ faults: $(STAMP) ## faults, garbage and floods at length, about an hour and a ha
 bench: $(STAMP) $(PEERS) ## figures beside the bare limits, about 12 minutes (BENCH_ARGS="relay", --scale, --write docs/performance.md)
 	@$(BIN)/ticketbus fetch
 	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+release: $(STAMP) ## sdist and wheel in dist/, tried in an empty environment, with SBOM and licences (RELEASE_ARGS=--rehearsal)
+	@$(BIN)/python ops/release.py $(RELEASE_ARGS)
 
 check: $(STAMP) ## format, lint, types, import contracts, dead code
 	$(BIN)/ruff format --check .
