@@ -8,6 +8,7 @@ from bus.alert_catalogue import RULES
 from bus.docgen import (
     access,
     alerts,
+    asyncapi,
     commands,
     dashboard,
     events,
@@ -35,6 +36,7 @@ def pages() -> Mapping[str, str]:
         "docs/settings.md": settings.page(),
         "docs/metrics.md": metrics.page(),
         "docs/retention.md": retention.page(contract),
+        asyncapi.FILE: asyncapi.document_file(contract),
         prometheus.RULES_FILE: prometheus.rules_file(RULES.values()),
         prometheus.TESTS_FILE: prometheus.tests_file(RULES.values()),
         dashboard.FILE: dashboard.dashboard(),

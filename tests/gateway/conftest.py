@@ -26,6 +26,7 @@ from bus.gateway.auth.roles import Role
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.answer_budget import AnswerBudget
 from bus.gateway.http.answers import FileAnswer
+from bus.gateway.http.asyncapi import Hosts
 from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
@@ -178,7 +179,7 @@ class Gateway:
             consumer_routes(self._consumers, self._lags, utc_now),
             probe_routes(self._probes, utc_now),
             figure_routes(self._figures),
-            subscription_routes(self.subscribers, CONTRACT, "t", self.refused),
+            subscription_routes(self.subscribers, CONTRACT, Hosts(namespace="t"), self.refused),
             rollout_routes(self.rollouts, self.refused),
             topic_routes(self._check_topics),
             rejected_routes(self.rejected),
@@ -247,10 +248,9 @@ class Gateway:
                 await asyncio.sleep(0.001)
 
     async def _journey(self, anything: str, *, after: int, most: int) -> dict[str, Any] | None:
-        titled = {**blank(JourneyAnswer), "title": f"{most} events after {after}"}
-        shown = {**titled, "state_zh": "已指派", "verdict": self.verdict}
+        known = {"title": f"{most} events after {after}", "state_zh": "", "verdict": self.verdict}
         found = [None] if anything == "known" else self.known_by.get(anything)
-        return {**shown, "ticket_id": found[0], "also": found[1:]} if found else None
+        return {**blank(JourneyAnswer), **known, "ticket_id": found[0], "also": found[1:]} if found else None
 
     async def _files_of(self, _ticket_id: str, _reader: Reader) -> list[FileAnswer]:
         return []

@@ -22,12 +22,14 @@ from bus.domain.errors import CommandRefused, MalformedInput
 from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
+from bus.gateway.http.asyncapi import Hosts
 from bus.gateway.http.openapi import in_path
 from bus.gateway.http.request_models import Name, NotBlank, RequestModel, gone
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.http.single_values import flag_of, query_of
 from bus.gateway.ports import SubscriptionService
+from bus.gateway.routes.asyncapi import asyncapi_routes
 from bus.gateway.routes.decided_requests import DecidedRequests
 from bus.intake.reserved_names import refuse_control
 from bus.observability.masking import mask_text
@@ -93,10 +95,10 @@ class SubscriptionList(TypedDict):
 
 
 def subscription_routes(
-    service: SubscriptionService, contract: Contract, namespace: str, refused: RejectedInputStore
+    service: SubscriptionService, contract: Contract, hosts: Hosts, refused: RejectedInputStore
 ) -> Sequence[HttpRoute]:
-    """Make the routes. Pure."""
-    handlers = _SubscriptionHandlers(service, contract, namespace)
+    """Make the routes; `hosts` is what a subscriber's document names. Pure."""
+    handlers = _SubscriptionHandlers(service, contract, hosts.namespace)
     requests = DecidedRequests(refused, Access.DECIDE_CONSUMERS)
     return [
         reading(
@@ -109,6 +111,7 @@ def subscription_routes(
         ),
         requests.route("/v1/subscriptions", AddSubscription, handlers.add, SubscriptionList),
         requests.route("/v1/subscriptions/{client}/remove", RemoveSubscription, handlers.remove, SubscriptionList),
+        *asyncapi_routes(service, contract, hosts),
     ]  # fmt: skip
 
 

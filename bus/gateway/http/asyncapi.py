@@ -1,0 +1,288 @@
+"""What may be read and written on Kafka, and the stream, as AsyncAPI 3.0.0: for all, and for each subscriber its own.
+
+A subscriber's document is not the bus's read backwards: it has the subscriber's topics, events and groups alone, and
+its actions are what the subscriber does. Pure.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from bus.consistency.subscriptions import Subscription
+from bus.gateway.http.event_answers import EventAnswer
+from bus.wire.headers import SYNTHETIC
+from schemas.catalogue import BY_SUBJECT, EVENT_TYPES, RecordType
+from schemas.topics import COMMANDS, Contract, Topic, physical
+
+ASYNCAPI: Final = "3.0.0"
+KAFKA_BINDING: Final = "0.5.0"
+STREAM: Final = "stream"
+_AVRO: Final = "application/vnd.apache.avro;version=1.9.0"
+_STRING: Final = {"type": "string"}
+_EVENT_CLASSES: Final[Mapping[str, RecordType]] = {one.cls.__name__: one for one in EVENT_TYPES}
+_ABOUT: Final = (
+    "Every change of a ticket is an event: Avro in Confluent's framing, with CloudEvents 1.0 headers (Kafka binding, "
+    "binary mode) and the W3C trace context of the ticket. Order holds per ticket. Delivery is at least once: keep the "
+    "last `version` of each ticket, and pass over what is not newer. A kind of event that you do not know is one to "
+    "pass over. Personal texts in Kafka's records are sealed (`enc:v1:…`)."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hosts:
+    """Where subscribers connect: `HOST:PORT` of a broker and of the gateway; `secure`: Kafka takes SCRAM over TLS."""
+
+    kafka: str = "kafka.example:9094"
+    gateway: str = "bus.example"
+    namespace: str = ""
+    secure: bool = True
+
+
+def document(contract: Contract, hosts: Hosts, *, client: str = "", of: Sequence[Subscription] = ()) -> dict[str, Any]:
+    """Describe all public topics as the bus has them; or, for a `client`, what it reads by its subscriptions."""
+    read = {name: _types_read(name, contract, of) for name in contract.public()}
+    shown = {name: types for name, types in read.items() if types or not client}
+    taken = {} if client else {COMMANDS: [BY_SUBJECT[one] for one in contract.topics[COMMANDS].subjects]}
+    topics = {**shown, **taken}
+    records = {one.subject: one for types in topics.values() for one in types}
+    return {
+        "asyncapi": ASYNCAPI,
+        "id": f"urn:ticketbus:{f'client:{client}' if client else 'bus'}",
+        "info": {
+            "title": f"ticketbus: {client}" if client else "ticketbus",
+            "version": version("ticketbus"),
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/avro",
+        "servers": _servers(hosts),
+        "channels": {
+            **{name: _channel(name, contract.topics[name], types, hosts) for name, types in topics.items()},
+            STREAM: _stream([*shown]),
+        },
+        "operations": dict(_operations(shown, taken, client, of)),
+        "components": {
+            "securitySchemes": {
+                "scram": {
+                    "type": "scramSha256",
+                    "description": "user `subscriber.NAME`, by ticketbus topics apply --acl",
+                },
+                "bearer": {"type": "http", "scheme": "bearer", "description": "ticketbus client add NAME"},
+            },
+            "messages": {
+                **{one.cls.__name__: _message(one) for one in records.values()},
+                **{name: _frame(name, schema) for name, schema in _frames([*shown]).items()},
+            },
+            "schemas": {"recordHeaders": _HEADERS, **_event_schemas()},
+        },
+    }
+
+
+def _types_read(topic: str, contract: Contract, of: Sequence[Subscription]) -> list[RecordType]:
+    """Give the kinds of event of a topic; of subscriptions those that one of them reads there."""
+    names = contract.topics[topic].event_names
+    if of:
+        wanted = {name for one in of if topic in one.topics for name in (one.types or names)}
+        names = tuple(name for name in names if name in wanted)
+    elif contract.topics[topic].subjects:
+        return [BY_SUBJECT[one] for one in contract.topics[topic].subjects]
+    return [_EVENT_CLASSES[name] for name in names]
+
+
+def _servers(hosts: Hosts) -> dict[str, Any]:
+    kafka = {"host": hosts.kafka, "protocol": "kafka-secure" if hosts.secure else "kafka"}
+    return {
+        "kafka": {**kafka, **({"security": [_ref("securitySchemes", "scram")]} if hosts.secure else {})},
+        "gateway": {"host": hosts.gateway, "protocol": "wss" if hosts.secure else "ws",
+                    "security": [_ref("securitySchemes", "bearer")]},
+    }  # fmt: skip
+
+
+def _channel(name: str, topic: Topic, types: Iterable[RecordType], hosts: Hosts) -> dict[str, Any]:
+    address = physical(hosts.namespace, name)
+    kept_ms = int(topic.retention.total_seconds() * 1000) if topic.retention else -1
+    zh, _, en = topic.about.partition(" / ")
+    return {
+        "address": address,
+        "title": zh,
+        "description": en,
+        "servers": [{"$ref": "#/servers/kafka"}],
+        "messages": {one.cls.__name__: _ref("messages", one.cls.__name__) for one in types},
+        "bindings": {
+            "kafka": {
+                "topic": address,
+                "partitions": topic.partitions,
+                "topicConfiguration": {
+                    "cleanup.policy": ["compact"] if topic.compacted else ["delete"],
+                    "retention.ms": kept_ms,
+                },
+                "bindingVersion": KAFKA_BINDING,
+            }
+        },
+    }
+
+
+def _stream(topics: Sequence[str]) -> dict[str, Any]:
+    query = {
+        "topics": {**_STRING, "description": f"of {', '.join(topics)}; several with commas between them"},
+        "cursor": {
+            **_STRING,
+            "description": "of the last frame dealt with; `start`: what retention has left; without: now",
+        },
+        "synthetic": {"type": "string", "enum": ["true", "false"], "default": "false"},
+    }
+    return {
+        "address": "/v1/stream",
+        "title": "事件流",
+        "description": "events as JSON with personal texts in clear, once per cursor; frames are text",
+        "servers": [{"$ref": "#/servers/gateway"}],
+        "messages": {name: _ref("messages", name) for name in ("Ready", "Event", "Error")},
+        "bindings": {
+            "ws": {
+                "method": "GET",
+                "query": {"type": "object", "properties": query, "required": ["topics"]},
+                "bindingVersion": "0.1.0",
+            }
+        },
+    }
+
+
+def _operations(
+    shown: Mapping[str, Sequence[RecordType]], taken: Mapping[str, object], client: str, of: Sequence[Subscription]
+) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Say who does what: the bus sends what clients receive. Each version of a subscription is an operation apart."""
+    if not client:
+        for name in shown:
+            yield f"send.{name}", _operation("send", name)
+        for name in taken:
+            yield f"receive.{name}", _operation("receive", name)
+        yield f"send.{STREAM}", _operation("send", STREAM)
+        return
+    for one in of:
+        groups = {"type": "string", "pattern": f"^({'|'.join(map(_pattern, one.groups))})$"}
+        bound = {"groupId": groups, "clientId": _STRING, "bindingVersion": KAFKA_BINDING}
+        for name in one.topics:
+            names = [each.cls.__name__ for each in shown[name] if not one.types or each.cls.__name__ in one.types]
+            yield (
+                f"receive.{name}.v{one.version}",
+                {
+                    **_operation("receive", name),
+                    "summary": f"version {one.version} of the subscription",
+                    "messages": [{"$ref": f"#/channels/{name}/messages/{each}"} for each in names],
+                    "bindings": {"kafka": bound},
+                },
+            )
+    yield f"receive.{STREAM}", _operation("receive", STREAM)
+
+
+def _operation(action: str, channel: str) -> dict[str, Any]:
+    return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}}
+
+
+def _pattern(group: str) -> str:
+    """Write a group as a pattern of ECMA-262, where `re.escape` would escape too much."""
+    literal = re.sub(r"[.+?^$()\[\]{}|\\/]", r"\\\g<0>", group.removesuffix("*"))
+    return f"{literal}.*" if group.endswith("*") else literal
+
+
+def _message(one: RecordType) -> dict[str, Any]:
+    schema = one.schema
+    return {
+        "name": one.ce_type,
+        "title": one.cls.__name__,
+        "summary": schema.get("doc", ""),
+        "contentType": "application/avro",
+        "headers": _ref("schemas", "recordHeaders"),
+        "correlationId": {
+            "location": "$message.header#/traceparent",
+            "description": "the ticket's trace, for its life",
+        },
+        "payload": {"schemaFormat": _AVRO, "schema": schema},
+        "bindings": {
+            "kafka": {
+                "key": {**_STRING, "description": "the ticket's number"},
+                "schemaIdLocation": "payload",
+                "schemaIdPayloadEncoding": "confluent",
+                "schemaLookupStrategy": "RecordIdStrategy",
+                "bindingVersion": KAFKA_BINDING,
+            }
+        },
+    }
+
+
+def _frame(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name.lower(), "title": name, "contentType": "application/json", "payload": schema}
+
+
+def _frames(topics: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Give the frames of the stream as JSON Schema."""
+    ce = dict.fromkeys(("id", "source", "type", "subject", "time"), _STRING)
+    event = {
+        "topic": {"enum": [*topics]},
+        "cursor": {**_STRING, "description": "after this event"},
+        "ce": {"type": "object", "properties": ce, "required": [*ce]},
+        "traceparent": _STRING,
+        "tracestate": _STRING,
+        "ticket_version": {"type": "integer", "minimum": 1},
+        "data": {"oneOf": [_ref("schemas", one.cls.__name__) for one in EVENT_TYPES]},
+    }
+    problem = {"code": _STRING, "detail": _STRING, "detail_en": _STRING, "cursor": _STRING}
+    return {
+        "Ready": _kind("ready", {"topics": {"type": "array", "items": _STRING}, "cursor": _STRING}),
+        "Event": _kind("event", event, optional=("tracestate",)),
+        "Error": _kind("error", problem, optional=("cursor",)),
+    }
+
+
+def _kind(kind: str, properties: Mapping[str, Any], optional: Sequence[str] = ()) -> dict[str, Any]:
+    needed = ["kind", *(name for name in properties if name not in optional)]
+    return {"type": "object", "properties": {"kind": {"const": kind}, **properties}, "required": needed}
+
+
+def _event_schemas() -> dict[str, Any]:
+    """Give each event as JSON, as the stream and HTTP have it."""
+    definitions: dict[str, Any] = TypeAdapter(EventAnswer).json_schema(
+        mode="serialization", ref_template="#/components/schemas/{model}"
+    )["$defs"]
+    return definitions
+
+
+def _ref(kind: str, name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _described(about: str, **more: Any) -> dict[str, Any]:
+    return {"type": "string", "description": about, **more}
+
+
+_HEADERS: Final = {
+    "type": "object",
+    "properties": {
+        "ce_specversion": {"const": "1.0"},
+        "ce_id": _described("the event's id, UUIDv7", format="uuid"),
+        "ce_source": _described("`/sources/` and the name of the system that asked"),
+        "ce_type": _described("such as ticket.assigned.v1"),
+        "ce_subject": _described("the ticket's number"),
+        "ce_time": _described("when it happened", format="date-time"),
+        "ce_dataschema": _described("`urn:ticketbus:schema:` and the registry's subject"),
+        "content-type": {"const": "application/avro"},
+        "traceparent": _described("W3C trace context: the ticket's trace id, the event as span"),
+        "tracestate": _described("the entries of the request that opened the ticket, where it had any"),
+        "ticket-version": _described("the ticket's version after this event", pattern="^[0-9]{1,9}$"),
+        SYNTHETIC: _described("`true` on what happens to a virtual ticket"),
+    },
+    "required": [
+        "ce_specversion",
+        "ce_id",
+        "ce_source",
+        "ce_type",
+        "ce_subject",
+        "ce_time",
+        "content-type",
+        "traceparent",
+    ],
+}
