@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta, timezone
@@ -12,6 +13,7 @@ from bus.domain.events import PartsRequested
 from bus.domain.text import Text
 from bus.domain.values import Part
 
+_FOREIGN: Final = re.compile("[^A-Z2-7]")
 _BOOKS_ZONE: Final = timezone(timedelta(hours=8))  # the day in the books is China's
 
 
@@ -63,3 +65,8 @@ def document_number(key: str, length: int) -> str:
     of 16 characters 70 bits: 4 in 10^8.
     """
     return "TB" + base64.b32encode(hashlib.sha256(key.encode()).digest()).decode()[: length - 2]
+
+
+def is_document_number(number: str, length: int) -> bool:
+    """Say whether a number is of the form that `document_number` gives."""
+    return len(number) == length and number.startswith("TB") and not _FOREIGN.search(number, 2)

@@ -25,6 +25,7 @@ from bus.alerts.rules.silent_sources import SOURCE_SILENT
 from bus.alerts.rules.silent_topics import TOPIC_SILENT
 from bus.alerts.rules.sla_breaches import SLA_BREACHES
 from bus.alerts.rules.stages import stage_stopped
+from bus.alerts.rules.target_differs import TARGET_LIST_RULES
 from bus.alerts.rules.targets import TARGETS
 from bus.alerts.rules.unwatched_hosts import HOST_UNWATCHED
 from bus.stage_names import STAGE_OF, STAGES
@@ -51,6 +52,7 @@ _ALL: Final = (
     SOURCE_SILENT,
     TOPIC_SILENT,
     *RECONCILIATION_RULES,
+    *TARGET_LIST_RULES,
     HOP_MISSING,
     PROBE_MISSING,
     CROSS_SYSTEM,

@@ -5,9 +5,9 @@ stands; a refusal because a step has been done meanwhile is no refusal. A bill t
 so that nobody audits it after the ticket was told no.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from secrets import token_hex
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,16 +23,20 @@ from adapters.erp.kingdee_answers import (
     kind_of,
     read,
     read_bills,
+    read_documents,
     read_login,
     that_counts,
 )
+from adapters.erp.kingdee_list import bills_of_days, bills_of_numbers
 from adapters.erp.kingdee_options import KingdeeOptions
 from adapters.erp.kingdee_signing import signed_headers
 from adapters.erp.kingdee_wire import KingdeeSettings
 from adapters.http_status import kind_of_status
+from adapters.list_pages import PAGE_WITHIN_S
 from adapters.outbound_http import DIRECT, Deadline, Egress, HttpResponse, NoResponse, OutboundHttp, retry_after_s
 from adapters.parts_order import PartsOrder
 from adapters.shared_login import SharedLogin
+from bus.delivery.document_list import ListedDocument
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
@@ -47,7 +51,7 @@ _OWN_NUMBERS: Final = Text("ERP 自行编号,请允许外部单号", "the ERP nu
 _REFUSED: Final = Text("ERP 未执行", "refused")
 _COUNTED: Final = frozenset({wire.SAVE, wire.SUBMIT, wire.AUDIT})  # the steps at which stock may be found short
 
-_Answer = KingdeeAnswer | tuple[Bill, ...]
+_Answer = KingdeeAnswer | tuple[Bill, ...] | tuple[ListedDocument, ...]
 _Reader = Callable[[bytes], _Answer | None]
 
 
@@ -108,18 +112,35 @@ class Kingdee:
         talk = _Talk(trace_headers={}, deadline=Deadline.after(within_s))
         await self._ask(talk, wire.QUERY, wire.query(wire.PROBE_NUMBER), read_bills, changes=False)
 
+    def document_number(self, call: Call) -> str:
+        """Give the number of a call's bill. Raises DeliveryFailed."""
+        return wire.order(call).number
+
+    def documents(self, since: date, until: date) -> AsyncGenerator[Sequence[ListedDocument], None]:
+        """List our bills of some days. Raises DeliveryFailed."""
+        return bills_of_days(self._page, self._settings, since, until)
+
+    def documents_of(self, numbers: Sequence[str]) -> AsyncGenerator[Sequence[ListedDocument], None]:
+        """List the bills of some numbers, in whichever organisation. Raises DeliveryFailed."""
+        return bills_of_numbers(self._page, numbers)
+
     async def close(self) -> None:
         """Close connections; idempotent."""
         await self._http.close()
 
+    async def _page(self, body: bytes) -> Sequence[ListedDocument]:
+        talk = _Talk(trace_headers={}, deadline=Deadline.after(PAGE_WITHIN_S))
+        page = await self._ask(talk, wire.QUERY, body, read_documents, changes=False)
+        return [one for one in page if isinstance(one, ListedDocument)] if isinstance(page, tuple) else ()
+
     async def _bill(self, talk: _Talk, number: str) -> Bill | None:
         bills = await self._ask(talk, wire.QUERY, wire.query(number), read_bills, changes=False)
-        return that_counts(bills if isinstance(bills, tuple) else ())
+        return that_counts(_bills(bills))
 
     async def _refuse_two_bills(self, talk: _Talk, wanted: PartsOrder) -> None:
         """Send no mended copy beside a bill that was made before the edit. Raises DeliveryFailed."""
         others = await self._ask(talk, wire.QUERY, wire.query_others(wanted), read_bills, changes=False)
-        if any(bill.stage is not BillStage.VOIDED for bill in (others if isinstance(others, tuple) else ())):
+        if any(bill.stage is not BillStage.VOIDED for bill in _bills(others)):
             raise DeliveryFailed(FailureKind.REJECTED, _BILL_BEFORE)
 
     async def _step(self, talk: _Talk, wanted: PartsOrder, bill: Bill | None) -> Bill | None:
@@ -255,6 +276,10 @@ class Kingdee:
             code=str(answer.code) if answer.code >= 0 else "",
             message=answer.words or readable(heard.body),
         )
+
+
+def _bills(answer: _Answer) -> tuple[Bill, ...]:
+    return tuple(one for one in answer if isinstance(one, Bill)) if isinstance(answer, tuple) else ()
 
 
 def _talk(call: Call) -> _Talk:

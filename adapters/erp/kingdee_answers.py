@@ -4,15 +4,17 @@ Its codes (`MsgCode`) are the vendor's table. Where it gives none, or one that i
 that is lost and of a bill that somebody else has open stand for their codes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import IntEnum
-from typing import Final
+from typing import Final, TypeVar
 
 import orjson
 
 from adapters.answers.text import decoded, is_page
 from adapters.erp.kingdee_words import is_login_page, says_in_use, says_session_lost
+from bus.delivery.document_list import DocumentStage, ListedDocument
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.text import Text
 
@@ -54,6 +56,8 @@ _STAGES: Final = {
     "B": BillStage.SUBMITTED,
     "C": BillStage.AUDITED,
 }
+_LISTED: Final = {BillStage.AUDITED: DocumentStage.COUNTED, BillStage.VOIDED: DocumentStage.VOIDED}
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +124,18 @@ def _not_let_in(code: str, words: str) -> DeliveryFailed:
 
 def read_bills(body: bytes) -> tuple[Bill, ...] | KingdeeAnswer | None:
     """Read the answer to a query: bills, a failure in the place of the first row, or nothing to be believed."""
+    return _read_rows(body, _bill)
+
+
+def read_documents(body: bytes) -> tuple[ListedDocument, ...] | KingdeeAnswer | None:
+    """Read a page of a list, as `read_bills` does."""
+    return _read_rows(body, _document)
+
+
+def _read_rows(body: bytes, read_row: Callable[[object], Row | None]) -> tuple[Row, ...] | KingdeeAnswer | None:
     match _json(body):
-        case [*rows] if (bills := [bill for row in rows if (bill := _bill(row)) is not None]) or not rows:
-            return tuple(bills) if len(bills) == len(rows) else None
+        case [*rows] if (read := [one for row in rows if (one := read_row(row)) is not None]) or not rows:
+            return tuple(read) if len(read) == len(rows) else None
         case other:
             answer = _read_answer(other)
             return None if answer is None or answer.ok else answer
@@ -220,5 +233,24 @@ def _bill(row: object) -> Bill | None:
     match row:
         case [int() | str() as fid, str(status), cancelled, *_] if status in _STAGES:
             return Bill(fid=str(fid), stage=BillStage.VOIDED if cancelled == "B" else _STAGES[status])
+        case _:
+            return None
+
+
+def _document(row: object) -> ListedDocument | None:
+    """Read a row of a list: FID, number, day, note, status, voided or not."""
+    match row:
+        case [int() | str() as fid, str(number), str(day), str() | None as note, *state]:
+            bill = _bill([fid, *state])
+            try:
+                at = date.fromisoformat(day[:10])
+            except ValueError:
+                return None
+            if bill is None:
+                return None
+            stage = _LISTED.get(bill.stage, DocumentStage.OPEN)
+            return ListedDocument(
+                own_id=bill.fid, number=number.strip(), note=(note or "").strip(), day=at, stage=stage
+            )
         case _:
             return None

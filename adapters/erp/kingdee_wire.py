@@ -4,14 +4,15 @@ Not seen in a first-hand source: that a bill of this form is voided by the opera
 B from then on, as its sister forms do; and whether data that was refused counts for `ValidateRepeatJson`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any, Final
 
 import orjson
 
 from adapters.erp.kingdee_answers import Bill, BillStage
-from adapters.parts_order import PartsOrder, document_number, parts_order
+from adapters.parts_order import PartsOrder, document_number, is_document_number, parts_order
 from bus.delivery.target import Call, Effect
 from bus.domain.commands import IssueParts, RefuseParts
 
@@ -27,6 +28,7 @@ FORM: Final = "STK_MisDelivery"  # 其他出库单; STK_MISCELLANEOUS would be t
 PROBE_NUMBER: Final = "TBPROBE"  # of no bill: ours have 22 characters
 LANGUAGE: Final = 2052  # Chinese
 _NUMBER_CHARS: Final = 22
+PAGE_ROWS: Final = 1_000  # the vendor gives 2,000 at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +92,42 @@ def query(number: str) -> bytes:
 
 def query_others(wanted: PartsOrder) -> bytes:
     """Ask for the bills of the same request that have another number."""
-    note = wanted.note.replace("'", "''")
-    return _query(f"FNote='{note}' and FBillNo<>'{wanted.number}'")
+    return _query(f"FNote='{_quoted(wanted.note)}' and FBillNo<>'{wanted.number}'")
 
 
-def _query(wanted: str) -> bytes:
-    keys = "FID,FDocumentStatus,FCancelStatus"
+def query_documents(settings: KingdeeSettings, since: date, until: date, *, after: int) -> bytes:
+    """Ask for a page of our bills whose day is from `since` to `until`, behind a FID.
+
+    By FID, not by row: a bill that is deleted between two pages lets none of the others slip from one to the next.
+    """
+    ours = f"FBillNo like 'TB%' and FStockOrgId.FNumber='{_quoted(settings.org)}'"
+    days = f"FDate>='{since.isoformat()}' and FDate<'{(until + timedelta(days=1)).isoformat()}'"
+    return _page(f"{ours} and {days}", after)
+
+
+def query_numbered(numbers: Sequence[str], *, after: int) -> bytes:
+    """Ask for a page of the bills of some numbers, behind a FID."""
+    wanted = ",".join(f"'{_quoted(number)}'" for number in numbers)
+    return _page(f"FBillNo in ({wanted})", after)
+
+
+def is_bill_number(number: str) -> bool:
+    """Say whether a number is of our form."""
+    return is_document_number(number, _NUMBER_CHARS)
+
+
+def _page(wanted: str, after: int) -> bytes:
+    keys = "FID,FBillNo,FDate,FNote,FDocumentStatus,FCancelStatus"
+    return _query(f"{wanted} and FID>{after}", keys=keys, limit=PAGE_ROWS)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def _query(wanted: str, *, keys: str = "FID,FDocumentStatus,FCancelStatus", limit: int = 10) -> bytes:
     asked = {"FormId": FORM, "FieldKeys": keys, "FilterString": wanted, "OrderString": "FID"}
-    return orjson.dumps({"data": _text({**asked, "TopRowCount": 0, "StartRow": 0, "Limit": 10})})
+    return orjson.dumps({"data": _text({**asked, "TopRowCount": 0, "StartRow": 0, "Limit": limit})})
 
 
 def save(wanted: PartsOrder, settings: KingdeeSettings) -> bytes:

@@ -57,6 +57,7 @@ class KingdeeSimulator(ErpSimulator[KingdeeFault]):
             if fault in SAYS:
                 return http_answer("200 OK", orjson.dumps(_as_answered(service, SAYS[fault].answer())))
             return http_answer(*STATUSES[fault]) if fault in STATUSES else b""
+        self.books.repeats_page = fault is KingdeeFault.PAGE_REPEATS
         content, session = self._answer(service, request.body, request.headers)
         if fault is not None and fault in STATUSES:
             return http_answer(*STATUSES[fault])

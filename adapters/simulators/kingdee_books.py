@@ -21,6 +21,11 @@ from adapters.simulators.oldest import drop_oldest
 SESSION_IDLE_S: Final = 20 * 60
 ALLOW_SHORT: Final = "STK_InvCheckResult"
 _FILTER: Final = re.compile(r"\s*FBillNo\s*=\s*'([^']*)'\s*")
+_DAY: Final = r"'(\d{4}-\d\d-\d\d)'"
+_LISTED: Final = re.compile(
+    rf"FBillNo like 'TB%' and FStockOrgId\.FNumber='([^']*)' and FDate>={_DAY} and FDate<{_DAY} and FID>(\d+)"
+)
+_NUMBERED: Final = re.compile(r"FBillNo in \(('[^']*'(?:,'[^']*')*)\) and FID>(\d+)")
 _OTHERS: Final = re.compile(r"FNote='((?:[^']|'')*)' and FBillNo<>'([A-Z0-9]+)'")
 
 Answer = Mapping[str, Any] | list[Any]
@@ -42,6 +47,8 @@ class BillKept:
 _COLUMNS: Final[Mapping[str, Callable[[BillKept], object]]] = {
     "FID": lambda bill: bill.fid,
     "FBillNo": lambda bill: bill.number,
+    "FDate": lambda bill: f"{bill.model.get('FDate', '')}T00:00:00",
+    "FNote": lambda bill: bill.model.get("FNote"),
     "FDocumentStatus": lambda bill: bill.status,
     "FCancelStatus": lambda bill: "B" if bill.voided else "A",
 }
@@ -84,6 +91,8 @@ class Books:
         self.logins = 0
         self.takes_repeats = False  # a version that does not know `ValidateRepeatJson`
         self.numbers_itself = False  # a coding rule that takes no number from outside
+        self.page_rows = 2_000  # no query gives more, whatever it asks for
+        self.repeats_page = False
         self._now, self._most = now, most
         self._sessions: dict[str, float] = {}
         self._seen: dict[bytes, None] = {}
@@ -161,7 +170,9 @@ class Books:
         for key in keys:
             if key not in _COLUMNS:
                 raise Failed(9, f"字段{key}不存在", key if key.isidentifier() else "")
-        return [[_COLUMNS[key](bill) for key in keys] for bill in found]
+        limit = min(int(data.get("Limit") or self.page_rows), self.page_rows)
+        begin = int(data.get("StartRow") or 0)
+        return [[_COLUMNS[key](bill) for key in keys] for bill in found[begin : begin + limit]]
 
     def _filtered(self, wanted: str) -> list[BillKept] | None:
         if by_number := _FILTER.fullmatch(wanted):
@@ -169,7 +180,16 @@ class Books:
         if others := _OTHERS.fullmatch(wanted):
             note = others[1].replace("''", "'")
             return [bill for bill in self.bills if bill.model.get("FNote") == note and bill.number != others[2]]
+        if listed := _LISTED.fullmatch(wanted):
+            org, since, until, fid = listed.groups()
+            return [one for one in self._behind(fid) if _is_of(one, org) and since <= one.model["FDate"] < until]
+        if numbered := _NUMBERED.fullmatch(wanted):
+            numbers = numbered[1].replace("'", "").split(",")
+            return [one for one in self._behind(numbered[2]) if one.number in numbers]
         return None
+
+    def _behind(self, fid: str) -> list[BillKept]:
+        return [one for one in self.bills if self.repeats_page or one.fid > int(fid)]
 
     def _save(self, data: Mapping[str, Any]) -> BillKept:
         model = data["Model"]
@@ -225,3 +245,7 @@ class Books:
     def _void(self, bill: BillKept) -> None:
         bill.voided = True
         bill.steps["voided"] += 1
+
+
+def _is_of(bill: BillKept, org: str) -> bool:
+    return bill.number.startswith("TB") and bool(bill.model["FStockOrgId"]["FNumber"] == org)

@@ -35,7 +35,9 @@ class KingdeeFault(StrEnum):
     THROTTLED = "200, the call limit is reached"
     DISK_FULL = "200, the database's disk is full"
     DISK_FULL_ERROR = "500, the web server's disk is full"
+    CUT_AFTER = "the connection ends in the middle of the true answer"
     REPEATED = "everything in the answer stands there twice"
+    PAGE_REPEATS = "a list gives its first page again, whichever was asked for"
     BOM = "the true answer behind a byte order mark"
     ESCAPED = "the true answer as a JSON string that holds JSON"
     PAGE = "200 with a page for people"
@@ -48,7 +50,9 @@ AFTER: Final = {
     KingdeeFault.RESET_AFTER,
     KingdeeFault.LOGIN_PAGE_AFTER,
     KingdeeFault.SLOW,
+    KingdeeFault.CUT_AFTER,
     KingdeeFault.REPEATED,
+    KingdeeFault.PAGE_REPEATS,
     KingdeeFault.BOM,
     KingdeeFault.ESCAPED,
 }
@@ -58,6 +62,7 @@ WAYS: Final[Mapping[KingdeeFault, AnswerWay]] = {
     KingdeeFault.HANG_AFTER: AnswerWay.NEVER,
     KingdeeFault.RESET: AnswerWay.RESET,
     KingdeeFault.RESET_AFTER: AnswerWay.RESET,
+    KingdeeFault.CUT_AFTER: AnswerWay.CUT,
     KingdeeFault.ENDLESS: AnswerWay.ENDLESS,
 }
 SAYS: Final[Mapping[KingdeeFault, Failed]] = {

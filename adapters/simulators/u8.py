@@ -41,6 +41,7 @@ class U8Simulator(ErpSimulator[U8Fault]):
 
     account: U8Account = field(default_factory=U8Account)
     queue_s: float = 0.1
+    rows_per_page_max: int = 8_000
     traceparents: dict[str, None] = field(default_factory=dict)
     books: U8Books = field(init=False)
 
@@ -123,9 +124,8 @@ class U8Simulator(ErpSimulator[U8Fault]):
         return orjson.dumps({"url": f"https://api.of-the-vendor.example/result?requestid={request}"})
 
     def _list(self, asked: Mapping[str, str], fault: U8Fault | None) -> bytes:
-        page, per_page = int(asked["page_index"]), int(asked["rows_per_page"])
-        first, last, note = asked.get("code_begin", ""), asked.get("code_end", "\U0010ffff"), asked.get("memory", "")
-        found = [_row(one) for one in self.books.bills if first <= one.number <= last and note in one.note]
+        page, per_page = int(asked["page_index"]), min(int(asked["rows_per_page"]), self.rows_per_page_max)
+        found = [_row(one) for one in self.books.bills if _fits(one, asked)]
         if fault is U8Fault.UNFILTERED:
             found = [_OTHERS]
         if not found:
@@ -133,7 +133,10 @@ class U8Simulator(ErpSimulator[U8Fault]):
         found = found * 2 if fault is U8Fault.REPEATED else found
         pages = -(-len(found) // per_page)
         counts = {"page_index": page, "rows_per_page": per_page, "page_count": pages, "row_count": len(found)}
-        rows = found[(page - 1) * per_page : page * per_page]
+        if fault is U8Fault.PAGE_MOVES and page > 1:
+            found = [*found[1:], found[0]]
+        begin = 0 if fault is U8Fault.PAGE_REPEATS else (page - 1) * per_page
+        rows = found[begin : begin + per_page]
         return _json(**{name: str(number) for name, number in counts.items()}, otheroutlist=rows)
 
     def _eai(self, service: str, body: bytes, fault: U8Fault | None) -> bytes:
@@ -178,6 +181,13 @@ def _bill_of_xml(root: Element) -> U8BillKept:
     entries = bill.iterfind("body/entry")
     lines = [(one.findtext("inventorycode", ""), float(one.findtext("quantity", ""))) for one in entries]
     return U8BillKept(number=head["code"], note=head.get("memory", ""), lines=lines, head=head)
+
+
+def _fits(bill: U8BillKept, asked: Mapping[str, str]) -> bool:
+    """Say whether a list shows a bill: by number and day from one to another, and by what its note holds."""
+    first, last, note = asked.get("code_begin", ""), asked.get("code_end", "\U0010ffff"), asked.get("memory", "")
+    day, since, until = bill.head.get("date", ""), asked.get("date_begin", ""), asked.get("date_end", "9999-12-31")
+    return first <= bill.number <= last and since <= day <= until and note in bill.note
 
 
 def _row(bill: U8BillKept) -> Mapping[str, str]:

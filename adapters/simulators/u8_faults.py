@@ -37,6 +37,8 @@ class U8Fault(StrEnum):
     FOREIGN = "200 with the answer of another call"
     EMPTY = "200 without a body"
     REPEATED = "everything in the list stands there twice"
+    PAGE_REPEATS = "a list gives its first page again, whichever was asked for"
+    PAGE_MOVES = "a bill moves to the end of the list while its second page is asked for"
     UNFILTERED = "the list has the bills of others, whatever was asked for"
 
 
@@ -52,6 +54,8 @@ AFTER: Final = {
     U8Fault.FOREIGN,
     U8Fault.EMPTY,
     U8Fault.REPEATED,
+    U8Fault.PAGE_REPEATS,
+    U8Fault.PAGE_MOVES,
     U8Fault.UNFILTERED,
 }
 WAYS: Final[Mapping[U8Fault, AnswerWay]] = {

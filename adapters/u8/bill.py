@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from unicodedata import normalize
 
-from adapters.parts_order import PartsOrder, document_number, parts_order
+from adapters.parts_order import PartsOrder, document_number, is_document_number, parts_order
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.commands import IssueParts, RefuseParts
 from bus.domain.text import Text
@@ -45,7 +45,17 @@ def note_of(wanted: PartsOrder) -> str:
 
 def is_ours(code: object, number: str) -> bool:
     """Say whether a bill's number is ours; books hold some in full width."""
-    return isinstance(code, str) and normalize("NFKC", code).strip().upper() == number
+    return _narrow(code) == number
+
+
+def bill_number_of(code: object) -> str | None:
+    """Give a bill's number if it is of our form."""
+    number = _narrow(code)
+    return number if is_document_number(number, _DIGITS) else None
+
+
+def _narrow(code: object) -> str:
+    return normalize("NFKC", code).strip().upper() if isinstance(code, str) else ""
 
 
 def issued(wanted: PartsOrder) -> Effect:

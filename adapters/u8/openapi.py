@@ -5,28 +5,29 @@ number and goes on from where it stands, and after an end that nobody knows a lo
 until what U8 has queued must be done.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, Final
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
+from adapters.list_pages import PAGE_WITHIN_S
 from adapters.outbound_http import DIRECT, Egress
 from adapters.parts_order import PartsOrder
 from adapters.u8 import openapi_wire as wire
 from adapters.u8.bill import BILL_BEFORE, OWN_NUMBERS, PROBE_NUMBER, U8Bill, issued, note_of, order_of, refused
 from adapters.u8.exchange import NO_ANSWER, REFUSED, U8Talk, after_change, talk_of, talk_of_probe
-from adapters.u8.openapi_answers import bill_of, read_page
+from adapters.u8.openapi_answers import BillPage, bill_of, read_page
+from adapters.u8.openapi_list import ENDLESS, FOREIGN, bills_of_days, bills_of_numbers
 from adapters.u8.openapi_session import OpenApiSession, refusal
 from adapters.u8.options import OpenApiSettings, U8OpenApiOptions
 from adapters.u8.words import U8Says, kind_of
+from bus.delivery.document_list import ListedDocument
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
 
 _PAGES_MAX: Final = 40
 _MADE_NOTHING: Final = Text("应答称已保存,却没有单据", "saved, it says, and names no bill")
-_FOREIGN: Final = Text("列表是其他单据的", "the list is of other bills")
-_ENDLESS: Final = Text("列表没有尽头", "the list has no end")
 _SHORT_AT_AUDIT: Final = Text(
     "审核时库存不足,单据已保存未审核;补足库存,或删除单据后重试",
     "short of stock at the audit, and the bill is saved: fill the stock, or delete the bill, then retry",
@@ -72,6 +73,18 @@ class U8OpenApi:
         """Get a token, and ask for a bill that is not there. Raises DeliveryFailed."""
         await self._bill(talk_of_probe(within_s), PROBE_NUMBER)
 
+    def document_number(self, call: Call) -> str:
+        """Give the number of a call's bill. Raises DeliveryFailed."""
+        return order_of(call).number
+
+    def documents(self, since: date, until: date) -> AsyncGenerator[Sequence[ListedDocument], None]:
+        """List our bills of some days. Raises DeliveryFailed."""
+        return bills_of_days(self._page, since, until, verified=self._settings.verify)
+
+    def documents_of(self, numbers: Sequence[str]) -> AsyncGenerator[Sequence[ListedDocument], None]:
+        """List the bills of some numbers. Raises DeliveryFailed."""
+        return bills_of_numbers(self._page, numbers, verified=self._settings.verify)
+
     async def close(self) -> None:
         """Close connections; idempotent."""
         await self._session.close()
@@ -80,7 +93,7 @@ class U8OpenApi:
         rows = await self._rows(talk, lambda page: wire.by_number(number, page))
         bill = bill_of(rows, number)
         if bill is None and rows:
-            raise DeliveryFailed(FailureKind.UNAVAILABLE, f"{_FOREIGN} at {wire.LIST}")
+            raise DeliveryFailed(FailureKind.UNAVAILABLE, f"{FOREIGN} at {wire.LIST}")
         return bill
 
     async def _refuse_two_bills(self, talk: U8Talk, wanted: PartsOrder) -> None:
@@ -94,16 +107,21 @@ class U8OpenApi:
         """Read a list to its last page: a part of it is none. Raises DeliveryFailed."""
         rows = list[Mapping[str, Any]]()
         for number in range(1, _PAGES_MAX + 1):
-            answer = await self._session.ask(talk, wire.LIST, asked(number))
-            page = read_page(answer)
-            if page is None:
-                if answer.ok:
-                    raise DeliveryFailed(FailureKind.UNAVAILABLE, f"{NO_ANSWER} at {wire.LIST}", status=200)
-                raise refusal(answer, wire.LIST, changes=False)
+            page = await self._page(asked(number), talk)
             rows += page.rows
             if number >= page.pages:
                 return rows
-        raise DeliveryFailed(FailureKind.UNAVAILABLE, f"{_ENDLESS} at {wire.LIST}")
+        raise DeliveryFailed(FailureKind.UNAVAILABLE, f"{ENDLESS} at {wire.LIST}")
+
+    async def _page(self, asked: Mapping[str, str], talk: U8Talk | None = None) -> BillPage:
+        """Read a page of a list. Raises DeliveryFailed."""
+        answer = await self._session.ask(talk or talk_of_probe(PAGE_WITHIN_S), wire.LIST, asked)
+        page = read_page(answer)
+        if page is not None:
+            return page
+        if answer.ok:
+            raise DeliveryFailed(FailureKind.UNAVAILABLE, f"{NO_ANSWER} at {wire.LIST}", status=200)
+        raise refusal(answer, wire.LIST, changes=False)
 
     async def _add(self, talk: U8Talk, wanted: PartsOrder, biz_id: str) -> U8Bill | None:
         """Make the bill; None when the store has not enough. Raises DeliveryFailed."""

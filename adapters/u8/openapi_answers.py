@@ -7,14 +7,16 @@ says that it is being done, is none yet.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final
 
 import orjson
 
 from adapters.answers.text import decoded
-from adapters.u8.bill import U8Bill, is_ours
+from adapters.u8.bill import U8Bill, bill_number_of, is_ours
 from adapters.u8.openapi_wire import ROWS
 from adapters.u8.words import U8Says, says
+from bus.delivery.document_list import DocumentStage, ListedDocument
 
 _AUDITED: Final = frozenset({"审核", "已审核", "approved", "verified"})
 _OF_OTHER_CALLS: Final = frozenset({"token", "trade", ROWS, "url"})
@@ -72,10 +74,11 @@ class OpenApiAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillPage:
-    """A page of a list of bills; `pages`: how many there are."""
+    """A page of a list of bills; `pages`: how many there are; `count`: how many bills in all, if that is told."""
 
     rows: Sequence[Mapping[str, Any]]
     pages: int
+    count: int | None = None
 
 
 def read(body: bytes) -> OpenApiAnswer | None:
@@ -102,13 +105,31 @@ def read_page(answer: OpenApiAnswer) -> BillPage | None:
         return BillPage(rows=(), pages=0)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         return None
-    return BillPage(rows=rows, pages=_number(answer.content.get("page_count")) or 1)
+    return BillPage(rows=rows, pages=_number(answer.content.get("page_count")) or 1, count=count)
 
 
 def bill_of(rows: Sequence[Mapping[str, Any]], number: str) -> U8Bill | None:
     """Choose the bill of a number; where it is there twice, one that is audited counts."""
     ours = [U8Bill(audited=_audited(row)) for row in rows if is_ours(row.get("code"), number)]
     return max(ours, key=lambda bill: bill.audited, default=None)
+
+
+def document_of(row: Mapping[str, Any], *, verified: bool) -> ListedDocument | None:
+    """Read a row of a list; None for a bill whose number is not of our form. Raises ValueError for one without a day.
+
+    U8 gives no two bills one number, and a list no other id. `verified`: a bill counts once it is audited.
+    """
+    number = bill_number_of(row.get("code"))
+    if number is None:
+        return None
+    counts = _audited(row) or not verified
+    return ListedDocument(
+        own_id=number,
+        number=number,
+        note=_text(row.get("memory")),
+        day=date.fromisoformat(_text(row.get("date"))[:10]),
+        stage=DocumentStage.COUNTED if counts else DocumentStage.OPEN,
+    )
 
 
 def _audited(row: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ none), and which of them a repeated `biz_id` gets: the same answer, or a refusal
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -20,6 +21,7 @@ VERIFY: Final = "/api/otherout/verify"
 LIST: Final = "/api/otheroutlist/batch_get"
 ROWS: Final = "otheroutlist"  # where a list's answer has its bills
 PER_PAGE: Final = 50
+LISTED_PER_PAGE: Final = 500  # 8,000 were taken somewhere; no limit was seen first-hand
 
 
 def token_url(settings: OpenApiSettings) -> str:
@@ -50,8 +52,14 @@ def by_note(note: str, page: int) -> Mapping[str, str]:
     return {"memory": note, **_page(page)}
 
 
-def _page(page: int) -> Mapping[str, str]:
-    return {"page_index": str(page), "rows_per_page": str(PER_PAGE)}
+def by_days(since: date, until: date, page: int) -> Mapping[str, str]:
+    """Give the parameters of a list of the bills of some days, both included, under numbers of our form (?)."""
+    days = {"date_begin": since.isoformat(), "date_end": until.isoformat()}
+    return {**days, "code_begin": "TB2", "code_end": "TB" + 20 * "Z", **_page(page, LISTED_PER_PAGE)}
+
+
+def _page(page: int, rows: int = PER_PAGE) -> Mapping[str, str]:
+    return {"page_index": str(page), "rows_per_page": str(rows)}
 
 
 def bill(settings: OpenApiSettings, wanted: PartsOrder) -> bytes:

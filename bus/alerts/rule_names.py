@@ -44,6 +44,8 @@ class RuleName(StrEnum):
     CERTIFICATE_EXPIRES = "certificate_expires"  # a certificate that workers use ends soon, or has
     LOG_NOT_VERIFIED = "log_not_verified"  # `log verify` has found differences, or has not run for a day
     TICKET_MISSING = "ticket_missing"  # a source lists a ticket that never arrived
+    TARGET_DIFFERS = "target_differs"  # a target's documents are not those that were delivered
+    TARGET_NOT_RECONCILED = "target_not_reconciled"  # a target has a list of documents, and nobody compares it
     NOT_RECONCILED = "not_reconciled"  # a source has a list, and it was not compared for a day
     SLA_BREACHES = "sla_breaches"  # unusually many promises were broken in an hour
     ROLLED_BACK = "rolled_back"  # the new version of a target was worse, and its tickets went back

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bus.cli import delivery_reconcile
+from bus.cli.delivery_reconcile import Target
 from bus.cli.echo import echo
 from bus.cli.failure_line import failure_line
 from bus.cli.redrive import not_blank, person
@@ -15,8 +17,8 @@ if TYPE_CHECKING:
     from bus.delivery.status import TargetStatus
 
 commands = typer.Typer(name="delivery", help="Queues towards other systems.", no_args_is_help=True)
+commands.add_typer(delivery_reconcile.commands)
 
-Target = Annotated[str, typer.Argument(help="As it is called in the targets file.")]
 Undeclared = Annotated[str, typer.Argument(metavar="TARGET", help="One that the targets file names no more.")]
 By = Annotated[str, typer.Option("--by", callback=person, help="Who decides this.")]
 Why = Annotated[str, typer.Option("--why", callback=not_blank, help="Why; it is kept with each delivery.")]

@@ -58,10 +58,10 @@ def reconcile(
 
     if map_file and not file:
         raise typer.BadParameter("--map 与 --file 一起使用 / --map is for --file", param_hint="--map")
-    began = _time(since, "--since")
+    began = read_time_option(since, "--since")
     tickets = _of_file(source, file, map_file) if file else None
     last = max((one.at for one in tickets or ()), default=datetime.now(UTC))
-    ended = _time(until, "--until") if until else last + timedelta(seconds=1)
+    ended = read_time_option(until, "--until") if until else last + timedelta(seconds=1)
     listed = None if tickets is None else lambda _since, _until: _one_page(tickets)
     asked = ReconcileAsked(source=source, since=began, until=ended, listed=listed, ingest=ingest)
     progress, count = counting("tickets listed:")
@@ -112,7 +112,8 @@ def _of_file(source: str, file: Path, map_file: Path | None) -> "Sequence[Listed
     return read.tickets
 
 
-def _time(text: str, option: str) -> datetime:
+def read_time_option(text: str, option: str) -> datetime:
+    """Read an option that is a time. Raises typer.BadParameter."""
     from bus.domain.errors import MalformedInput
     from bus.intake.command_bodies import read_time
 

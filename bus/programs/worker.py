@@ -14,6 +14,7 @@ from bus.consistency.topic_mismatch import allowed_topics
 from bus.delivery.certificates import watch_certificates
 from bus.delivery.declarations import DeclaredTarget, keep_declared
 from bus.delivery.delivery_worker import DeliveryWorker
+from bus.delivery.document_list import ListingTarget
 from bus.delivery.enqueue_handler import DELIVERIES_HANDLER, EnqueueHandler
 from bus.delivery.status import report_target_status
 from bus.delivery.target import ProbedTarget
@@ -48,6 +49,7 @@ from bus.programs.reconcile_watch import ReconcileWatch
 from bus.programs.registry_watch import watch_registry
 from bus.programs.rollout_watch import watch_rollouts
 from bus.programs.sources import sources
+from bus.programs.target_reconcile_watch import TargetReconcileWatch, target_reconciler_of
 from bus.programs.targets import (
     Closeable,
     Runnable,
@@ -147,6 +149,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
         "retention": lambda: unless(stopping, delete_old_rows(core.pool, days_kept(core.settings.keep_days))),
         "topics": lambda: unless(stopping, topics.run()),
         "reconciliations": lambda: unless(stopping, reconciling.run()),
+        "target reconciliations": lambda: unless(stopping, _reconciling_targets(core, made).run()),
         MAPS_PART: lambda: unless(stopping, known.run()),
         "pulled sources": lambda: unless(stopping, pulled.run()),
     }
@@ -192,6 +195,14 @@ def _reconciling(core: Core, known: Mapping[str, Source]) -> ReconcileWatch:
         reconciler=Reconciler(pool=core.pool, store=core.store),
         sources=known,
         every=timedelta(minutes=core.settings.reconcile_minutes),
+    )
+
+
+def _reconciling_targets(core: Core, made: Mapping[str, tuple[Runnable, Closeable]]) -> TargetReconcileWatch:
+    return TargetReconcileWatch(
+        reconciler=target_reconciler_of(core),
+        targets={name: target for name, (_, target) in made.items() if isinstance(target, ListingTarget)},
+        every=timedelta(hours=core.settings.reconcile_targets_hours),
     )
 
 

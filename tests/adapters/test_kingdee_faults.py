@@ -60,7 +60,9 @@ AT_CHANGES = {
     KingdeeFault.DISK_FULL_ERROR: UNKNOWN,
     KingdeeFault.PAGE: UNKNOWN,
     KingdeeFault.ENDLESS: UNKNOWN,
+    KingdeeFault.CUT_AFTER: UNKNOWN,
     KingdeeFault.REPEATED: None,
+    KingdeeFault.PAGE_REPEATS: None,
     KingdeeFault.BOM: None,
     KingdeeFault.ESCAPED: None,
 }
@@ -74,6 +76,7 @@ DONE_NEVERTHELESS = {
     KingdeeFault.SLOW,
     KingdeeFault.HANG_AFTER,
     KingdeeFault.RESET_AFTER,
+    KingdeeFault.CUT_AFTER,
     KingdeeFault.LOGIN_PAGE_AFTER,
 }
 
@@ -237,7 +240,7 @@ async def test_kingdee_faults_no_secret_and_no_name_is_told_anywhere(caplog: pyt
     erp = stand_in()
     told = [repr(settings(erp)), str(settings(erp)), repr(erp.account), repr(Kingdee(settings(erp)))]
     async with erp.serving():
-        for fault in set(KingdeeFault) - {KingdeeFault.REPEATED, KingdeeFault.BOM, KingdeeFault.ESCAPED}:
+        for fault in set(KingdeeFault) - {fault for fault, kind in AT_CHANGES.items() if kind is None}:
             async with kingdee(erp) as target:
                 erp.heal()
                 erp.fail(fault)

@@ -174,7 +174,7 @@ CODES = {
     KingdeeFault.THROTTLED: 14,
 }
 SILENT = {KingdeeFault.HANG, KingdeeFault.HANG_AFTER, KingdeeFault.SLOW, KingdeeFault.ENDLESS}
-RESETS = {KingdeeFault.RESET, KingdeeFault.RESET_AFTER}
+RESETS = {KingdeeFault.RESET, KingdeeFault.RESET_AFTER, KingdeeFault.CUT_AFTER}
 AFTER = {
     KingdeeFault.ERROR_AFTER,
     KingdeeFault.HANG_AFTER,
@@ -199,7 +199,7 @@ async def test_kingdee_simulator_each_fault_is_what_it_says_for_as_many_calls_as
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(asked, 0.2)
         elif fault in RESETS:
-            with pytest.raises((httpx2.ReadError, httpx2.WriteError)):
+            with pytest.raises((httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError)):
                 await asked
         else:
             expect(await asked, fault)
@@ -219,6 +219,8 @@ def expect(answer: httpx2.Response, fault: KingdeeFault) -> None:
         assert status(orjson.loads(answer.content[3:]))["IsSuccess"]
     elif fault is KingdeeFault.ESCAPED:
         assert status(orjson.loads(answer.json()))["IsSuccess"]
+    elif fault is KingdeeFault.PAGE_REPEATS:
+        assert status(answer.json())["IsSuccess"]
     else:
         assert answer.headers["content-type"].startswith("text/html")
 

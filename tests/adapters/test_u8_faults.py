@@ -60,6 +60,8 @@ AT_CHANGES = {
     U8Fault.FOREIGN: UNKNOWN,
     U8Fault.EMPTY: UNKNOWN,
     U8Fault.REPEATED: DONE,
+    U8Fault.PAGE_REPEATS: DONE,
+    U8Fault.PAGE_MOVES: DONE,
     U8Fault.UNFILTERED: DONE,
 }
 AT_QUESTIONS = {fault: UNAVAILABLE if kind is UNKNOWN else kind for fault, kind in AT_CHANGES.items()}

@@ -51,6 +51,7 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
             "topics",
             "disks",
             "reconciliations",
+            "target reconciliations",
             "expectations",
             "probes",
         }
