@@ -161,12 +161,8 @@ class Settings(BaseSettings):
         default_factory=list,
         description="JSON list: records of ticket.intake carry a MAC by the first, workers take any; unset: none",
     )
-    reconcile_minutes: int = Field(
-        10, ge=1, le=720, description="minutes after which a worker reconciles a source anew that has a list"
-    )
-    reconcile_targets_hours: int = Field(
-        24, ge=1, le=168, description="hours after which a worker compares a target's documents anew with deliveries"
-    )
+    reconcile_minutes: int = Field(10, ge=1, le=720, description="between reconciliations of a source that has a list")
+    reconcile_targets_hours: int = Field(24, ge=1, le=168, description="between those of a target that lists documents")
     probe_every: timedelta = Field(timedelta(minutes=5), ge=timedelta(0), description="between probes; PT0S: none")
     probe_within: timedelta = Field(timedelta(minutes=1), gt=timedelta(0), description="later, a probe is an alert")
     keep_days: dict[str, Annotated[int, Field(ge=1, le=36_500)]] = Field(

@@ -11,6 +11,7 @@ from adapters.adapter import (
 from adapters.http_options import HttpOptions
 from adapters.outbound_http import Deadline, Egress, HttpResponse, HttpUrl, NoResponse, OutboundHttp, retry_after_s
 from bus.config_file import VariableName
+from bus.delivery.document_list import DocumentStage, ListedDocument, ListingTarget
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target
 from bus.domain import commands, events, terms, values
 from bus.domain.commands import Request
@@ -33,6 +34,7 @@ __all__ = [
     "Call",
     "Deadline",
     "DeliveryFailed",
+    "DocumentStage",
     "Effect",
     "Egress",
     "EnvironmentSecrets",
@@ -42,8 +44,10 @@ __all__ = [
     "HttpUrl",
     "Ignored",
     "ListUnavailable",
+    "ListedDocument",
     "ListedTicket",
     "ListingSource",
+    "ListingTarget",
     "MalformedInput",
     "NoResponse",
     "Options",

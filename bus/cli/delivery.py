@@ -29,7 +29,7 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
     """List the targets: what waits and since when, dead letters, breaker, and until when and why none is called.
 
     Exits 1 when a target has dead letters, is paused, its breaker counts failures, engineers fetch too late, its
-    probe fails, or something waits for a target that is no longer declared.
+    probe fails, its documents differ from what was delivered, or something waits for one that is no longer declared.
 
     Example: ticketbus delivery list --json
     """
@@ -42,7 +42,13 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
     bad, now = False, utc_now()
     for one in filter(lambda one: one.listed, with_core(data, lambda core: target_statuses(core.pool))):
         bad = bad or bool(
-            one.parked or one.paused or one.failures or one.overdue or one.undeclared_at or one.probe_failure
+            one.parked
+            or one.paused
+            or one.failures
+            or one.overdue
+            or one.undeclared_at
+            or one.probe_failure
+            or one.differences
         )
         if as_json:
             echo_json(asdict(one))
@@ -228,6 +234,10 @@ def status_line(one: "TargetStatus", now: datetime) -> str:
         parts.append(f"已暂停 paused: {one.paused}")
     if one.last_failure:
         parts.append(f"最近失败 last failure {failure_line(one.last_failure)}")
+    if one.differences:
+        parts.append(f"单据不一致 documents differ {one.differences}: delivery reconcile {one.target} --since …")
+    if one.list_failure:
+        parts.append(f"单据清单不可读 no list of documents: {one.list_failure}")
     if one.probe_missing_since and one.probe_failure:
         parts.append(f"探测失败 probe fails since {one.probe_missing_since:%m-%d %H:%M:%S}: {one.probe_failure}")
     elif one.probed_at and not one.probe_missing_since:

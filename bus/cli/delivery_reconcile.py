@@ -36,8 +36,8 @@ def reconcile(
     """Name the documents of a target that differ from what was delivered: lost, not known here, twice, or not ours.
 
     The target is asked for the documents of these days, and by number for what is named; nothing is changed on either
-    side. What was called or settled within the last five minutes is not judged. Exits 1 when anything is named, and
-    when the list does not come: then nothing is judged.
+    side. What was settled within the last minute, or first called within five, is not judged. Exits 1 when anything is
+    named, and when the list does not come: then nothing is judged.
 
     Example: ticketbus delivery reconcile erp --since 2026-11-28T00:00:00+08:00
     """

@@ -18,7 +18,7 @@ class RequestState(StrEnum):
     WAITING = "waiting"
     LETTER = "letter"
     DISCARDED = "discarded"
-    UNDER_WAY = "under_way"  # called, or settled, within the last minutes: not judged
+    UNDER_WAY = "under_way"  # called or settled just now: not judged
     GONE = "gone"  # no delivery is kept of it: not judged
 
 
@@ -72,7 +72,7 @@ class DocumentDifference:
 class DocumentComparison:
     """What a list came to. `listed` and `known` count documents under our numbers, and requests of the time.
 
-    `not_judged`: requests that were called or settled within the last minutes.
+    `not_judged`: requests that were called or settled just now.
     """
 
     listed: int

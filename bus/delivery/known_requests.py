@@ -3,18 +3,18 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from bus.delivery.compare_documents import KnownRequest, RequestState
 from bus.delivery.document_list import ListedDocument, ListingTarget
-from bus.delivery.target import Call, DeliveryFailed, delivery_key
+from bus.delivery.target import Call, DeliveryFailed, LaggingTarget, delivery_key
 from bus.domain.events import PartsIssued, PartsRefused, PartsRequested, Recorded
 from bus.postgres.pool import Pool, connected, read_rows
 from schemas.catalogue import BY_CLASS
 
-SETTLED_AFTER: Final = timedelta(minutes=5)  # what was called or settled since then may not be listed yet
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+SETTLED_AFTER: Final = timedelta(minutes=1)  # clocks of workers differ: what was settled since then may not be listed
+CALLED_WITHIN: Final = timedelta(minutes=5)  # a request first tried since then may still come to its end by itself
 AT_ONCE: Final = 1_000  # requests whose events are read together
 # By ticket and number through indexes; of a target's queue only its settled rows of the time, and its heads.
 _PLACES: Final = b"""
@@ -53,13 +53,16 @@ class _TicketSays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownRequests:
-    """Reads them for one target. `events` decodes events of the log; what it gives may stay sealed."""
+    """Reads them for one target whose list is read from `began` on.
+
+    `events` decodes events of the log; what it gives may stay sealed.
+    """
 
     pool: Pool
     name: str
     target: ListingTarget
     events: Callable[[Sequence[bytes]], Awaitable[Sequence[Recorded]]]
-    now: Callable[[], datetime]
+    began: datetime
 
     async def read(self, listed: Sequence[ListedDocument], since: datetime, until: datetime) -> Sequence[KnownRequest]:
         """Read the target's requests settled from `since` on and before `until`, those that are not, and all listed.
@@ -84,9 +87,9 @@ class KnownRequests:
     async def _some(
         self, places: Sequence[tuple[str, int]], targets: Sequence[str], numbers: set[str]
     ) -> Sequence[KnownRequest]:
-        now, tickets = self.now(), [ticket_id for ticket_id, _ in places]
+        tickets = [ticket_id for ticket_id, _ in places]
         asked = {
-            "now": now, "tickets": tickets, "versions": [version for _, version in places], "asked": _ASKED,
+            "now": self.began, "tickets": tickets, "versions": [version for _, version in places], "asked": _ASKED,
             "targets": targets,
         }  # fmt: skip
         async with connected(self.pool) as connection:
@@ -95,17 +98,17 @@ class KnownRequests:
         says = _ticket_says(await self.events([value for (value,) in answers]))
         values = [*{value for row in rows for value in (row.value, row.edited) if value is not None}]
         decoded = dict(zip(values, await self.events(values), strict=True))
-        known = [self._known(row, decoded, says, now) for row in rows]
+        known = [self._known(row, decoded, says) for row in rows]
         return [one for one in known if one and (one.own or not numbers.isdisjoint(one.numbers))]
 
     def _known(
-        self, row: "_RequestRow", decoded: Mapping[bytes, Recorded], says: Mapping[str, "_TicketSays"], now: datetime
+        self, row: "_RequestRow", decoded: Mapping[bytes, Recorded], says: Mapping[str, "_TicketSays"]
     ) -> KnownRequest | None:
         """Say what is known of one request at one target; None where it makes no document there."""
         recorded = decoded[row.value]
         match recorded.event:
             case PartsRequested(request_no=request_no):
-                said = says.get(f"{row.ticket_id} {request_no}", _TicketSays())
+                answer = says.get(f"{row.ticket_id} {request_no}", _TicketSays())
             case _:
                 return None
         key = delivery_key(recorded.event_id, row.target)
@@ -117,15 +120,38 @@ class KnownRequests:
             return None
         if row.state == "done" and row.reference:
             numbers.insert(0, row.reference)
-        numbers.sort(key=lambda number: number not in said.documents)
+        numbers.sort(key=lambda number: number not in answer.documents)
         return KnownRequest(
             ticket_id=row.ticket_id,
             version=row.version,
             request_no=request_no,
             numbers=tuple(dict.fromkeys(numbers)),
-            state=_state(row, said, now, issued=numbers[0] in said.documents),
+            state=self._state(row, answer, issued=numbers[0] in answer.documents),
             own=row.target == self.name and row.state is not None,
         )
+
+    def _state(self, row: "_RequestRow", answer: _TicketSays, *, issued: bool) -> RequestState:
+        if row.called or self._is_fresh(row):
+            return RequestState.UNDER_WAY
+        match row.state:
+            case None:
+                return RequestState.GONE
+            case _ if issued:
+                return RequestState.ISSUED
+            case "done":
+                return RequestState.REFUSED if answer.refused else RequestState.DONE
+            case "discarded":
+                return RequestState.DISCARDED
+            case _:
+                return RequestState.LETTER if row.parked else RequestState.WAITING
+
+    def _is_fresh(self, row: "_RequestRow") -> bool:
+        """Say whether the list may be older than what is known of a request."""
+        if row.settled_at:
+            settles_s = self.target.lookup_settles_s if isinstance(self.target, LaggingTarget) else 0.0
+            return row.settled_at > self.began - max(SETTLED_AFTER, timedelta(seconds=settles_s))
+        tried_at = row.first_tried_at
+        return not row.parked and tried_at is not None and tried_at > self.began - CALLED_WITHIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,20 +186,3 @@ def _ticket_says(answers: Sequence[Recorded]) -> Mapping[str, _TicketSays]:
             case _:
                 pass
     return says
-
-
-def _state(row: _RequestRow, said: _TicketSays, now: datetime, *, issued: bool) -> RequestState:
-    fresh = now - SETTLED_AFTER
-    if row.called or ((row.settled_at or row.first_tried_at or _LONG_AGO) > fresh and not row.parked):
-        return RequestState.UNDER_WAY
-    match row.state:
-        case None:
-            return RequestState.GONE
-        case _ if issued:
-            return RequestState.ISSUED
-        case "done":
-            return RequestState.REFUSED if said.refused else RequestState.DONE
-        case "discarded":
-            return RequestState.DISCARDED
-        case _:
-            return RequestState.LETTER if row.parked else RequestState.WAITING

@@ -40,10 +40,12 @@ SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, c
        oldest_at, coalesce(paused, why) AS paused, coalesce(paused_by, '') AS paused_by, resumed_at,
        coalesce(resumed_by, '') AS resumed_by, coalesce(failures, 0) AS failures, not_before,
        coalesce(asked_wait, false) AS asked_wait, undeclared_at, last_failure,
-       probes.sent_at AS probed_at, probes.missing_since AS probe_missing_since, probes.waits_at AS probe_failure
+       probes.sent_at AS probed_at, probes.missing_since AS probe_missing_since, probes.waits_at AS probe_failure,
+       lists.compared_at AS reconciled_at, lists.failure AS list_failure,
+       coalesce(lists.missing_there + lists.unknown_here + lists.twice + lists.not_ours, 0) AS differences
 FROM delivery_targets LEFT JOIN targets_at_floor USING (target)
     FULL JOIN waiting USING (target) FULL JOIN heads USING (target)
-    LEFT JOIN late USING (target) LEFT JOIN last USING (target)
+    LEFT JOIN late USING (target) LEFT JOIN last USING (target) LEFT JOIN target_lists lists USING (target)
     LEFT JOIN probes ON probes.route = target ORDER BY target"""
 
 # Read every few seconds whatever waits: from the targets' own rows, and the index of what is overdue.
@@ -90,6 +92,8 @@ class TargetStatus:
     attempt as it was written down.
     `probed_at`: when it was last asked whether it is there (None: it is not probed), `probe_missing_since`: since when
     it has not answered, `probe_failure`: why.
+    `reconciled_at`: when its documents were last compared with what was delivered (None: never), `differences`: how
+    many were named then; `list_failure`: why its list did not come the last time.
     """
 
     target: str
@@ -111,6 +115,9 @@ class TargetStatus:
     probed_at: datetime | None = None
     probe_missing_since: datetime | None = None
     probe_failure: str | None = None
+    reconciled_at: datetime | None = None
+    list_failure: str | None = None
+    differences: int = 0
 
     @property
     def listed(self) -> bool:

@@ -27,6 +27,8 @@ UPDATE target_lists SET ended_at = clock_timestamp(), compared_at = clock_timest
     missing_there = %(missing_there)s, unknown_here = %(unknown_here)s, twice = %(twice)s, not_ours = %(not_ours)s,
     numbers = %(numbers)s
 WHERE target = %(target)s"""
+# A comparison by hand that covers what the last one did, and is later, counts as one.
+_NOTE_BY_HAND: Final = _NOTE + b" AND since >= %(since)s AND compared_at <= %(until)s"
 _FAILED: Final = b"UPDATE target_lists SET ended_at = clock_timestamp(), failure = %s WHERE target = %s"
 # By the database's clock, as they are written; a target that no worker's file names any more has no list.
 _LISTS: Final = b"""
@@ -36,7 +38,7 @@ FROM target_lists WHERE seen_at > clock_timestamp() - %s::interval ORDER BY targ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetList:
+class TargetListState:
     """What a target's last comparison came to, by kind of difference; `compared_at` None: there was none yet.
 
     `since`: from when on its deliveries were compared. `numbers`: the first documents that are named. `failure`: why
@@ -74,14 +76,14 @@ async def take_target_turn(connection: Connection, target: str, *, every: timede
     return bool((await connection.execute(_TURN, asked)).rowcount)
 
 
-async def note_target_report(connection: Connection, report: TargetReport) -> None:
-    """Write what a comparison came to."""
+async def note_target_report(connection: Connection, report: TargetReport, *, by_hand: bool = False) -> None:
+    """Write what a comparison came to; one by hand if it covers what the last one did."""
     found = report.found
     counts = {kind.value: len(found.of(kind)) for kind in DifferenceKind}
     numbers = list(dict.fromkeys(one.number for one in found.differences))[:SHOWN]
     judged = {"listed": found.listed, "known": found.known, "not_judged": found.not_judged}
-    about = {"target": report.target, "since": report.since, "numbers": numbers}
-    await connection.execute(_NOTE, {**about, **counts, **judged})
+    about = {"target": report.target, "since": report.since, "until": report.until, "numbers": numbers}
+    await connection.execute(_NOTE_BY_HAND if by_hand else _NOTE, {**about, **counts, **judged})
 
 
 async def note_target_failure(connection: Connection, target: str, why: str) -> None:
@@ -89,6 +91,6 @@ async def note_target_failure(connection: Connection, target: str, why: str) -> 
     await connection.execute(_FAILED, (why, target))
 
 
-async def target_lists(connection: Connection) -> Sequence[TargetList]:
+async def target_lists(connection: Connection) -> Sequence[TargetListState]:
     """Read what each target that has a list came to."""
-    return await read_rows(connection, _LISTS, TargetList, (SEEN_WITHIN,))
+    return await read_rows(connection, _LISTS, TargetListState, (SEEN_WITHIN,))

@@ -60,7 +60,7 @@ class TargetReconciler:
         have moved between two pages, or have changed meanwhile. Raises DocumentsUnavailable, StoreUnavailable,
         Transient.
         """
-        known = KnownRequests(pool=self.pool, name=name, target=target, events=self.events, now=self.now)
+        known = KnownRequests(pool=self.pool, name=name, target=target, events=self.events, began=self.now())
         try:
             async with asyncio.timeout(LIST_WITHIN.total_seconds()):
                 listed = await _read(target.documents(_day(since), _day(until)))

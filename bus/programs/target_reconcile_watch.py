@@ -50,6 +50,7 @@ class TargetReconcileWatch:
     async def reconcile_due(self, name: str) -> None:
         """Reconcile a target if it is due, and note what that came to. Raises StoreUnavailable, Transient."""
         async with connected(self.reconciler.pool) as connection:
+            await declare_target_lists(connection, [name])
             if not await take_target_turn(connection, name, every=self.every, again=AGAIN):
                 return
         until = self.reconciler.now()

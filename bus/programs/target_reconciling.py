@@ -4,15 +4,17 @@ from datetime import datetime
 
 from bus.app import Core
 from bus.delivery.document_list import ListingTarget
+from bus.delivery.target_lists import note_target_report
 from bus.delivery.target_reconciler import TargetReport
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import did_you_mean, nearest
+from bus.postgres.pool import connected
 from bus.programs.target_reconcile_watch import target_reconciler_of
 from bus.programs.targets import targets_config_of, unserved_target
 
 
 async def reconcile_target(core: Core, name: str, since: datetime, until: datetime) -> TargetReport:
-    """Compare a target's documents with what was delivered to it. Changes nothing.
+    """Compare a target's documents with what was delivered to it, and note it where it covers the last comparison.
 
     Raises MalformedInput with the field `target` or `since`, DocumentsUnavailable, StoreUnavailable,
     ConfigFileInvalid, SettingsInvalid.
@@ -34,7 +36,10 @@ async def reconcile_target(core: Core, name: str, since: datetime, until: dateti
             raise MalformedInput(
                 "no_list", "target", f"{name} 没有单据清单可读", f"{name} has no list of documents to ask for"
             )
-        return await target_reconciler_of(core).reconcile(name, target, since, until)
+        report = await target_reconciler_of(core).reconcile(name, target, since, until)
     finally:
-        if target:
+        if target is not None:
             await target.close()
+    async with connected(core.pool) as connection:
+        await note_target_report(connection, report, by_hand=True)
+    return report

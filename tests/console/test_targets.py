@@ -21,6 +21,7 @@ FINE: Mapping[str, Any] = {
     "target": "app", "waiting": 0, "parked": 0, "failing": 0, "attempts": 0, "overdue": 0, "oldest_at": None,
     "paused": None, "failures": 0, "not_before": None, "asked_wait": False, "undeclared_at": None,
     "last_failure": None, "probed_at": None, "probe_missing_since": None, "probe_failure": None,
+    "reconciled_at": None, "list_failure": None, "differences": 0,
 }  # fmt: skip
 ERP: Mapping[str, Any] = {
     **FINE, "target": "erp", "waiting": 7, "parked": 2, "failing": 1, "attempts": 3, "oldest_at": AT,

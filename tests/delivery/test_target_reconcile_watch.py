@@ -12,7 +12,7 @@ from adapters.simulators.kingdee_faults import KingdeeFault
 from bus.alert_catalogue import RULES
 from bus.alerts.alert import Alert
 from bus.alerts.rule_names import RuleName
-from bus.delivery.target_lists import TargetList, target_lists
+from bus.delivery.target_lists import TargetListState, note_target_report, target_lists
 from bus.delivery.target_reconciler import TargetReconciler
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import connected, in_transaction
@@ -45,7 +45,7 @@ async def watching(erp: Erp, every: timedelta = timedelta(0)) -> AsyncIterator[T
         await target.close()
 
 
-async def state(erp: Erp) -> TargetList:
+async def state(erp: Erp) -> TargetListState:
     [one] = await in_transaction(erp.queue.pool, target_lists)
     return one
 
@@ -67,6 +67,17 @@ async def test_target_reconcile_watch_a_difference_is_an_alert_until_both_are_eq
         assert "issued and not counted there 1" in alert.en
         since = f"{LATER - timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}"
         assert alert.mend == f"ticketbus delivery reconcile {ERP} --since {since}"
+        erp.bill(number_of(asked), note_of(asked))
+        reconciler, target = watch.reconciler, watch.targets[ERP]
+        for begin, closes in ((LATER - timedelta(days=29), False), (LATER - timedelta(days=30, seconds=1), True)):
+            report = await reconciler.reconcile(ERP, target, begin, utc_now())
+            await in_transaction(erp.queue.pool, note_target_report, report, by_hand=True)
+            assert (await fired(erp, RuleName.TARGET_DIFFERS) == []) == closes, (
+                "one by hand counts if it covers the last"
+            )
+        erp.books.bills.clear()
+        await watch.reconcile_due(ERP)
+        assert len(await fired(erp, RuleName.TARGET_DIFFERS)) == 1
         erp.bill(number_of(asked), note_of(asked))
         await watch.reconcile_due(ERP)
         assert await fired(erp, RuleName.TARGET_DIFFERS) == []

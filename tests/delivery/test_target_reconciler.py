@@ -14,7 +14,7 @@ from adapters.simulators.kingdee import KingdeeSimulator
 from adapters.simulators.kingdee_books import BillKept
 from bus.delivery import queue
 from bus.delivery.document_list import ListedDocument, ListingTarget
-from bus.delivery.known_requests import SETTLED_AFTER
+from bus.delivery.known_requests import CALLED_WITHIN, SETTLED_AFTER
 from bus.delivery.queue import DeliveryEnd, EndedClaim, NewDelivery
 from bus.delivery.target import DeliveryFailed, FailureKind, delivery_key
 from bus.delivery.target_reconciler import DocumentsUnavailable, TargetReconciler, TargetReport
@@ -27,7 +27,7 @@ from tests.delivery.deliveries import ERP, NOW, DeliveryQueue
 from tests.schemas.codecs import CODEC, recorded
 
 PARTS = (Part(part_no="PUMP-7", quantity=1),)
-LATER = NOW + 2 * SETTLED_AFTER
+LATER = NOW + 2 * CALLED_WITHIN
 
 
 async def decoded(values: Sequence[bytes]) -> Sequence[Recorded]:

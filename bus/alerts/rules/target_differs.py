@@ -7,18 +7,18 @@ from typing import Final
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
-from bus.delivery.target_lists import TargetList, target_lists
+from bus.delivery.target_lists import TargetListState, target_lists
 from bus.domain.text import Text
 from bus.domain.time_text import TO_THE_MINUTE, time_text
 
 DUE_AFTER: Final = timedelta(days=3)  # turns come once a day, and again ten minutes after one that failed
 
 
-def _differs(lists: Sequence[TargetList], _now: datetime) -> Sequence[Alert]:
+def _differs(lists: Sequence[TargetListState], _now: datetime) -> Sequence[Alert]:
     return [_differs_alert(one) for one in lists if one.differences and one.since]
 
 
-def _differs_alert(one: TargetList) -> Alert:
+def _differs_alert(one: TargetListState) -> Alert:
     kinds = (
         (one.missing_there, "已出库而对方没有生效的单据", "issued and not counted there"),
         (one.unknown_here, "对方已生效而总线不知道", "counted there and not known here"),
@@ -38,11 +38,11 @@ def _differs_alert(one: TargetList) -> Alert:
     )  # fmt: skip
 
 
-def _unlisted(lists: Sequence[TargetList], now: datetime) -> Sequence[Alert]:
+def _unlisted(lists: Sequence[TargetListState], now: datetime) -> Sequence[Alert]:
     return [_unlisted_alert(one) for one in lists if now - (one.compared_at or one.declared_at) > DUE_AFTER]
 
 
-def _unlisted_alert(one: TargetList) -> Alert:
+def _unlisted_alert(one: TargetListState) -> Alert:
     at = one.compared_at or one.declared_at
     since = time_text(at, TO_THE_MINUTE)
     why = f":{one.failure}" if one.failure else ""
@@ -55,9 +55,9 @@ def _unlisted_alert(one: TargetList) -> Alert:
     )
 
 
-def _read_at(at: datetime, differences: int) -> Sequence[TargetList]:
+def _read_at(at: datetime, differences: int) -> Sequence[TargetListState]:
     return [
-        TargetList(
+        TargetListState(
             target="erp",
             declared_at=at,
             compared_at=at,
