@@ -10,10 +10,10 @@ from adapters.expressions import Jmes
 from adapters.http_options import HttpOptions
 from adapters.map_faults import fault
 from adapters.mapped_target.proof import CallProof, OAuthProof
-from adapters.mapped_target.sent_values import RequestPath, Sent, SentValue, Tree
 from adapters.mapping.commands import command_model, one_of
 from adapters.mapping.field_values import MapPart, Place, Words, values_in
 from adapters.mapping.proof_kinds import Header, StandardWebhooksProof
+from adapters.mapping.sent_values import RequestPath, Sent, SentValue, Tree
 from adapters.outbound_http import HttpUrl
 from adapters.public_addresses import is_address, is_public
 from adapters.time_form import ISO_8601, TimeForm, listed

@@ -18,18 +18,15 @@ from adapters.mapped_target.options import (
     RequestMap,
     SentRequest,
 )
-from adapters.mapped_target.sent_values import ABSENT, SentValue
 from adapters.mapping.commands import CommandReader
 from adapters.mapping.readers import Readers
+from adapters.mapping.sent_values import ABSENT, SentValue
 from adapters.outbound_http import HttpResponse
-from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
+from bus.delivery.target import DeliveryFailed, Effect, FailureKind
 from bus.delivery.vendor_words import one_line
 from bus.domain.commands import Command
 from bus.domain.errors import MalformedInput
-from bus.domain.naming import dotted
 from bus.domain.text import Text
-from bus.domain.ticket import Ticket
-from bus.wire.codec import plain, ticket_json
 
 REFERENCE_CHARS_MAX: Final = 200
 HEADER_CHARS_MAX: Final = 4_000
@@ -43,28 +40,6 @@ class PreparedRequest:
     path: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-
-
-def document_of(call: Call, ticket: Ticket) -> dict[str, Any]:
-    """Give what a map's expressions read: the event's envelope, its own fields, and the ticket as it left it.
-
-    `key` is the call's: the same at every attempt, and of a mended copy its own.
-    """
-    recorded = call.event
-    return {
-        "key": call.copy_key or call.key,
-        "type": dotted(type(recorded.event)),
-        "name": type(recorded.event).__name__,
-        "event_id": str(recorded.event_id),
-        "ticket_id": recorded.ticket_id,
-        "version": recorded.version,
-        "occurred_at": recorded.occurred_at.isoformat(),
-        "actor": recorded.actor,
-        "source": recorded.source,
-        "trace_id": recorded.trace_id,
-        "event": plain(recorded.event),
-        "ticket": orjson.loads(ticket_json(ticket)),
-    }
 
 
 class MappedRequests:

@@ -10,7 +10,8 @@ from adapters.answers.judge import judge
 from adapters.mapped_target.judged_answers import content_of, of_question
 from adapters.mapped_target.options import MappedTargetOptions
 from adapters.mapped_target.proof import OAuthProof, signing, token_form
-from adapters.mapped_target.requests import MappedRequest, MappedRequests, PreparedRequest, document_of
+from adapters.mapped_target.requests import MappedRequest, MappedRequests, PreparedRequest
+from adapters.mapping.event_document import document_of
 from adapters.outbound_http import Deadline, HttpResponse, NoResponse, OutboundHttp
 from adapters.shared_token import SharedToken, Token
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind

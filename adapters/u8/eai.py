@@ -10,26 +10,14 @@ from typing import Final
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.answers.text import charset
+from adapters.exchange import Talk, after_change, masked, talk_of, talk_of_probe, unbelieved, whole_answer
 from adapters.outbound_http import DIRECT, Egress, HttpResponse, OutboundHttp
 from adapters.parts_order import PartsOrder
 from adapters.u8 import eai_xml as xml
 from adapters.u8.bill import BILL_BEFORE, OWN_NUMBERS, issued, note_of, order_of, refused
 from adapters.u8.eai_xml import EaiBills, EaiReply
-from adapters.u8.exchange import (
-    ANSWER_BYTES_MAX,
-    CONNECTIONS_MAX,
-    NO_ANSWER,
-    REFUSED,
-    U8Talk,
-    after_change,
-    masked,
-    talk_of,
-    talk_of_probe,
-    unbelieved,
-    whole_answer,
-)
 from adapters.u8.options import EaiSettings, U8EaiOptions
-from adapters.u8.words import U8Says, kind_of
+from adapters.u8.words import ANSWER_BYTES_MAX, CONNECTIONS_MAX, NO_ANSWER, REFUSED, U8Says, kind_of
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
@@ -95,13 +83,13 @@ class U8Eai:
         """Close connections; idempotent."""
         await self._http.close()
 
-    async def _is_there(self, talk: U8Talk, number: str) -> bool:
+    async def _is_there(self, talk: Talk, number: str) -> bool:
         bills = await self._bills(talk, xml.by_number(self._settings, number))
         if bills.numbers and not bills.has(number):
             raise DeliveryFailed(FailureKind.UNAVAILABLE, f"{_FOREIGN} at {_QUERY}")
         return bills.has(number)
 
-    async def _refuse_two_bills(self, talk: U8Talk, wanted: PartsOrder) -> None:
+    async def _refuse_two_bills(self, talk: Talk, wanted: PartsOrder) -> None:
         """Send no mended copy beside a bill that was made before the edit. Raises DeliveryFailed."""
         note = note_of(wanted)
         bills = await self._bills(talk, xml.by_note(self._settings, note))
@@ -111,7 +99,7 @@ class U8Eai:
         ):
             raise DeliveryFailed(FailureKind.REJECTED, BILL_BEFORE)
 
-    async def _bills(self, talk: U8Talk, question: bytes) -> EaiBills:
+    async def _bills(self, talk: Talk, question: bytes) -> EaiBills:
         heard = await self._post(talk, _QUERY, question, changes=False)
         match xml.read_bills(heard.body, _charset(heard)):
             case EaiBills() as bills:
@@ -121,7 +109,7 @@ class U8Eai:
             case None:
                 raise self._unbelieved(heard, _QUERY, changes=False)
 
-    async def _post(self, talk: U8Talk, step: str, body: bytes, *, changes: bool) -> HttpResponse:
+    async def _post(self, talk: Talk, step: str, body: bytes, *, changes: bool) -> HttpResponse:
         posted = self._http.post(self._settings.url, body, talk.trace_headers, talk.deadline)
         try:
             return await whole_answer(posted, step, changes=changes, now=self._now)

@@ -10,17 +10,17 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
+from adapters.exchange import Talk, after_change, talk_of, talk_of_probe
 from adapters.list_pages import PAGE_WITHIN_S
 from adapters.outbound_http import DIRECT, Egress
 from adapters.parts_order import PartsOrder
 from adapters.u8 import openapi_wire as wire
 from adapters.u8.bill import BILL_BEFORE, OWN_NUMBERS, PROBE_NUMBER, U8Bill, issued, note_of, order_of, refused
-from adapters.u8.exchange import NO_ANSWER, REFUSED, U8Talk, after_change, talk_of, talk_of_probe
 from adapters.u8.openapi_answers import BillPage, bill_of, read_page
 from adapters.u8.openapi_list import ENDLESS, FOREIGN, bills_of_days, bills_of_numbers
 from adapters.u8.openapi_session import OpenApiSession, refusal
 from adapters.u8.options import OpenApiSettings, U8OpenApiOptions
-from adapters.u8.words import U8Says, kind_of
+from adapters.u8.words import NO_ANSWER, REFUSED, U8Says, kind_of
 from bus.delivery.document_list import ListedDocument
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.text import Text
@@ -89,21 +89,21 @@ class U8OpenApi:
         """Close connections; idempotent."""
         await self._session.close()
 
-    async def _bill(self, talk: U8Talk, number: str) -> U8Bill | None:
+    async def _bill(self, talk: Talk, number: str) -> U8Bill | None:
         rows = await self._rows(talk, lambda page: wire.by_number(number, page))
         bill = bill_of(rows, number)
         if bill is None and rows:
             raise DeliveryFailed(FailureKind.UNAVAILABLE, f"{FOREIGN} at {wire.LIST}")
         return bill
 
-    async def _refuse_two_bills(self, talk: U8Talk, wanted: PartsOrder) -> None:
+    async def _refuse_two_bills(self, talk: Talk, wanted: PartsOrder) -> None:
         """Send no mended copy beside a bill that was made before the edit. Raises DeliveryFailed."""
         note = note_of(wanted)
         rows = await self._rows(talk, lambda page: wire.by_note(note, page))
         if any(row.get("memory") == note and bill_of([row], wanted.number) is None for row in rows):
             raise DeliveryFailed(FailureKind.REJECTED, BILL_BEFORE)
 
-    async def _rows(self, talk: U8Talk, asked: Callable[[int], Mapping[str, str]]) -> Sequence[Mapping[str, Any]]:
+    async def _rows(self, talk: Talk, asked: Callable[[int], Mapping[str, str]]) -> Sequence[Mapping[str, Any]]:
         """Read a list to its last page: a part of it is none. Raises DeliveryFailed."""
         rows = list[Mapping[str, Any]]()
         for number in range(1, _PAGES_MAX + 1):
@@ -113,7 +113,7 @@ class U8OpenApi:
                 return rows
         raise DeliveryFailed(FailureKind.UNAVAILABLE, f"{ENDLESS} at {wire.LIST}")
 
-    async def _page(self, asked: Mapping[str, str], talk: U8Talk | None = None) -> BillPage:
+    async def _page(self, asked: Mapping[str, str], talk: Talk | None = None) -> BillPage:
         """Read a page of a list. Raises DeliveryFailed."""
         answer = await self._session.ask(talk or talk_of_probe(PAGE_WITHIN_S), wire.LIST, asked)
         page = read_page(answer)
@@ -123,7 +123,7 @@ class U8OpenApi:
             raise DeliveryFailed(FailureKind.UNAVAILABLE, f"{NO_ANSWER} at {wire.LIST}", status=200)
         raise refusal(answer, wire.LIST, changes=False)
 
-    async def _add(self, talk: U8Talk, wanted: PartsOrder, biz_id: str) -> U8Bill | None:
+    async def _add(self, talk: Talk, wanted: PartsOrder, biz_id: str) -> U8Bill | None:
         """Make the bill; None when the store has not enough. Raises DeliveryFailed."""
         parameters = wire.adding(self._settings, biz_id)
         answer = await self._session.ask(talk, wire.ADD, parameters, wire.bill(self._settings, wanted))
@@ -146,7 +146,7 @@ class U8OpenApi:
         unsure = queued and kind_of(answer.about, changes=True) is not FailureKind.REJECTED
         raise refusal(answer, wire.ADD, changes=True, kind=FailureKind.UNKNOWN if unsure else None)
 
-    async def _audit(self, talk: U8Talk, number: str) -> None:
+    async def _audit(self, talk: Talk, number: str) -> None:
         """Audit the bill. Raises DeliveryFailed; a refusal because it is audited already is none."""
         answer = await self._session.ask(talk, wire.VERIFY, {}, wire.audit(number))
         if answer.ok:

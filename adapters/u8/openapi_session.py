@@ -6,22 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from adapters.exchange import Talk, masked, unbelieved, whole_answer
 from adapters.outbound_http import DIRECT, Egress, HttpResponse, OutboundHttp
 from adapters.shared_login import HeldSession, SharedLogin
 from adapters.u8 import openapi_wire as wire
-from adapters.u8.exchange import (
-    ANSWER_BYTES_MAX,
-    CONNECTIONS_MAX,
-    NO_ANSWER,
-    REFUSED,
-    U8Talk,
-    masked,
-    unbelieved,
-    whole_answer,
-)
 from adapters.u8.openapi_answers import OpenApiAnswer, read
 from adapters.u8.options import OpenApiSettings
-from adapters.u8.words import U8Says, kind_of
+from adapters.u8.words import ANSWER_BYTES_MAX, CONNECTIONS_MAX, NO_ANSWER, REFUSED, U8Says, kind_of
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
@@ -77,7 +68,7 @@ class OpenApiSession:
         await self._http.close()
 
     async def ask(
-        self, talk: U8Talk, path: str, parameters: Mapping[str, str], body: bytes | None = None
+        self, talk: Talk, path: str, parameters: Mapping[str, str], body: bytes | None = None
     ) -> OpenApiAnswer:
         """Ask, or with a body change; once more with a new token where it is refused. Raises DeliveryFailed.
 
@@ -94,7 +85,7 @@ class OpenApiSession:
         held = await self._token(talk, lost=held.number)
         return await self._call(talk, path, parameters, body, held.session)
 
-    async def result(self, talk: U8Talk, given: str) -> OpenApiAnswer:
+    async def result(self, talk: Talk, given: str) -> OpenApiAnswer:
         """Ask for a result until it is there or the call's time is over. Raises DeliveryFailed, then UNKNOWN.
 
         No answer, and none yet, is no failure: U8 has it in its queue.
@@ -113,7 +104,7 @@ class OpenApiSession:
         raise DeliveryFailed(FailureKind.UNKNOWN, _NO_RESULT)
 
     async def _call(
-        self, talk: U8Talk, path: str, parameters: Mapping[str, str], body: bytes | None, token: _Token
+        self, talk: Talk, path: str, parameters: Mapping[str, str], body: bytes | None, token: _Token
     ) -> OpenApiAnswer:
         token.calls += 1
         url, changes = wire.call_url(self._settings, path, token.text, **parameters), body is not None
@@ -128,7 +119,7 @@ class OpenApiSession:
             raise self._masked(failure, token.text) from None
         return answer
 
-    async def _token(self, talk: U8Talk, *, lost: int = 0) -> HeldSession[_Token]:
+    async def _token(self, talk: Talk, *, lost: int = 0) -> HeldSession[_Token]:
         """Give the token; a new one where there is none, or it is the lost one, or it is worn out."""
         return await self._tokens.session(
             lambda: self._new_token(talk),
@@ -137,7 +128,7 @@ class OpenApiSession:
             over=lambda token: token.worn_out(self._seconds()),
         )
 
-    async def _new_token(self, talk: U8Talk) -> _Token:
+    async def _new_token(self, talk: Talk) -> _Token:
         try:
             heard = await self._whole(talk, wire.TOKEN, wire.token_url(self._settings), None)
             answer = read(heard.body)
@@ -151,7 +142,7 @@ class OpenApiSession:
             raise self._masked(failure) from None
         return _Token(text=answer.token, until=self._seconds() + TOKEN_S)
 
-    async def _whole(self, talk: U8Talk, step: str, url: str, body: bytes | None) -> HttpResponse:
+    async def _whole(self, talk: Talk, step: str, url: str, body: bytes | None) -> HttpResponse:
         headers, deadline = talk.trace_headers, talk.deadline
         got = self._http.get(url, headers, deadline) if body is None else self._http.post(url, body, headers, deadline)
         return await whole_answer(got, step, changes=body is not None, now=self._now)

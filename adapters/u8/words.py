@@ -12,6 +12,12 @@ from typing import Final
 
 from bus.delivery.target import FailureKind
 from bus.domain.simplified import folded
+from bus.domain.text import Text
+
+CONNECTIONS_MAX: Final = 8
+ANSWER_BYTES_MAX: Final = 1024 * 1024
+REFUSED: Final = Text("U8 未执行", "refused by U8")
+NO_ANSWER: Final = Text("应答不是 U8 的", "no answer of U8's")
 
 
 class U8Says(Enum):

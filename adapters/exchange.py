@@ -1,4 +1,4 @@
-"""One exchange with U8, by either interface: what comes with another status than 200, or not whole, is a failure."""
+"""One exchange with a system that says all in bodies: another status than 200, or a part of an answer, is a failure."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -11,34 +11,29 @@ from adapters.connection_failures import PROXY_LOGIN
 from adapters.http_status import kind_of_status
 from adapters.outbound_http import Deadline, HttpResponse, NoResponse, retry_after_s
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
-from bus.domain.text import Text
 from bus.observability.masking import MASK
 
-CONNECTIONS_MAX: Final = 8
-ANSWER_BYTES_MAX: Final = 1024 * 1024
-REFUSED: Final = Text("U8 未执行", "refused by U8")
-NO_ANSWER: Final = Text("应答不是 U8 的", "no answer of U8's")
 _LONG: Final = 8
 Looked = TypeVar("Looked")
 
 
 @dataclass(slots=True, kw_only=True)
-class U8Talk:
-    """One call's talk with U8: when it ends, and whether it has had its new token."""
+class Talk:
+    """One call's talk with a system: when it ends, and whether it has had its new token."""
 
     trace_headers: dict[str, str]
     deadline: Deadline
     renewed: bool = False
 
 
-def talk_of(call: Call) -> U8Talk:
+def talk_of(call: Call) -> Talk:
     """Begin the talk of a call."""
-    return U8Talk(trace_headers=call.trace_headers, deadline=Deadline.after(call.within_s))
+    return Talk(trace_headers=call.trace_headers, deadline=Deadline.after(call.within_s))
 
 
-def talk_of_probe(within_s: float) -> U8Talk:
+def talk_of_probe(within_s: float) -> Talk:
     """Begin the talk of a probe."""
-    return U8Talk(trace_headers={}, deadline=Deadline.after(within_s))
+    return Talk(trace_headers={}, deadline=Deadline.after(within_s))
 
 
 async def whole_answer(
@@ -89,7 +84,7 @@ async def after_change(look: Awaitable[Looked]) -> Looked:
 
 
 def masked(failure: DeliveryFailed, *secrets: str) -> DeliveryFailed:
-    """Take secrets of ours that U8 repeats out of its words; a short one, such as 001, where it stands by itself."""
+    """Take secrets of ours out of the other side's words; a short one, such as 001, where it stands by itself."""
     for secret in filter(None, secrets):
         alone = re.escape(secret) if len(secret) >= _LONG else rf"(?<!\w){re.escape(secret)}(?!\w)"
         failure.message = re.sub(alone, MASK, failure.message)
