@@ -9,6 +9,7 @@ from adapters.crm import adapter as crm_source
 from adapters.crm import callback as crm_callback
 from adapters.engineer_app import options as engineer_app
 from adapters.erp import kingdee
+from adapters.fxiaoke import target as fxiaoke
 from adapters.mapped_target import target as mapped_http
 from adapters.plugins import Adapters
 from adapters.sap import adapter as sap
@@ -27,6 +28,7 @@ TARGETS: Final = Adapters[TargetAdapter[Any] | PushAdapter](
     (
         crm_callback.ADAPTER,
         engineer_app.ADAPTER,
+        fxiaoke.ADAPTER,
         kingdee.ADAPTER,
         mapped_http.ADAPTER,
         sap.ADAPTER,

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from adapters.expressions import Jmes
 from adapters.map_faults import fault
 from adapters.mapped.proof import Proof
-from adapters.mapped.transports import PolledList, Transport, Webhook
+from adapters.mapped.transports import FxiaokeObjects, PolledList, Transport, Webhook
 from adapters.mapping.commands import command_model, one_of
 from adapters.mapping.field_values import MapPart, Value, Words
 from adapters.mapping.proof_kinds import Header, HmacProof, StandardWebhooksProof
@@ -116,7 +116,7 @@ class SourceMap(MapPart):
             if "proof" in info.data:
                 _is_in_a_webhook(given, info.data["proof"])
             return given
-        if isinstance(transport, PolledList) and (given is None or given.field is None):
+        if isinstance(transport, PolledList | FxiaokeObjects) and (given is None or given.field is None):
             raise fault(
                 "必填 field,如 join('/', [to_string(id), updated_at])",
                 "a `field` is needed, such as join('/', [to_string(id), updated_at])",

@@ -1,4 +1,4 @@
-"""How a source's documents come: it calls the gateway, or a worker reads them of a list, a topic or a directory."""
+"""How a source's documents come: it calls the gateway, or a worker reads a list, objects, a topic or a directory."""
 
 import re
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from adapters.csv_form import CsvForm
 from adapters.expressions import Jmes
+from adapters.fxiaoke_api.account import FieldName, FxiaokeAccount, ObjectName
 from adapters.map_faults import fault
 from adapters.mapping.field_values import MapPart
 from adapters.mapping.proof_kinds import Header
@@ -92,6 +93,30 @@ class PolledList(MapPart):
     calls_per_minute: Annotated[int, Field(ge=1, le=6_000)] = 60
 
 
+class FxiaokeFilter(MapPart):
+    """One more condition that records of 纷享销客 must meet, in its own words."""
+
+    field_name: FieldName
+    operator: Annotated[str, Field(pattern="^[A-Z]{1,20}$")]
+    field_values: Annotated[tuple[str, ...], BeforeValidator(listed), Field(max_length=100)] = ()
+
+
+class FxiaokeObjects(MapPart):
+    """A worker asks 纷享销客 every so often for the records of an object that changed, with an overlap.
+
+    A record is a document, with `_id`, `last_modified_time` in milliseconds, and numbers as texts. `fields`: those
+    that are asked for; left out: all. `every_s`, `overlap_s`: as of a list.
+    """
+
+    kind: Literal["fxiaoke"]
+    account: FxiaokeAccount
+    object: ObjectName
+    fields: Annotated[tuple[FieldName, ...], Field(max_length=500)] = ()
+    filters: Annotated[tuple[FxiaokeFilter, ...], Field(max_length=20)] = ()
+    every_s: Annotated[int, Field(ge=1, le=EVERY_S_MAX)] = 60
+    overlap_s: Annotated[int, Field(ge=0, le=EVERY_S_MAX)] = 300
+
+
 def _topic(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name):
         raise fault("不是 Kafka 主题名", "is no name of a Kafka topic")
@@ -142,5 +167,7 @@ def _usual(given: object) -> object:
 
 
 Transport = Annotated[
-    Webhook | PolledList | KafkaTopic | DroppedFiles, Field(discriminator="kind"), BeforeValidator(_usual)
+    Webhook | PolledList | KafkaTopic | DroppedFiles | FxiaokeObjects,
+    Field(discriminator="kind"),
+    BeforeValidator(_usual),
 ]

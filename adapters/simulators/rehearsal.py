@@ -9,6 +9,8 @@ from adapters.simulators.callback_faults import CallbackFault
 from adapters.simulators.callback_receiver import CallbackReceiver
 from adapters.simulators.erp_simulator import ErpSimulator
 from adapters.simulators.fault_switches import FaultT
+from adapters.simulators.fxiaoke import FxiaokeSimulator, changed_in
+from adapters.simulators.fxiaoke_faults import FxiaokeFault
 from adapters.simulators.kingdee import KingdeeSimulator
 from adapters.simulators.kingdee_faults import KingdeeFault
 from adapters.simulators.sap import SapSimulator
@@ -53,6 +55,21 @@ def u8_switches(erp: U8Simulator) -> Switches:
         return [{"number": one.number, "note": one.note, **one.steps} for one in erp.books.bills[-SHOWN:]]
 
     return _erp_switches(erp, U8Fault, "bills", bills)
+
+
+def fxiaoke_switches(crm: FxiaokeSimulator) -> Switches:
+    """Give the switches of a 纷享销客; its state has records and what was done to them, flows and calls."""
+
+    def state() -> Mapping[str, Any]:
+        books = crm.books
+        shown = ({"object": one.object, "id": one.values["_id"], **one.steps} for one in books.records[-SHOWN:])
+        counts = {"calls": crm.called, "tokens": books.tokens_asked, "flows": books.flows_started}
+        return {"on": crm.switched_on, "records": list(shown), **counts}
+
+    def turn(turn: Turn) -> None:
+        crm.fail(FxiaokeFault[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
+
+    return Switches(faults=switch_names(FxiaokeFault), turn=turn, heal=crm.heal, state=state)
 
 
 def _erp_switches(
@@ -128,6 +145,11 @@ def u8_line(service: str, body: bytes, fault: str) -> str:
     bill = bill_in(body)
     rows = [f"{code}×{quantity:g}" for code, quantity in bill.lines] if bill else []
     return " ".join([service, *([bill.number, bill.note] if bill else []), *rows, *_switched(fault)])
+
+
+def fxiaoke_line(service: str, body: bytes, fault: str) -> str:
+    """Say in a line what came: the service, the object and the record. Nothing personal is in either."""
+    return " ".join(one for one in (service, changed_in(body), *_switched(fault)) if one)
 
 
 def callback_line(delivery_id: str, body: bytes, fault: str) -> str:

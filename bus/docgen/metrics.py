@@ -5,6 +5,7 @@ from types import ModuleType
 
 from prometheus_client.metrics import MetricWrapperBase
 
+from adapters.fxiaoke_api import metrics as fxiaoke
 from bus.alerts import log_sink
 from bus.alerts.engine import metrics as alerts
 from bus.consistency import metrics as consumers
@@ -30,6 +31,7 @@ _CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
         "Counted where the stage `delivery` runs; the engineer app's in the gateways.",
         delivery,
     ),
+    ("纷享销客", "Set where it is called: in the worker.", fxiaoke),
 )
 
 _HEADS = ("Metric", "Kind", "Labels", "Says")

@@ -17,8 +17,9 @@ import structlog
 from adapters.adapter import EnvironmentSecrets
 from adapters.mapped import cursors, dropped_files
 from adapters.mapped.polled_list import ListAway, ListPoller
+from adapters.mapped.polled_objects import ObjectPoller
 from adapters.mapped.source import MappedSource
-from adapters.mapped.transports import DroppedFiles, KafkaTopic, PolledList
+from adapters.mapped.transports import DroppedFiles, FxiaokeObjects, KafkaTopic, PolledList
 from bus.aio import Backoff, cancel_all
 from bus.app import Core
 from bus.domain.errors import MalformedInput, Transient, cause_of
@@ -95,7 +96,7 @@ class PulledSources:
 
     def _reading(self, source: MappedSource, taker: "Taker", well: Callable[[], None]) -> Coroutine[Any, Any, None]:
         match source.map.transport:
-            case PolledList() as polled:
+            case PolledList() | FxiaokeObjects() as polled:
                 return read_list(self.core, source, polled, taker, well)
             case KafkaTopic() as topic:
                 return read_topic(self.core, source, topic, taker, well)
@@ -158,11 +159,14 @@ def known_by(source: MappedSource, body: bytes) -> str:
 
 
 async def read_list(
-    core: Core, source: MappedSource, polled: PolledList, taker: Taker, well: Callable[[], None]
+    core: Core,
+    source: MappedSource,
+    polled: PolledList | FxiaokeObjects,
+    taker: Taker,
+    well: Callable[[], None],
 ) -> None:
     """Poll a list whenever it is due and this worker's turn. Raises ListAway, StoreUnavailable."""
-    secrets = EnvironmentSecrets(environment=os.environ, where=f"map of {source.name}: transport.login")
-    poller = ListPoller(polled, source.map.documents, source.map.time, secrets)
+    poller = _poller(source, polled)
     every = timedelta(seconds=polled.every_s)
     while True:
         since = await in_transaction(core.pool, cursors.take_turn, source.name, LEASE)
@@ -181,6 +185,14 @@ async def read_list(
         finally:
             with suppress(Transient):
                 await in_transaction(core.pool, cursors.note_next, source.name, every)
+
+
+def _poller(source: MappedSource, polled: PolledList | FxiaokeObjects) -> ListPoller | ObjectPoller:
+    where = f"map of {source.name}: transport"
+    if isinstance(polled, FxiaokeObjects):
+        return ObjectPoller(polled, EnvironmentSecrets(environment=os.environ, where=f"{where}.account"))
+    secrets = EnvironmentSecrets(environment=os.environ, where=f"{where}.login")
+    return ListPoller(polled, source.map.documents, source.map.time, secrets)
 
 
 async def read_topic(

@@ -18,21 +18,17 @@ import typer
 from typer.testing import CliRunner
 
 from adapters import webhook_signature as signature
-from adapters.adapter import ChannelServices, EnvironmentSecrets, TargetServices
+from adapters.adapter import ChannelServices, EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.contract_suites.target import OPENED
-from adapters.crm import callback
-from adapters.erp import kingdee
-from adapters.registry import CHANNELS
-from adapters.sap import adapter as sap
+from adapters.registry import CHANNELS, TARGETS
 from adapters.simulators.callback_faults import CallbackFault
 from adapters.simulators.callback_receiver import CallbackReceiver
+from adapters.simulators.fxiaoke_faults import FxiaokeFault
 from adapters.simulators.kingdee import KingdeeSimulator
 from adapters.simulators.kingdee_faults import KingdeeFault
 from adapters.simulators.rehearsal import callback_switches, kingdee_switches
 from adapters.simulators.switches import NoSuchSwitch, Turn, switch_names, turn_of
 from adapters.simulators.u8_faults import U8Fault
-from adapters.u8 import eai as u8_eai
-from adapters.u8 import openapi as u8
 from bus.alerts.engine.alerts_config import load_alerts_config
 from bus.cli import simulate
 from bus.delivery.target import Call, DeliveryFailed, Target
@@ -98,12 +94,13 @@ async def target(printed: Printed, folder: Path, name: str = "") -> AsyncIterato
     """Build the target that the printed part of a targets file names, or the one of that name."""
     file = folder / "targets.yaml"
     file.write_text(printed.targets, encoding="utf-8")
-    adapters = {one.name: one for one in (callback.ADAPTER, kingdee.ADAPTER, sap.ADAPTER, u8.ADAPTER, u8_eai.ADAPTER)}
-    targets = load_targets_config(file, adapters).targets
+    targets = load_targets_config(file, TARGETS).targets
     ((name, config),) = [(each, targets[each]) for each in targets if name in ("", each)]
     secrets = EnvironmentSecrets(environment=printed.variables, where=name)
     services = TargetServices(name=name, ticket_at=ticket_at, now=lambda: datetime.now(UTC))
-    built: Target = adapters[config.adapter].build(config.options, secrets, services)
+    adapter = TARGETS[config.adapter]
+    assert isinstance(adapter, TargetAdapter)
+    built: Target = adapter.build(config.options, secrets, services)
     try:
         yield built
     finally:
@@ -267,7 +264,7 @@ def test_simulate_a_request_that_switches_nothing_is_refused_and_lists_what_ther
 def test_simulate_every_switch_is_listed_by_help_and_can_be_turned() -> None:
     app = typer.Typer()
     app.add_typer(simulate.commands)
-    for name, faults in (("kingdee", KingdeeFault), ("u8", U8Fault), ("crm", CallbackFault)):
+    for name, faults in (("kingdee", KingdeeFault), ("u8", U8Fault), ("fxiaoke", FxiaokeFault), ("crm", CallbackFault)):
         shown = CliRunner().invoke(app, ["simulate", name, "--help"], env={**os.environ, "COLUMNS": "200"}).output
         assert [one for one in switch_names(faults) if one not in shown] == []
     erp, receiver = KingdeeSimulator(stock={}), CallbackReceiver(SIGNING)

@@ -12,7 +12,7 @@ from adapters.mapped.trial import TriedSample, tried
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TraceId
 from tests.mapped.maps import NOW
-from tests.mapped.vendors import BY_LOGIN, RULES, SAMPLES, SIGNED, sample, source
+from tests.mapped.vendors import BY_LOGIN, PULLED, RULES, SAMPLES, SIGNED, sample, source
 
 REFUSED: Final = {
     "zendesk": ("unknown_word", "$.detail.priority"),
@@ -22,7 +22,9 @@ REFUSED: Final = {
     "freshdesk": ("unknown_word", "$.freshdesk_webhook.ticket_priority"),
     "glpi": ("missing", "$.item.name"),
     "znuny": ("bad_time", "$.Ticket.Created"),
+    "fxiaoke": ("unknown_word", "$.priority__c"),
 }
+EVERY: Final = (*SIGNED, *PULLED)
 
 
 async def outcomes(vendor: str) -> dict[str, TriedSample]:
@@ -34,13 +36,13 @@ async def outcomes(vendor: str) -> dict[str, TriedSample]:
 
 def test_shipped_maps_every_one_has_samples_and_a_section_in_the_docs() -> None:
     page = (SAMPLES.parents[2] / "docs" / "plugging-in-sources.md").read_text(encoding="utf-8")
-    assert set(shipped_names()) == set(SIGNED) == set(REFUSED)
+    assert set(shipped_names()) == set(EVERY) == set(REFUSED)
     for vendor in shipped_names():
         assert f"maps/{vendor}.yaml" in page
         assert len(list((SAMPLES / vendor).glob("*.json"))) >= 4
 
 
-@pytest.mark.parametrize("vendor", SIGNED)
+@pytest.mark.parametrize("vendor", EVERY)
 async def test_shipped_maps_samples_become_exactly_these_commands(vendor: str) -> None:
     expected = json.loads(sample(vendor, "expected"))
     found = {name: json.loads(json.dumps(asdict(one), default=str)) for name, one in (await outcomes(vendor)).items()}
@@ -49,7 +51,7 @@ async def test_shipped_maps_samples_become_exactly_these_commands(vendor: str) -
         assert {"outcome": one["outcome"], "commands": commands} == expected[name], name
 
 
-@pytest.mark.parametrize("vendor", SIGNED)
+@pytest.mark.parametrize("vendor", EVERY)
 async def test_shipped_maps_a_malformed_sample_is_refused_by_its_path(vendor: str) -> None:
     (found,) = await tried(source(vendor).map, {"malformed": sample(vendor, "malformed")}, {}, RULES, NOW)
     assert (found.outcome, found.code, found.path) == ("refused", *REFUSED[vendor])
@@ -75,6 +77,14 @@ def test_shipped_maps_a_sender_is_proven_and_a_repeat_is_known(vendor: str) -> N
     if vendor not in BY_LOGIN:
         with pytest.raises(MalformedInput):
             one.verify(headers, other, NOW)
+
+
+def test_shipped_maps_fxiaoke_each_change_of_a_case_is_a_delivery_of_its_own_and_a_repeat_is_known() -> None:
+    one, names = source("fxiaoke"), ("created", "status", "own")
+    found = [one.delivery_id(sample("fxiaoke", name)) for name in names]
+    assert found[0] == "6929a1c0e4b0d10001a3f001/1795309507000"
+    assert len(set(found)) == 3
+    assert found == [one.delivery_id(sample("fxiaoke", name)) for name in names]
 
 
 def test_shipped_maps_znuny_a_repeat_with_another_age_is_the_same_delivery() -> None:
