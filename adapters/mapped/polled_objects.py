@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
+import orjson
+
 from adapters.adapter import EnvironmentSecrets
 from adapters.exchange import Talk
 from adapters.fxiaoke_api import wire
@@ -66,7 +68,7 @@ class ObjectPoller:
         talk = Talk(trace_headers={}, deadline=Deadline.after(PAGE_S_MAX))
         body = wire.query(asked.object, filters, fields=list(fields))
         rows = wire.rows_in(await session.ask(talk, path, body, changes=False), asked.object)
-        ids = [after, *(one[wire.ID] for one in _once(rows or ()))]
+        ids = [after, *dict.fromkeys(one[wire.ID] for one in rows or ())]
         ascending = all(one < other for one, other in pairwise(ids))
         if rows is None or not ascending or not all(_changed_ms(one) >= first_ms for one in rows):
             raise unexpected(path, changes=False)
@@ -74,8 +76,13 @@ class ObjectPoller:
 
 
 def _once(rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Give each record once: a page may hold one twice."""
-    return [*{one[wire.ID]: one for one in rows}.values()]
+    """Give each record once, a page may hold one twice, and its fields in one order: by its bytes a repeat is known."""
+    return [_ordered(one) for one in {one[wire.ID]: one for one in rows}.values()]
+
+
+def _ordered(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    ordered: Mapping[str, Any] = orjson.loads(orjson.dumps(row, option=orjson.OPT_SORT_KEYS))
+    return ordered
 
 
 def _changed_ms(row: Mapping[str, Any]) -> int:

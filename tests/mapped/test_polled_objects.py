@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from adapters.adapter import EnvironmentSecrets
@@ -201,6 +202,17 @@ async def test_polled_objects_a_record_without_a_time_of_change_is_no_answer(
     crm.books.query = lambda *_: [{"_id": "a", wire.CHANGED_AT: changed}]  # type: ignore[method-assign]  # as no vendor should
     with pytest.raises(ListAway, match="no answer of"):
         await read(poller(crm, clock))
+
+
+async def test_polled_objects_a_record_has_the_same_bytes_in_whatever_order_its_fields_come(
+    crm: FxiaokeSimulator, clock: Clock
+) -> None:
+    opened(crm, clock, 1)
+    crm.books.records[0].values["owner__r"] = {"name": "李敏", "id": "1001"}
+    first = await rows(poller(crm, clock))
+    values = crm.books.records[0].values
+    crm.books.records[0].values = dict(reversed(values.items())) | {"owner__r": {"id": "1001", "name": "李敏"}}
+    assert orjson.dumps(await rows(poller(crm, clock))) == orjson.dumps(first)
 
 
 MAP = """

@@ -13,9 +13,12 @@ import fastavro
 import pytest
 from aiokafka.admin import NewTopic
 
+from adapters.simulators.fxiaoke import QUERY, FxiaokeSimulator
+from adapters.simulators.fxiaoke_faults import FxiaokeFault
 from bus.kafka.clients import admin, start_producer
 from bus.local.stack import Urls
 from bus.schema_registry import registry_of
+from tests.adapters.fxiaoke_calls import SECRETS as FXIAOKE_SECRETS
 from tests.bus_under_test import Bus, bus_on, eventually
 from tests.mapped.list_server import ListServer
 
@@ -47,8 +50,9 @@ def document(number: int, kind: str = "new", **more: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
-    """Run one worker for all three."""
+    """Run one worker for all of them."""
     with bus_on(parts, tmp_path_factory.mktemp("pulled")) as made:
+        made.environment.update(FXIAOKE_SECRETS)
         made.start("worker")
         yield made
         assert made.stop("worker") == 0, made.last_words("worker")
@@ -167,3 +171,58 @@ async def test_pulled_dropped_files_are_taken_in_and_moved_away(bus: Bus) -> Non
     assert [one.name for one in await eventually(moved)] == ["a.ndjson"]
     (folder / "b.ndjson").write_bytes(b"\n".join([*lines, json.dumps(document(3)).encode()]))
     await until(bus, "dropped", ["N-1", "N-2", "N-3"])
+
+
+FXIAOKE_MAP = """
+source: crm-objects
+transport: {transport}
+delivery_id: {{field: "join('/', [_id, to_string(last_modified_time)])"}}
+number: name
+at: last_modified_time
+time: {{format: epoch_ms}}
+commands:
+  - command: open-ticket
+    when: status__c == 'new'
+    fields:
+      incident_key: {{kind: {{value: order}}, value: name}}
+      title: title__c
+      type: {{value: hardware_fault}}
+      opened_at: create_time
+  - {{command: note, when: status__c != 'new', fields: {{text: status__c}}}}
+"""
+
+
+async def test_pulled_records_of_fxiaoke_each_change_is_taken_once_whatever_its_answers_are(bus: Bus) -> None:
+    crm = FxiaokeSimulator()
+    for fault in ("TOKEN_EXPIRED", "CUT_AFTER", "FOREIGN", "REPEATED", "GBK"):
+        crm.fail(FxiaokeFault[fault], times=1, only=(QUERY,))
+    async with crm.serving():
+        account = crm.account("FXIAOKE_SECRET", "FXIAOKE_CODE")
+        transport = {"kind": "fxiaoke", "account": account, "object": "CasesObj", "every_s": 1}
+        file = bus.folder / "crm-objects.yaml"
+        file.write_text(FXIAOKE_MAP.format(transport=json.dumps(transport)))
+        done = await asyncio.to_thread(bus.run, "map", "apply", str(file), *WHO)
+        assert done.returncode == 0, done.stderr
+        cases = [crm.books.create("CasesObj", {"title__c": f"水泵 {n}", "status__c": "new"}) for n in range(120)]
+        numbers = sorted(one.values["name"] for one in crm.books.records)
+
+        async def all_there() -> bool:
+            return sorted(opened(bus, "crm-objects")) == numbers
+
+        await eventually(all_there, what=lambda: f"{crm.switched_on} {bus.last_words('worker')}")
+        crm.books.update("CasesObj", {"_id": cases[7], "status__c": "processing"})
+        notes = "SELECT count(*) FROM events WHERE source = 'crm-objects' AND ce_type = 'note.added.v1'"
+
+        async def noted() -> bool:
+            return bus.query(notes) == [(1,)]
+
+        await eventually(noted)
+        asked = crm.calls.count(QUERY)
+
+        async def asked_again() -> bool:
+            return crm.calls.count(QUERY) > asked + 2
+
+        await eventually(asked_again)
+    assert crm.switched_on == []
+    assert (bus.query(notes), sorted(opened(bus, "crm-objects"))) == ([(1,)], numbers)
+    assert bus.query("SELECT count(*) FROM refused_inputs WHERE source = 'crm-objects'") == [(0,)]
