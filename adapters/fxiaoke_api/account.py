@@ -68,13 +68,15 @@ class FxiaokeLogin:
     user_id: str
     calls_per_20_s: int
     calls_per_day: int | None
+    private_addresses: bool
 
 
 class FxiaokeAccount(MapPart):
     """An app of the tenant's own. `app_secret` and `permanent_code` name the environment variables that hold them.
 
     `user_id`: the employee whose rights count. `calls_per_20_s`: of each interface, by one program of ours;
-    `calls_per_day`: of all interfaces together, not counted where it is left out.
+    `calls_per_day`: of all interfaces together, not counted where it is left out. `private_addresses`: whether it may
+    be at a private, loopback or link-local address, as a stand-in is.
     """
 
     base_url: ApiUrl = "https://open.fxiaoke.com"
@@ -84,6 +86,7 @@ class FxiaokeAccount(MapPart):
     user_id: UserId
     calls_per_20_s: Annotated[int, Field(ge=1, le=CALLS_MAX)] = CALLS_MAX
     calls_per_day: Annotated[int, Field(ge=1)] | None = None
+    private_addresses: bool = False
 
     def login(self, secrets: EnvironmentSecrets) -> FxiaokeLogin:
         """Read the secrets. Raises ConfigFileInvalid."""
@@ -95,4 +98,5 @@ class FxiaokeAccount(MapPart):
             user_id=self.user_id,
             calls_per_20_s=self.calls_per_20_s,
             calls_per_day=self.calls_per_day,
+            private_addresses=self.private_addresses,
         )

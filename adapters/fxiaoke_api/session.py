@@ -81,6 +81,7 @@ class FxiaokeSession:
             headers={"content-type": "application/json"},
             connections_max=CONNECTIONS_MAX,
             answer_bytes_max=ANSWER_BYTES_MAX,
+            public_only=not login.private_addresses,
             egress=egress,
         )
 

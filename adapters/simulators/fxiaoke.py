@@ -50,6 +50,7 @@ class FxiaokeSimulator(ErpSimulator[FxiaokeFault]):
             "app_secret": secret_variable,
             "permanent_code": code_variable,
             "user_id": self.tenant.users[0],
+            "private_addresses": True,
         }
 
     def _service(self, request: SimulatedRequest) -> str:

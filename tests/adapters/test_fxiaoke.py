@@ -242,6 +242,14 @@ def test_fxiaoke_other_clouds_are_an_option_and_building_needs_the_secrets_alone
         ADAPTER.build(options(crm), replace(READ, environment={"FXIAOKE_SECRET": "x" * 20}), services())
 
 
+async def test_fxiaoke_no_call_reaches_an_address_of_our_own_network_unless_it_may() -> None:
+    crm = simulated()
+    async with crm.serving(), target(crm, account={"private_addresses": False}) as built:
+        failed = await failure_of(built, call())
+    assert (failed.kind, crm.calls) == (FailureKind.UNREACHABLE, [])
+    assert "127.0.0.1" in failed.detail
+
+
 async def test_fxiaoke_a_probe_gets_a_token_and_reads_and_changes_nothing() -> None:
     crm = simulated()
     async with crm.serving(), target(crm, UPDATE) as built:

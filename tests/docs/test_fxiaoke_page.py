@@ -33,6 +33,7 @@ from tests.history.uci import ROOT
 
 PAGE = (ROOT / "docs" / "fxiaoke.md").read_text(encoding="utf-8")
 [FILE] = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+LOCAL = {"private_addresses": True}
 SECRETS = EnvironmentSecrets(
     environment={"FXIAOKE_APP_SECRET": TENANT.app_secret, "FXIAOKE_PERMANENT_CODE": TENANT.permanent_code}, where="t"
 )
@@ -40,12 +41,14 @@ SECRETS = EnvironmentSecrets(
 
 def at(crm: FxiaokeSimulator, text: str) -> str:
     """Give a file of the page for the simulator on this machine."""
-    return text.replace("app_id: FSAID_1320000", f"base_url: {crm.url}\n        app_id: FSAID_1320000")
+    return text.replace(
+        "app_id: FSAID_1320000", f"private_addresses: true\n    base_url: {crm.url}\n    app_id: FSAID_1320000"
+    )
 
 
 def options(crm: FxiaokeSimulator, name: str) -> FxiaokeOptions:
     given: dict[str, Any] = yaml.safe_load(FILE)["targets"][name]["options"]
-    return FxiaokeOptions.model_validate({**given, "account": {**given["account"], "base_url": crm.url}})
+    return FxiaokeOptions.model_validate({**given, "account": {**given["account"], **LOCAL, "base_url": crm.url}})
 
 
 def target(crm: FxiaokeSimulator, name: str, source_no: str) -> FxiaokeTarget:
@@ -86,7 +89,7 @@ async def test_fxiaoke_page_a_case_comes_in_is_written_back_and_its_own_change_i
 
 async def polled(crm: FxiaokeSimulator) -> list[object]:
     """Ask once by the shipped map, and give the commands that come of it."""
-    mapped = read_map(at(crm, shipped("fxiaoke")).replace("\n        app_id", "\n    app_id"))
+    mapped = read_map(at(crm, shipped("fxiaoke")))
     assert isinstance(mapped.transport, FxiaokeObjects)
     source, now = MappedSource(mapped, 1, {}), datetime.now(UTC)
     pages = ObjectPoller(mapped.transport, SECRETS).pages(now - timedelta(seconds=60))
