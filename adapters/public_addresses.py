@@ -37,6 +37,11 @@ def _carried(address: IPv6Address) -> IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
 
 
+def is_inside(host: str) -> bool:
+    """Say whether a host that stands in an address is private or local by what is written; a name may be, too."""
+    return not is_public(host) if is_address(host) else host == "localhost"
+
+
 async def public_addresses(host: str, port: int) -> Sequence[str]:
     """Give the addresses of a host, in the system's order. Raises PrivateAddress if one of them is, gaierror.
 

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
+
+import orjson
 
 from adapters.answers.body import read_body
 from adapters.answers.fields import AnswerRule
-from adapters.answers.text import charset, readable
+from adapters.answers.text import charset, decoded, readable
 from adapters.answers.words import AskedWait, Meaning, asks_to_wait
 from adapters.connection_failures import PROXY_LOGIN
 from adapters.outbound_http import HttpResponse, retry_after_s
@@ -123,3 +125,19 @@ def failure_of(
     detail = f"HTTP {answer.status}{also}" + (f", {why}" if why else "")
     words = _words(answer)
     return DeliveryFailed(kind, detail, status=answer.status, code=shown, message=words, retry_after_s=wait_s)
+
+
+def of_question(failure: DeliveryFailed) -> DeliveryFailed:
+    """Give the failure of what changes nothing: where nobody knows what was done, nothing was."""
+    return failure.again(kind=FailureKind.UNAVAILABLE) if failure.kind is FailureKind.UNKNOWN else failure
+
+
+def content_of(answer: HttpResponse) -> Any:
+    """Give the JSON of a body, else its text; None where it did not come whole."""
+    if answer.cut or answer.longer:
+        return None
+    text = decoded(answer.body, charset(answer.headers.get("content-type", ""), answer.body))
+    try:
+        return orjson.loads(text.lstrip("\ufeff"))
+    except orjson.JSONDecodeError:
+        return text

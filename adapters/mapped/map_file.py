@@ -10,8 +10,9 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from adapters.expressions import Jmes
 from adapters.map_faults import fault
+from adapters.mapped.outbound_message import FORM
 from adapters.mapped.proof import Proof
-from adapters.mapped.transports import FxiaokeObjects, PolledList, Transport, Webhook
+from adapters.mapped.transports import FxiaokeObjects, Listing, PolledList, Transport, Webhook
 from adapters.mapping.commands import command_model, one_of
 from adapters.mapping.field_values import MapPart, Value, Words
 from adapters.mapping.proof_kinds import Header, HmacProof, StandardWebhooksProof
@@ -77,6 +78,7 @@ class SourceMap(MapPart):
     documents: Jmes | None = None
     envelope: Annotated[Mapping[str, Jmes], Field(max_length=ENVELOPE_MAX)] = {}
     when: Jmes | None = None
+    listing: Listing | None = None
     number: Value
     at: Value | None = None
     actor: Value | None = None
@@ -112,6 +114,10 @@ class SourceMap(MapPart):
     @classmethod
     def _repeats_are_known(cls, given: DeliveryId | None, info: ValidationInfo) -> DeliveryId | None:
         transport = info.data.get("transport")
+        if isinstance(transport, Webhook) and transport.body == FORM:
+            if given is not None:
+                raise fault("就是通知的编号,不用写", "is the notification's own: leave it out")
+            return given
         if isinstance(transport, Webhook):
             if "proof" in info.data:
                 _is_in_a_webhook(given, info.data["proof"])
@@ -124,6 +130,14 @@ class SourceMap(MapPart):
         if transport is not None and given is not None and given.header:
             raise fault("没有请求头", "there are no headers")
         return given
+
+    @field_validator("documents")
+    @classmethod
+    def _notifications_are_documents(cls, documents: Jmes | None, info: ValidationInfo) -> Jmes | None:
+        transport = info.data.get("transport")
+        if isinstance(transport, Webhook) and transport.body == FORM and documents is not None:
+            raise fault("每条通知就是一份文档", "each notification is one: leave it out")
+        return documents
 
     @field_validator("envelope")
     @classmethod

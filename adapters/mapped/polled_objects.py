@@ -15,7 +15,8 @@ from adapters.adapter import EnvironmentSecrets
 from adapters.exchange import Talk
 from adapters.fxiaoke_api import wire
 from adapters.fxiaoke_api.session import FxiaokeSession, unexpected
-from adapters.mapped.polled_list import WAIT_S_MAX, ListAway, ListPage
+from adapters.mapped.asked_list import WAIT_S_MAX, ListAway
+from adapters.mapped.polled_list import ListPage
 from adapters.mapped.transports import FxiaokeObjects
 from adapters.outbound_http import DIRECT, Deadline, Egress
 from bus.delivery.target import DeliveryFailed

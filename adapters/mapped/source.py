@@ -5,16 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import orjson
+
 from adapters import webhook_signature
+from adapters.mapped import outbound_message
 from adapters.mapped.map_file import SourceMap
+from adapters.mapped.outbound_message import ID, MESSAGE
 from adapters.mapped.proof import Verify, verifier
-from adapters.mapped.translate import MapTranslator, body_of
+from adapters.mapped.translate import MapTranslator, in_batches
 from adapters.mapped.transports import Webhook
 from bus.config_file import ConfigFileInvalid, secret_of
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import TraceId
 from bus.intake.from_raw_request import SOURCES_PATH
+from bus.intake.source_adapter import ReceivedBatch
 from bus.settings import SettingsInvalid
 from bus.wire.json_body import refuse_unstorable
 from schemas.messages import RequestReceived
@@ -64,7 +69,28 @@ class MappedSource:
         """Prove the sender and give the delivery's own id. Pure. Raises MalformedInput and nothing else."""
         lower = {name.lower(): value for name, value in headers.items()}
         self._verify(lower, body, now)
-        return self.delivery_id(body, lower)
+        return hashlib.sha256(body).hexdigest() if self.sends_batches else self.delivery_id(body, lower)
+
+    @property
+    def sends_batches(self) -> bool:
+        """Say whether what it sends holds several deliveries."""
+        return in_batches(self.map)
+
+    def batch(self, received: RequestReceived) -> ReceivedBatch | None:
+        """Take an outbound message of Salesforce apart: a delivery of each notification, its body as JSON.
+
+        Anything else is one delivery: None. Raises MalformedInput.
+        """
+        if not self.sends_batches:
+            return None
+        return ReceivedBatch(
+            deliveries=[
+                replace(received, body=orjson.dumps(one), delivery_id=_id_text(one[MESSAGE][ID], ID))
+                for one in outbound_message.notifications(received.body)
+            ],
+            answer=outbound_message.ACK,
+            media_type="text/xml",
+        )
 
     def delivery(
         self, delivery_id: str, body: bytes, *, headers: Mapping[str, str], received_at: datetime, trace_id: TraceId
@@ -94,6 +120,8 @@ class MappedSource:
     def delivery_id(self, body: bytes, headers: Mapping[str, str] | None = None) -> str:
         """Give what tells a delivery from the next. Raises MalformedInput."""
         headers, rule = headers or {}, self.map.delivery_id
+        if self.sends_batches:
+            return _id_text(self._translator.document(body, headers)[MESSAGE][ID], f"{MESSAGE}.{ID}")
         if rule is None and webhook_signature.ID in headers:
             return headers[webhook_signature.ID]
         if rule is None or rule.body:
@@ -103,10 +131,14 @@ class MappedSource:
             where = rule.header
         else:
             assert rule.field is not None, "a delivery's id is one of three"
-            found, where = rule.field.read(body_of(self.map, body, headers)), rule.field.path
-        if isinstance(found, bool) or not isinstance(found, str | int) or not str(found).strip():
-            zh, en = f"缺少投递编号“{where}”", f"{where} is missing, by which a repeat is known"
-            raise MalformedInput("missing", where, zh, en)
-        text = str(found).strip()
-        refuse_unstorable(text, where)
-        return text if len(text) <= ID_CHARS_MAX and text.isprintable() else hashlib.sha256(text.encode()).hexdigest()
+            found, where = rule.field.read(self._translator.document(body, headers)), rule.field.path
+        return _id_text(found, where)
+
+
+def _id_text(found: object, where: str) -> str:
+    if isinstance(found, bool) or not isinstance(found, str | int) or not str(found).strip():
+        zh, en = f"缺少投递编号“{where}”", f"{where} is missing, by which a repeat is known"
+        raise MalformedInput("missing", where, zh, en)
+    text = str(found).strip()
+    refuse_unstorable(text, where)
+    return text if len(text) <= ID_CHARS_MAX and text.isprintable() else hashlib.sha256(text.encode()).hexdigest()

@@ -1,13 +1,15 @@
 """Documents of a source into the requests that its map makes of them. Pure; only MalformedInput leaves it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from adapters.expressions import Expression
 from adapters.mapped.map_file import CommandMap, NoteOfOthers, SourceMap
+from adapters.mapped.outbound_message import FORM, ID, MESSAGE, checked
 from adapters.mapped.transports import PolledList, Webhook
 from adapters.mapping.commands import SOURCE_NO, CommandReader
 from adapters.mapping.field_values import FieldValue
@@ -19,6 +21,7 @@ from bus.intake.command_bodies import within_limits
 from bus.intake.command_ids import delivery_command_id
 from bus.intake.reserved_names import person_name
 from bus.intake.source_adapter import Ignored
+from bus.reconcile.source_list import ListedTicket
 from bus.wire.json_body import read_object
 from schemas.messages import RequestReceived
 
@@ -46,23 +49,69 @@ class MapTranslator:
     def __init__(self, mapped: SourceMap) -> None:
         """Make the readers, once."""
         self.map = mapped
-        readers = Readers(words=mapped.words, time=mapped.time, missing=mapped.missing)
+        readers = self._readers = Readers(words=mapped.words, time=mapped.time, missing=mapped.missing)
         self._commands = [_command_reader(readers, mapped, one) for one in mapped.commands]
         other = mapped.otherwise
         self._note = readers.text(other.note) if isinstance(other, NoteOfOthers) else None
         self._number = readers.text(mapped.number)
         self._at = readers.time(mapped.at) if mapped.at else _nothing
         self._actor = readers.text(mapped.actor) if mapped.actor else _nothing
+        self._read: tuple[bytes, Any] | None = None
 
     def requests(self, received: RequestReceived) -> tuple[Request, ...]:
         """Give the requests of a verified delivery. Raises MalformedInput, or Ignored where it asks for nothing."""
-        document = body_of(self.map, received.body, received.headers)
+        document = self.document(received.body, received.headers)
+        self._read = None
         documents = self._documents(document)
         made = [request for one in documents for request in self._of_document(one, received)]
         if not made:
             zh = "已收到,不处理:对照表里没有适用的命令"
             raise Ignored("nothing_to_do", "$", zh, "taken without effect: no command of the map takes it")
-        return tuple(_request(one, received, str(step)) for step, one in enumerate(made))
+        content = received.body
+        if in_batches(self.map):  # sent again, a notification has the record as it is by then
+            content = document[MESSAGE][ID].encode()
+        fingerprint = hashlib.sha256(content).hexdigest()
+        return tuple(_request(one, received, str(step), fingerprint) for step, one in enumerate(made))
+
+    def listed(self, document: Any, at: Callable[[Any], Any]) -> ListedTicket | None:
+        """Read a document of the source's own list; `at` reads when it was opened. None where the map passes it over.
+
+        Raises MalformedInput for one that has no number or no time.
+        """
+        if self.map.when is not None and not self.map.when.holds(document):
+            return None
+        number, opened_at = self._number(document), at(document)
+        if not number:
+            raise missing("number", self.map.number)
+        if not isinstance(opened_at, datetime):
+            raise MalformedInput("missing", "listing.opened_at", "没有报修时间", "it does not say when it was opened")
+        bare = ListedTicket(number=within_limits(number, "source_no"), at=opened_at.astimezone(UTC))
+        openings = [one for one in self._commands if one.command.cls is OpenTicket]
+        try:
+            for one in openings:
+                if one.when is None or one.when.holds(document):
+                    command = one.command.read(document, **{SOURCE_NO: bare.number})
+                    assert isinstance(command, OpenTicket)
+                    return replace(bare, opening=command)
+        except MalformedInput as lacking:
+            return replace(bare, unopenable=lacking.text)
+        return bare
+
+    def time_reader(self, value: FieldValue) -> Callable[[Any], Any]:
+        """Make the reader of a time that stands where a value says."""
+        return self._readers.time(value)
+
+    def document(self, body: bytes, headers: Mapping[str, str]) -> Any:
+        """Read what was sent as one document. The last body is parsed once for its id and its commands.
+
+        Raises MalformedInput.
+        """
+        if self._read is None or self._read[0] is not body:
+            self._read = (body, parsed_body(self.map, body))
+        document, transport = self._read[1], self.map.transport
+        if isinstance(transport, Webhook) and transport.headers and isinstance(document, dict):
+            return {**document, HEADERS: {name: headers.get(name) for name in transport.headers}}
+        return document
 
     def _documents(self, document: Any) -> Sequence[Any]:
         listed = isinstance(self.map.transport, PolledList)  # whoever read the page took its documents apart
@@ -127,7 +176,7 @@ class _Made:
     actor: str
 
 
-def _request(made: _Made, received: RequestReceived, step: str) -> Request:
+def _request(made: _Made, received: RequestReceived, step: str, fingerprint: str) -> Request:
     """Make the request of one command; the same delivery gives the same ids."""
     opens = isinstance(made.command, OpenTicket)
     return Request(
@@ -138,27 +187,30 @@ def _request(made: _Made, received: RequestReceived, step: str) -> Request:
         at=made.at or received.received_at,
         received_at=received.received_at,
         trace_id=TraceId(received.trace_id),
-        fingerprint=hashlib.sha256(received.body).hexdigest(),
+        fingerprint=fingerprint,
         source_no="" if opens else within_limits(made.number, "source_no"),
     )
 
 
-def body_of(mapped: SourceMap, body: bytes, headers: Mapping[str, str]) -> Any:
-    """Read what was sent as one document. Raises MalformedInput."""
+def in_batches(mapped: SourceMap) -> bool:
+    """Say whether what is sent holds several deliveries: an outbound message of Salesforce."""
+    return isinstance(mapped.transport, Webhook) and mapped.transport.body == FORM
+
+
+def parsed_body(mapped: SourceMap, body: bytes) -> Any:
+    """Parse the body of a delivery; a notification is JSON once its message was taken apart. Raises MalformedInput."""
     transport = mapped.transport
     if not isinstance(transport, Webhook):
         return read_any(body)
     match transport.body:
         case "json":
-            document = read_any(body)
+            return read_any(body)
         case "form":
-            document = dict(_form(body))
-        case _:
-            field = transport.json_field
-            document = read_any(dict(_form(body)).get(field, "").encode())
-    if transport.headers and isinstance(document, dict):
-        return {**document, HEADERS: {name: headers.get(name) for name in transport.headers}}
-    return document
+            return dict(_form(body))
+        case "form-json":
+            return read_any(dict(_form(body)).get(transport.json_field, "").encode())
+        case "salesforce-outbound-message":
+            return checked(read_any(body))
 
 
 def read_any(body: bytes) -> Any:

@@ -5,32 +5,44 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
+import httpx2
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from adapters.csv_form import CsvForm
 from adapters.expressions import Jmes
 from adapters.fxiaoke_api.account import FieldName, FxiaokeAccount, ObjectName
 from adapters.map_faults import fault
-from adapters.mapping.field_values import MapPart
+from adapters.mapping.field_values import MapPart, Value
 from adapters.mapping.proof_kinds import Header
+from adapters.oauth import OAuth
 from adapters.outbound_http import HttpUrl
+from adapters.public_addresses import is_inside
 from adapters.time_form import listed
 from bus.config_file import VariableName
 
 EVERY_S_MAX: Final = 86_400
+SINCE: Final = "{since}"
+UNTIL: Final = "{until}"
 
 
 class Webhook(MapPart):
     """The source calls `/v1/sources/NAME/webhook`.
 
-    `body`: `form`: fields as a form sends them; `form-json`: a form whose field `json_field` holds JSON. `headers`:
-    what is read of the delivery's headers, found in a document under `_headers`, by their lower-case names.
+    `body`: `form`: fields as a form sends them; `form-json`: a form whose field `json_field` holds JSON;
+    `salesforce-outbound-message`: its notifications, each of which is a delivery of its own. `headers`: what is read of
+    the delivery's headers, found in a document under `_headers`, by their lower-case names.
     """
 
     kind: Literal["webhook"] = "webhook"
-    body: Literal["json", "form", "form-json"] = "json"
+    body: Literal["json", "form", "form-json", "salesforce-outbound-message"] = "json"
     json_field: str = "payload"
     headers: Annotated[tuple[Header, ...], BeforeValidator(listed), Field(max_length=20)] = ()
+
+
+def _has_time(text: str) -> str:
+    if text.count(SINCE) != 1:
+        raise fault(f"写一次 {SINCE}", f"{SINCE} is meant in it, once")
+    return text
 
 
 class ListLogin(MapPart):
@@ -45,11 +57,13 @@ class ListLogin(MapPart):
 class SinceParameter(MapPart):
     """How a list is asked for what changed since: the query parameter, and how the time is written in it.
 
-    `format`: iso8601, epoch_s, epoch_ms, or as strftime writes it, in UTC.
+    `format`: iso8601, epoch_s, epoch_ms, or as strftime writes it, in UTC. `text`: what the parameter says around it,
+    as a query language has it.
     """
 
     query: str
     format: str = "iso8601"
+    text: Annotated[str, AfterValidator(_has_time)] = SINCE
 
 
 class NextPage(MapPart):
@@ -73,7 +87,43 @@ class NextPage(MapPart):
         return self
 
 
-class PolledList(MapPart):
+class AskedList(MapPart):
+    """An HTTP list of a source: where it is, how it is asked, and how its pages follow each other.
+
+    `private_addresses`: whether it may be at a private, loopback or link-local address.
+    """
+
+    url: HttpUrl
+    query: Mapping[str, str] = {}
+    private_addresses: bool = False
+    login: Annotated[ListLogin | OAuth, Field(discriminator="kind")] | None = None
+    since: SinceParameter
+    next: NextPage | None = None
+    calls_per_minute: Annotated[int, Field(ge=1, le=6_000)] = 60
+
+    @model_validator(mode="after")
+    def _addresses_are_allowed(self) -> Self:
+        token_url = getattr(self.login, "token_url", None)
+        for name, url in (("url", self.url), ("login.token_url", token_url)):
+            host = httpx2.URL(url).host if url else ""
+            if host and is_inside(host) and not self.private_addresses:
+                zh = f"{name}: {host} 是内网或本机地址,须写明 private_addresses: true"
+                raise fault(zh, f"{name}: {host} is a private or local address: write private_addresses: true")
+        return self
+
+
+class Listing(AskedList):
+    """The source's own list of what was opened there in some time: by it is found what never came.
+
+    `since`: its `text` may say `{until}`, too. `documents`: where they are in a page; each is read as the map reads
+    what comes. `opened_at`: when it was opened there.
+    """
+
+    documents: Jmes | None = None
+    opened_at: Value
+
+
+class PolledList(AskedList):
     """A worker asks an HTTP list every so often for what changed, with an overlap, within a budget of calls.
 
     `changed_at`: in a document, by which the list goes on; `overlap_s`: how much of the past is asked for again, since
@@ -82,15 +132,9 @@ class PolledList(MapPart):
     """
 
     kind: Literal["list"]
-    url: HttpUrl
-    query: Mapping[str, str] = {}
-    login: ListLogin | None = None
-    since: SinceParameter
     changed_at: Jmes
-    next: NextPage | None = None
     every_s: Annotated[int, Field(ge=1, le=EVERY_S_MAX)] = 60
     overlap_s: Annotated[int, Field(ge=0, le=EVERY_S_MAX)] = 300
-    calls_per_minute: Annotated[int, Field(ge=1, le=6_000)] = 60
 
 
 class FxiaokeFilter(MapPart):

@@ -47,7 +47,10 @@ class TriedSample:
 async def tried(
     mapped: SourceMap, samples: Mapping[str, bytes], headers: Mapping[str, str], rules: Rules, now: datetime
 ) -> Sequence[TriedSample]:
-    """Play samples in order on one empty store: a note finds the ticket that was opened before. `headers`: of each."""
+    """Play samples in order on one empty store: a note finds the ticket that was opened before. `headers`: of each.
+
+    Of a sample that holds several deliveries each is one: `NAME#1`, `NAME#2`.
+    """
     source = MappedSource(mapped, 1, {})
     dispatcher = Dispatcher(store=MemoryStore(), rules=rules)
     found = list[TriedSample]()
@@ -59,8 +62,20 @@ async def tried(
             received_at=now,
             trace_id=TraceId(f"{number + 1:032x}"),
         )
-        found.append(await _tried(source, dispatcher, name, received))
+        try:
+            batch = source.batch(received)
+        except MalformedInput as refusal:
+            found.append(_not_taken(name, refusal))
+            continue
+        for place, one in enumerate(batch.deliveries if batch else [received], 1):
+            shown = f"{name}#{place}" if batch and len(batch.deliveries) > 1 else name
+            found.append(await _tried(source, dispatcher, shown, one))
     return found
+
+
+def _not_taken(name: str, refusal: MalformedInput) -> TriedSample:
+    outcome = "passed over" if isinstance(refusal, Ignored) else "refused"
+    return TriedSample(sample=name, outcome=outcome, code=refusal.code, path=refusal.field, detail=str(refusal.text))
 
 
 async def _tried(source: MappedSource, dispatcher: Dispatcher, name: str, received: RequestReceived) -> TriedSample:
@@ -69,10 +84,7 @@ async def _tried(source: MappedSource, dispatcher: Dispatcher, name: str, receiv
         requests = [replace(one, received_at=min(one.at, received.received_at)) for one in source.translate(received)]
         outcomes = await dispatcher.dispatch(requests)
     except MalformedInput as refusal:
-        outcome = "passed over" if isinstance(refusal, Ignored) else "refused"
-        return TriedSample(
-            sample=name, outcome=outcome, code=refusal.code, path=refusal.field, detail=str(refusal.text)
-        )
+        return _not_taken(name, refusal)
     commands = [_command(request, outcome) for request, outcome in zip(requests, outcomes, strict=True)]
     refused = any(one.refusal for one in commands)
     return TriedSample(sample=name, outcome="refused" if refused else "accepted", commands=commands)

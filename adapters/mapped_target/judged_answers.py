@@ -4,11 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
-
 from adapters.answers.body import read_body
-from adapters.answers.judge import USUAL, failure_of, judge
-from adapters.answers.text import charset, decoded
+from adapters.answers.judge import USUAL, content_of, failure_of, judge, of_question
 from adapters.mapped_target.options import ConfirmMap, Criterion, FailureRule
 from adapters.outbound_http import HttpResponse, retry_after_s
 from bus.delivery.target import DeliveryFailed, FailureKind
@@ -23,17 +20,6 @@ _NEITHER: Final = Text("应答既不符合 found,也不符合 not_found", "its a
 def with_answer(document: dict[str, Any], answer: HttpResponse) -> dict[str, Any]:
     """Give the document of a call with what came: `answer`, `status` and `headers`."""
     return {**document, ANSWER: content_of(answer), "status": answer.status, "headers": dict(answer.headers)}
-
-
-def content_of(answer: HttpResponse) -> Any:
-    """Give the JSON of a body, else its text; None where it did not come whole."""
-    if answer.cut or answer.longer:
-        return None
-    text = decoded(answer.body, charset(answer.headers.get("content-type", ""), answer.body))
-    try:
-        return orjson.loads(text.lstrip("\ufeff"))
-    except orjson.JSONDecodeError:
-        return text
 
 
 def judge_sent(
@@ -80,11 +66,6 @@ def judge_confirmed(
     except DeliveryFailed as failure:
         raise of_question(failure) from None
     raise _failure(FailureKind.UNAVAILABLE, _NEITHER, answer, now)
-
-
-def of_question(failure: DeliveryFailed) -> DeliveryFailed:
-    """Give the failure of what changes nothing: where nobody knows what was done, nothing was."""
-    return failure.again(kind=FailureKind.UNAVAILABLE) if failure.kind is FailureKind.UNKNOWN else failure
 
 
 def _refuse(

@@ -9,13 +9,14 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 from adapters.expressions import Jmes
 from adapters.http_options import HttpOptions
 from adapters.map_faults import fault
-from adapters.mapped_target.proof import CallProof, OAuthProof
+from adapters.mapped_target.proof import CallProof
 from adapters.mapping.commands import command_model, one_of
 from adapters.mapping.field_values import MapPart, Place, Words, values_in
 from adapters.mapping.proof_kinds import Header, StandardWebhooksProof
 from adapters.mapping.sent_values import RequestPath, Sent, SentValue, Tree
+from adapters.oauth import OAuth
 from adapters.outbound_http import HttpUrl
-from adapters.public_addresses import is_address, is_public
+from adapters.public_addresses import is_inside
 from adapters.time_form import ISO_8601, TimeForm, listed
 from bus.config_file import EventName
 from bus.domain.commands import OpenTicket
@@ -24,6 +25,7 @@ from bus.domain.text import Text
 from bus.intake.command_bodies import COMMANDS
 
 REQUESTS_MAX: Final = 100
+SETTLES_S_MAX: Final = 3_600
 # Headers that are the bus's, or that the map has other words for.
 _OWN_HEADERS: Final = frozenset(
     {
@@ -132,7 +134,7 @@ class ConfirmMap(SentRequest):
     """A question whether an earlier attempt took effect: it changes nothing there.
 
     An answer that is neither `found` nor `not_found` says nothing, and the question is asked again. `reference` and
-    `commands`: as of the request, where left out.
+    `commands`: as of the request, where left out. `settles_s`: how long after an effect `not_found` may still come.
     """
 
     method: Literal["GET", "POST"] = "GET"
@@ -140,6 +142,7 @@ class ConfirmMap(SentRequest):
     not_found: Criteria
     reference: Jmes | None = None
     commands: CommandsOfAnswer | None = None
+    settles_s: Annotated[float, Field(ge=0, le=SETTLES_S_MAX)] = 0.0
 
     @model_validator(mode="after")
     def _a_get_has_no_body(self) -> Self:
@@ -193,12 +196,11 @@ class MappedTargetOptions(HttpOptions):
     @model_validator(mode="after")
     def _addresses_are_allowed(self) -> Self:
         urls = {"url": self.url}
-        if isinstance(self.proof, OAuthProof):
+        if isinstance(self.proof, OAuth):
             urls["proof.token_url"] = self.proof.token_url
         for name, url in urls.items():
             host = httpx2.URL(url).host
-            inside = not is_public(host) if is_address(host) else host == "localhost"
-            if inside and not self.private_addresses:
+            if is_inside(host) and not self.private_addresses:
                 zh = f"{name}: {host} 是内网或本机地址,须写明 private_addresses: true"
                 raise fault(zh, f"{name}: {host} is a private or local address: write private_addresses: true")
         return self

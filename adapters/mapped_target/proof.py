@@ -1,4 +1,4 @@
-"""How a target's map proves who calls: the words of the sources' proofs, and OAuth's client credentials."""
+"""How a target's map proves who calls: the words of the sources' proofs, and OAuth's."""
 
 import base64
 import hashlib
@@ -6,7 +6,6 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
-from urllib.parse import quote_plus
 
 from pydantic import AfterValidator, Field
 
@@ -15,8 +14,8 @@ from adapters.adapter import EnvironmentSecrets
 from adapters.map_faults import fault
 from adapters.mapping.field_values import MapPart
 from adapters.mapping.proof_kinds import DECODED, BasicProof, BearerProof, HmacProof, SignedTime, StandardWebhooksProof
-from adapters.outbound_http import HttpUrl
-from bus.config_file import ConfigFileInvalid, VariableName
+from adapters.oauth import OAuth
+from bus.config_file import ConfigFileInvalid
 from bus.domain.text import Text
 
 SECRET_CHARS_MAX = 8_000
@@ -26,21 +25,6 @@ class NoProof(MapPart):
     """Nothing proves who calls: the other system lets everybody in, or the address is the secret."""
 
     kind: Literal["none"]
-
-
-class OAuthProof(MapPart):
-    """OAuth 2.0, client credentials: a token of `token_url`, got once for all calls and again when it is refused.
-
-    `client_auth`: whether the client shows itself in the header `authorization` or in the form.
-    """
-
-    kind: Literal["oauth-client-credentials"]
-    token_url: HttpUrl
-    client_id: Annotated[str, Field(min_length=1, max_length=500)]
-    client_secret: VariableName
-    scope: str = ""
-    audience: str = ""
-    client_auth: Literal["basic", "form"] = "basic"
 
 
 def _can_be_sent(proof: "CallProof") -> "CallProof":
@@ -53,7 +37,7 @@ def _can_be_sent(proof: "CallProof") -> "CallProof":
 
 
 CallProof = Annotated[
-    NoProof | StandardWebhooksProof | HmacProof | BasicProof | BearerProof | OAuthProof,
+    NoProof | StandardWebhooksProof | HmacProof | BasicProof | BearerProof | OAuth,
     Field(discriminator="kind"),
     AfterValidator(_can_be_sent),
 ]
@@ -85,18 +69,6 @@ def signing(proof: CallProof, secrets: EnvironmentSecrets) -> tuple[Sign, Sequen
             return _always({proof.header: f"{proof.prefix}{token}"}), (token,)
         case _:
             return _always({}), ()
-
-
-def token_form(proof: OAuthProof, client_secret: str) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Give the headers and the form that ask for a token (RFC 6749, 4.4 and 2.3.1)."""
-    form = {"grant_type": "client_credentials", "scope": proof.scope, "audience": proof.audience}
-    headers = dict[str, str]()
-    if proof.client_auth == "form":
-        form |= {"client_id": proof.client_id, "client_secret": client_secret}
-    else:
-        login = f"{quote_plus(proof.client_id)}:{quote_plus(client_secret)}"
-        headers["authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
-    return headers, {name: value for name, value in form.items() if value}
 
 
 def _where(secrets: EnvironmentSecrets, variable: str) -> str:

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 import orjson
 
+from adapters.answers.judge import of_question
 from adapters.expressions import Expression
-from adapters.mapped_target.judged_answers import judge_confirmed, judge_sent, of_question, with_answer
+from adapters.mapped_target.judged_answers import judge_confirmed, judge_sent, with_answer
 from adapters.mapped_target.options import (
     CommandOfAnswer,
     FailureRule,

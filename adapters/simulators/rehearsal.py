@@ -13,6 +13,8 @@ from adapters.simulators.fxiaoke import FxiaokeSimulator, changed_in
 from adapters.simulators.fxiaoke_faults import FxiaokeFault
 from adapters.simulators.kingdee import KingdeeSimulator
 from adapters.simulators.kingdee_faults import KingdeeFault
+from adapters.simulators.salesforce import SalesforceSimulator
+from adapters.simulators.salesforce_faults import SalesforceFault
 from adapters.simulators.sap import SapSimulator
 from adapters.simulators.sap_faults import SapFault
 from adapters.simulators.switches import NoSuchSwitch, Switches, Turn, switch_name, switch_names
@@ -72,16 +74,37 @@ def fxiaoke_switches(crm: FxiaokeSimulator) -> Switches:
     return Switches(faults=switch_names(FxiaokeFault), turn=turn, heal=crm.heal, state=state)
 
 
+def salesforce_switches(org: SalesforceSimulator) -> Switches:
+    """Give the switches of a Salesforce organization; its state has records, how many calls came and what changed."""
+
+    def records() -> Sequence[Mapping[str, Any]]:
+        return [
+            {name: value for name, value in one.items() if name != "attributes"}
+            for one in [*org.books.records.values()][-SHOWN:]
+        ]
+
+    def state() -> Mapping[str, Any]:
+        return {"on": org.switched_on, "records": records(), "calls": org.called, "changes": org.effects()}
+
+    return Switches(
+        faults=switch_names(SalesforceFault), turn=_turning(org, SalesforceFault), heal=org.heal, state=state
+    )
+
+
+def _turning(erp: ErpSimulator[FaultT], faults: type[FaultT]) -> Callable[[Turn], None]:
+    def turn(turn: Turn) -> None:
+        erp.fail(faults[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
+
+    return turn
+
+
 def _erp_switches(
     erp: ErpSimulator[FaultT], faults: type[FaultT], name: str, newest: Callable[[], Sequence[Mapping[str, Any]]]
 ) -> Switches:
     def state() -> Mapping[str, Any]:
         return {"on": erp.switched_on, name: newest(), "stock": erp.books.stock, "calls": erp.called}
 
-    def turn(turn: Turn) -> None:
-        erp.fail(faults[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
-
-    return Switches(faults=switch_names(faults), turn=turn, heal=erp.heal, state=state)
+    return Switches(faults=switch_names(faults), turn=_turning(erp, faults), heal=erp.heal, state=state)
 
 
 def callback_switches(receiver: CallbackReceiver) -> Switches:
@@ -171,3 +194,13 @@ def _head(body: object) -> dict[str, Any]:
 
 def _switched(fault: str) -> list[str]:
     return [f"→ 开关 switch: {fault}"] if fault else []
+
+
+def salesforce_line(service: str, body: bytes, fault: str) -> str:
+    """Say in a line what came: the service, and the names of the fields written, whose values may be personal."""
+    try:
+        fields = orjson.loads(body) if service == "Write" else {}
+        shown = [service, *(sorted(fields) if isinstance(fields, dict) else "?")]
+    except orjson.JSONDecodeError:
+        shown = [service, "?"]
+    return " ".join([*shown, *_switched(fault)])

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import ParseError, fromstring
-
 from adapters.answers.text import decoded
 from adapters.parts_order import PartsOrder
 from adapters.u8.bill import is_ours, note_of
 from adapters.u8.options import EaiSettings
 from adapters.u8.words import U8Says, says
+from adapters.xml_root import xml_root
 
 _ROOT_TAG: Final = "storeout"
 _VOUCHER: Final = "09"  # 其他出库; 11 would be 材料出库, 32 销售出库
@@ -147,9 +145,5 @@ def _texts(heads: Sequence[Element], name: str) -> Sequence[str]:
 
 def _root(body: bytes, declared: str) -> Element | None:
     """Parse a reply, whatever charset it comes in; a document type or an entity makes it none."""
-    text = decoded(body, declared).lstrip("\ufeff").strip()
-    try:
-        root: Element = fromstring(text, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError):
-        return None
-    return root if root.tag in _ROOTS else None
+    root = xml_root(decoded(body, declared).lstrip("\ufeff").strip())
+    return root if root is not None and root.tag in _ROOTS else None

@@ -1,5 +1,6 @@
 """What the commands of `ticketbus simulate` have in common: switches, serving until Ctrl-C, what they print."""
 
+import shlex
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,6 +56,7 @@ def serve(
     sender: AbstractAsyncContextManager[Any] | None = None,
     *,
     file: tuple[str, str] = TARGETS_FILE,
+    example: str = "",
 ) -> None:
     """Listen until Ctrl-C or SIGTERM; say first where, and what to write into the targets or the alerts file."""
     import asyncio
@@ -72,7 +74,7 @@ def serve(
             async with listening, sender or nullcontext():
                 section, where = file
                 entry = yaml.safe_dump({section: entries()}, sort_keys=False)
-                _introduce(address(), where, entry, variables(), sends=bool(sender))
+                _introduce(address(), where, entry, variables(), sends=bool(sender), example=example)
                 await stopped.wait()
         except OSError as error:
             echo(f"端口不可用 / cannot listen: {error.strerror}", err=True)
@@ -81,7 +83,9 @@ def serve(
     run(until_stopped())
 
 
-def _introduce(address: str, where: str, entry: str, variables: "Mapping[str, str]", *, sends: bool) -> None:
+def _introduce(
+    address: str, where: str, entry: str, variables: "Mapping[str, str]", *, sends: bool, example: str
+) -> None:
     echo(f"替身在 listening at {address},按 Ctrl-C 结束 until Ctrl-C")
     echo(f"写入{where}:")
     for line in entry.splitlines():
@@ -89,12 +93,14 @@ def _introduce(address: str, where: str, entry: str, variables: "Mapping[str, st
     if variables:
         echo("环境变量 variables of gateway and worker:")
     for name, value in variables.items():
-        echo(f"  export {name}={value}")
+        echo(f"  export {name}={shlex.quote(value)}")
     echo("开关 switches: see --help, or")
     echo(f"  curl {address}{SWITCH_PATH}")
     echo(f"""  curl -d '{{"fault": "error", "times": 1}}' {address}{SWITCH_PATH}""")
     echo(f"""  curl -d '{{"off": true}}' {address}{SWITCH_PATH}""")
-    if sends:
+    if sends and example:
+        echo(f"发送 send:\n  curl -d '{example}' {address}{SEND_PATH}")
+    elif sends:
         note = '{"type": "ticket.note", "data": {"source_no": "CRM-1", "text": "x"}}'
         echo("发送 webhooks:")
         echo(f"  curl -d '{note}' {address}{SEND_PATH}")

@@ -42,7 +42,7 @@ class Gateway(Starlette):
         deps: GatewayDeps = self.state.deps
         whole: ASGIApp = RequestMiddleware(
             self.router,
-            deps.body_bytes_max,
+            deps.body_limit or (lambda _scope: deps.body_bytes_max),
             deps.answers,
             SourceFailures(report=deps.report, now=deps.now),
             deps.arrived,

@@ -11,6 +11,7 @@ from bus.alerts.alert import AlertSink
 from bus.alerts.log_sink import log_alert
 from bus.gateway.auth.quota import Quota
 from bus.gateway.http.answer_budget import Answer, AnswerBudget
+from bus.gateway.http.body_limit import BodyLimit
 from bus.gateway.ports import Clients
 from bus.intake.dispatch import utc_now
 from bus.wire.trace_context import TraceContext
@@ -20,12 +21,14 @@ from bus.wire.trace_context import TraceContext
 class GatewayDeps:
     """Clients, quota, limits of bodies and answers, the clock; what one feature alone needs is given to its routes.
 
-    `arrived` is told of each source whose request was taken. `cors_origins`: whose pages may call from a browser.
+    `body_limit`: what a request's body may have, where that is not `body_bytes_max` for all. `arrived` is told of each
+    source whose request was taken. `cors_origins`: whose pages may call from a browser.
     """
 
     clients: Clients
     body_bytes_max: int
     quota: Quota
+    body_limit: BodyLimit | None = None
     answers: AnswerBudget = field(default_factory=AnswerBudget)
     now: Callable[[], datetime] = utc_now
     report: AlertSink = log_alert

@@ -1,6 +1,7 @@
 """The shape of every source, as gateway and intake stage see it; `adapters/source_contract.py` has its duties."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, runtime_checkable
 
@@ -54,4 +55,33 @@ class MappedByVersion(Protocol):
     @property
     def kept_headers(self) -> Sequence[str]:
         """The headers that the map reads, in lower case; they are kept with a delivery."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedBatch:
+    """Deliveries that came in one message, each known and taken by itself.
+
+    `answer`, of `media_type`, is sent once each of them was taken, or refused and kept: nothing is to come again.
+    """
+
+    deliveries: Sequence[RequestReceived]
+    answer: bytes
+    media_type: str
+
+
+@runtime_checkable
+class SendsBatches(Source, Protocol):
+    """A source one message of which may hold several deliveries; optional."""
+
+    @property
+    def sends_batches(self) -> bool:
+        """Whether it does by now."""
+        ...
+
+    def batch(self, received: RequestReceived) -> ReceivedBatch | None:
+        """Take a verified message apart; None where it is one delivery. Pure. Raises MalformedInput.
+
+        A message that is refused may hold what nobody may keep: its reason is kept, without its bytes.
+        """
         ...

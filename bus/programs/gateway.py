@@ -5,6 +5,7 @@ import functools
 import resource
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import uvicorn
 from starlette.applications import Starlette
@@ -27,7 +28,8 @@ from bus.gateway.auth.clients import load_tokens, note_use
 from bus.gateway.auth.quota import Quota
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.answer_budget import AnswerBudget
-from bus.gateway.http.asyncapi import Hosts
+from bus.gateway.http.asyncapi import hosts_of
+from bus.gateway.http.body_limit import body_limit
 from bus.gateway.http.routing import Feature
 from bus.gateway.http.uvicorn_http import protocol_with
 from bus.gateway.http.uvicorn_websocket import StreamProtocol
@@ -226,7 +228,10 @@ def _app(
         *alerting,
     )
     return make_app(
-        _deps(core, clients, arrivals.note, report),
+        replace(
+            _deps(core, clients, arrivals.note, report),
+            body_limit=body_limit(core.settings.body_bytes_max, known, utc_now),
+        ),
         features,
         group=group,
         tasks=(*runs, push_sessions.run) if push_sessions else runs,
@@ -250,21 +255,12 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         ),
         figure_routes(functools.partial(read_figures, core.pool)),
         probe_routes(functools.partial(in_transaction, core.pool, read_probes), utc_now),
-        subscription_routes(subscriptions, core.contract, _hosts(core.settings), core.refused),
+        subscription_routes(subscriptions, core.contract, hosts_of(core.settings), core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),
         audit_routes(audit_tree_of(core)),
         rejected_routes(PostgresRejectedListing(pool=core.pool, keys=core.keys)),
         topic_routes(lambda: check_all(core.settings, core.contract, utc_now())),
     ]
-
-
-def _hosts(settings: Settings) -> Hosts:
-    """Say where subscribers connect to Kafka: by the broker's address that the gateway has itself."""
-    return Hosts(
-        kafka=(settings.kafka_bootstrap or "").partition(",")[0],
-        namespace=settings.namespace,
-        secure=settings.kafka_security_protocol == "SASL_SSL",
-    )
 
 
 def _deps(core: Core, clients: ClientCache, arrived: Callable[[str], None], report: AlertSink) -> GatewayDeps:

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from adapters.mapped.listing import mapped_source
 from adapters.mapped.read_map import SourceMapInvalid, read_map
 from adapters.mapped.source import MappedSource
 from adapters.mapped.versions import MapVersion, count, in_force
@@ -96,7 +97,7 @@ class LiveSources(Mapping[str, Source]):
             raise SettingsInvalid(
                 f"the source {one.source!r} is in the sources file or TICKETBUS_WEBHOOK_SECRETS already"
             )
-        made = MappedSource(read_map(content, f"map of {one.source}"), one.version, self._environment)
+        made = mapped_source(read_map(content, f"map of {one.source}"), one.version, self._environment)
         refuse_shared_secrets({**self, one.source: made})
         return made
 

@@ -16,7 +16,8 @@ import structlog
 
 from adapters.adapter import EnvironmentSecrets
 from adapters.mapped import cursors, dropped_files
-from adapters.mapped.polled_list import ListAway, ListPoller
+from adapters.mapped.asked_list import ListAway
+from adapters.mapped.polled_list import ListPoller
 from adapters.mapped.polled_objects import ObjectPoller
 from adapters.mapped.source import MappedSource
 from adapters.mapped.transports import DroppedFiles, FxiaokeObjects, KafkaTopic, PolledList

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from bus.aio import until_one_ends
+from bus.aio import cancel_all, until_one_ends
 from bus.domain.errors import StoreUnavailable
 from bus.intake.source_adapter import Source
 from bus.postgres.pool import connected
@@ -29,11 +29,33 @@ class ReconcileWatch:
     reconciler: Reconciler
     sources: Mapping[str, Source]
     every: timedelta
+    look_every_s: float = LOOK_EVERY_S
 
     async def run(self) -> None:
         """Look whenever it is time, until cancelled; a slow or broken list holds up no other."""
-        rounds = (partial(self.reconcile_due, source) for source in self._lists())
-        await until_one_ends(_repeated(self.settle), *map(_repeated, rounds))
+        await until_one_ends(self._repeated(self.settle), self._rounds())
+
+    async def _rounds(self) -> None:
+        """Keep a task for each source that has a list, as maps come and go; ends with what one of them raises."""
+        tasks = dict[str, asyncio.Task[None]]()
+        try:
+            while True:
+                named = {one.name for one in self._lists()}
+                await cancel_all([tasks.pop(name) for name in tasks.keys() - named])
+                for name in named - tasks.keys():
+                    tasks[name] = asyncio.create_task(self._repeated(partial(self._reconcile_named, name)))
+                await asyncio.sleep(self.look_every_s)
+                for task in tasks.values():
+                    if task.done():
+                        task.result()
+        finally:
+            await cancel_all(tasks.values())
+
+    async def _reconcile_named(self, name: str) -> None:
+        """Reconcile a source as its map has it by now."""
+        source = self.sources.get(name)
+        if isinstance(source, ListingSource):
+            await self.reconcile_due(source)
 
     async def settle(self) -> None:
         """Renew which sources have a list, and settle what has come. Raises StoreUnavailable."""
@@ -75,11 +97,10 @@ class ReconcileWatch:
         log.info("source_reconciled", source=name, listed=report.found.listed, until=until.isoformat(), **counts)
         return until < settled
 
-
-async def _repeated(look: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await look()
-        except StoreUnavailable as error:
-            log.warning("not_reconciled", cause=str(error))
-        await asyncio.sleep(LOOK_EVERY_S)
+    async def _repeated(self, look: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await look()
+            except StoreUnavailable as error:
+                log.warning("not_reconciled", cause=str(error))
+            await asyncio.sleep(self.look_every_s)

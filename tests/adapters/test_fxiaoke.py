@@ -247,7 +247,7 @@ async def test_fxiaoke_no_call_reaches_an_address_of_our_own_network_unless_it_m
     async with crm.serving(), target(crm, account={"private_addresses": False}) as built:
         failed = await failure_of(built, call())
     assert (failed.kind, crm.calls) == (FailureKind.UNREACHABLE, [])
-    assert "127.0.0.1" in failed.detail
+    assert "private_addresses: true" in failed.detail
 
 
 async def test_fxiaoke_a_probe_gets_a_token_and_reads_and_changes_nothing() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -81,7 +82,7 @@ async def simulating(*arguments: str) -> AsyncIterator[Printed]:
             url=lines[0].split(" at ")[1].split(",")[0],
             targets="".join(yaml_lines),
             curls=[line.strip() for line in inside if line.startswith("curl")],
-            variables={name: value for name, _, value in (one.partition("=") for one in exports)},
+            variables={name: value for name, _, value in (shlex.split(one)[0].partition("=") for one in exports)},
             output=program.stdout,
         )
     finally:

@@ -1,19 +1,29 @@
 """A list that is polled: pages, overlap, a budget of calls, and answers that are none."""
 
+import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from adapters.adapter import EnvironmentSecrets
 from adapters.expressions import Expression
-from adapters.mapped.polled_list import ListAway, ListPoller
+from adapters.mapped.asked_list import ListAway
+from adapters.mapped.polled_list import ListPoller
 from adapters.mapped.transports import PolledList
 from adapters.time_form import ISO_8601, TimeForm
 from tests.mapped.list_server import ListServer
 
+OAUTH = {
+    "kind": "oauth-client-credentials",
+    "token_url": "https://list.example/token",
+    "client_id": "ticketbus",
+    "client_secret": "LIST_LOGIN",
+}
 SINCE = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
 SECRETS = EnvironmentSecrets(environment={"LIST_LOGIN": "user:a-long-password"}, where="map")
 
@@ -29,6 +39,7 @@ def poller(server: ListServer, **changed: Any) -> ListPoller:
     asked = {
         "kind": "list",
         "url": server.url,
+        "private_addresses": True,
         "login": {"kind": "basic", "secret": "LIST_LOGIN"},
         "since": {"query": "since"},
         "changed_at": "updated",
@@ -110,3 +121,35 @@ async def test_polled_list_calls_keep_their_budget(server: ListServer) -> None:
     began = time.monotonic()
     assert len(await read(poller(server, calls_per_minute=600))) == 5
     assert time.monotonic() - began >= 4 * 0.1
+
+
+async def test_polled_list_an_address_inside_is_refused_unless_the_map_allows_it(server: ListServer) -> None:
+    for url in (server.url, "http://localhost/list", "http://[::1]/list", "http://169.254.169.254/latest"):
+        with pytest.raises(ValidationError, match="private_addresses"):
+            poller(server, private_addresses=False, url=url)
+    oauth = {**OAUTH, "token_url": "http://10.0.0.1/token"}
+    with pytest.raises(ValidationError, match=r"login\.token_url"):
+        poller(server, private_addresses=False, url="https://list.example/cases", login=oauth)
+
+
+async def test_polled_list_a_name_that_leads_inside_is_not_called(
+    server: ListServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def inside(*_: object, **__: object) -> list[object]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", inside)
+    url = f"http://list.example:{server.port}/cases"
+    with pytest.raises(ListAway):
+        await read(poller(server, private_addresses=False, url=url))
+    assert server.queries == []
+    assert await read(poller(server, url=url)) == [0, 1, 2, 3, 4]
+
+
+async def test_polled_list_a_query_says_the_time_in_its_own_words(server: ListServer) -> None:
+    server.documents = []
+    with pytest.raises(ValidationError, match="since"):
+        poller(server, since={"query": "q", "text": "SELECT Id FROM Case"})
+    asked = {"query": "since", "text": "SELECT Id FROM Case WHERE LastModifiedDate >= {since}"}
+    await read(poller(server, since=asked, overlap_s=0))
+    assert server.queries[0]["since"] == ["SELECT Id FROM Case WHERE LastModifiedDate >= 2026-11-22T01:00:00Z"]

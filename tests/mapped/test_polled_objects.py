@@ -9,7 +9,7 @@ import pytest
 
 from adapters.adapter import EnvironmentSecrets
 from adapters.fxiaoke_api import wire
-from adapters.mapped.polled_list import WAIT_S_MAX, ListAway
+from adapters.mapped.asked_list import WAIT_S_MAX, ListAway
 from adapters.mapped.polled_objects import ObjectPoller
 from adapters.mapped.read_map import SourceMapInvalid, read_map
 from adapters.mapped.transports import FxiaokeObjects

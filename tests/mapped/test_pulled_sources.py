@@ -89,7 +89,8 @@ async def refused(bus: Bus, name: str) -> list[tuple[Any, ...]]:
 async def test_pulled_a_list_is_polled_and_each_change_taken_once(bus: Bus) -> None:
     async with ListServer([document(n) for n in (1, 2, 3)]) as server:
         transport = {
-            "kind": "list", "url": server.url, "since": {"query": "since"}, "changed_at": "updated",
+            "kind": "list", "url": server.url, "private_addresses": True,
+            "since": {"query": "since"}, "changed_at": "updated",
             "next": {"kind": "token", "from": "next", "query": "cursor"}, "every_s": 1, "calls_per_minute": 6_000,
         }  # fmt: skip
         await apply(bus, "polled", transport, "documents: cases")

@@ -9,8 +9,10 @@ from urllib.parse import urlencode
 import pytest
 
 from adapters.contract_suites.source import SourceContract, delivered
+from adapters.mapped import translate
 from adapters.mapped.read_map import SourceMapInvalid, read_map
 from adapters.mapped.source import MappedSource
+from adapters.mapped.translate import read_any
 from bus.domain.commands import Note, OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import KeyKind
@@ -200,3 +202,19 @@ def test_mapped_a_list_is_a_list_and_what_follows_it_is_not_json() -> None:
     with pytest.raises(MalformedInput) as refused:
         source.translate(delivered(source, b'[1],"x":2'))
     assert refused.value.code == "not_json"
+
+
+def test_mapped_a_body_is_parsed_once_for_its_id_and_its_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = list[bytes]()
+
+    def counted(body: bytes) -> Any:
+        parsed.append(body)
+        return read_any(body)
+
+    monkeypatch.setattr(translate, "read_any", counted)
+    source = desk()
+    for number in range(3):
+        body = body_of(created() | {"id": f"d-{number}"})
+        assert source.verify(signed(body), body, NOW) == f"d-{number}"
+        assert len(source.translate(delivered(source, body))) == 1
+    assert len(parsed) == 3

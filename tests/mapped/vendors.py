@@ -11,6 +11,7 @@ from typing import Any, Final
 from adapters.mapped.read_map import read_map
 from adapters.mapped.shipped import shipped
 from adapters.mapped.source import MappedSource
+from bus.intake.source_adapter import PATH_SECRET, PEER
 from bus.rules_config import load_rules
 from bus.settings import Settings
 
@@ -60,6 +61,11 @@ def _basic(vendor: str) -> Callable[[bytes, str, datetime], Headers]:
     return lambda _body, _delivery, _now: {"Authorization": f"Basic {login}"}
 
 
+def _salesforce(_body: bytes, _delivery: str, _now: datetime) -> Headers:
+    """Sign nothing, as outbound messages do: the address has the secret, and the caller one of Salesforce's."""
+    return {PEER: "13.108.0.7", PATH_SECRET: secret_of("salesforce")}
+
+
 SIGNED: Final[Mapping[str, Callable[[bytes, str, datetime], Headers]]] = {
     "zendesk": _zendesk,
     "zammad": _zammad,
@@ -68,14 +74,16 @@ SIGNED: Final[Mapping[str, Callable[[bytes, str, datetime], Headers]]] = {
     "servicenow": _basic("servicenow"),
     "freshdesk": _basic("freshdesk"),
     "znuny": _basic("znuny"),
+    "salesforce": _salesforce,
 }
 PULLED: Final = frozenset({"fxiaoke"})  # nobody sends what a worker asks for
-BY_LOGIN: Final = frozenset({"servicenow", "freshdesk", "znuny"})
+BY_LOGIN: Final = frozenset({"servicenow", "freshdesk", "znuny", "salesforce"})
 
 
 def sample(vendor: str, name: str) -> bytes:
     """Give a sample, to the byte."""
-    return (SAMPLES / vendor / f"{name}.json").read_bytes()
+    [file] = (SAMPLES / vendor).glob(f"{name}.*")
+    return file.read_bytes()
 
 
 def source(vendor: str) -> MappedSource:

@@ -5,6 +5,7 @@ import base64
 import re
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -55,7 +56,8 @@ class Desk:
 
     `fault` is shown at the paths that begin with `at`, `times` times.
 
-    `fault_of`: gives the fault of each call to `/api/`, in place of that.
+    `fault_of`: gives the fault of each call to `/api/`, in place of that. `shows_after_s`: its search shows a note so
+    long after it was made.
     """
 
     url: str = ""
@@ -68,6 +70,8 @@ class Desk:
     at: str = "/api/"
     times: int = 1
     fault_of: Callable[[], DeskFault | None] | None = None
+    shows_after_s: float = 0.0
+    made_at: dict[str, float] = field(default_factory=dict)
     tokens_in_force: set[str] = field(default_factory=set)
 
     def effects(self) -> int:
@@ -112,6 +116,7 @@ class Desk:
             return 200, {"code": 0, "total": len(found), "items": found}
         if method == "POST" and (case := _NOTE.fullmatch(url.path)):
             self.notes.append({"id": f"N-{len(self.notes) + 1}", "case": unquote(case[1]), **orjson.loads(body)})
+            self.made_at[self.notes[-1]["id"]] = time.monotonic()
             return 201, {"code": 0, "data": self.notes[-1]}
         if method == "POST" and url.path == ISSUES_PATH:
             given = {"site": headers.get("x-site"), **orjson.loads(body)}
@@ -121,7 +126,8 @@ class Desk:
         return 404, {"code": 4040, "message": "no such path"}
 
     def _noted(self, ref: str) -> Sequence[Mapping[str, Any]]:
-        return [note for note in self.notes if note.get("ref") == ref]
+        until = time.monotonic() - self.shows_after_s
+        return [note for note in self.notes if note.get("ref") == ref and self.made_at[note["id"]] <= until]
 
     def _issue(self, headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
         login = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()

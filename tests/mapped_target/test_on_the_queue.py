@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from adapters.mapped_target.target import MappedTarget
-from bus.delivery.target import Call, Effect
+from bus.delivery.target import Call, Effect, LaggingTarget
 from tests.bus_under_test import eventually
 from tests.delivery.conftest import database, delivery_queue, pool
 from tests.delivery.deliveries import DeliveryQueue
 from tests.delivery.scripted import Scripted, delivery_workers, utc_now
 from tests.delivery.test_delivery_worker import EVENTS, settled
 from tests.mapped_target.calls import target_of
-from tests.mapped_target.desk import DeskFault, options, serving
+from tests.mapped_target.desk import Desk, DeskFault, options, serving
 
 __all__ = ["database", "delivery_queue", "pool"]
 FEW = [(ticket, version) for ticket, version in EVENTS if ticket in ("T0", "T1", "T2", "T3")]
@@ -54,3 +54,20 @@ async def test_mapped_target_on_the_queue_nothing_is_lost_or_repeated_by_a_syste
         assert versions == sorted(versions)
     assert await delivery_queue.rows("SELECT count(*) FROM letters") == [(0,)]
     assert queued.asked > 0
+
+
+async def test_mapped_target_on_the_queue_a_look_up_that_shows_effects_late_repeats_none_of_them(
+    delivery_queue: DeliveryQueue,
+) -> None:
+    async with serving(Desk(shows_after_s=0.5)) as desk:
+        given = options(desk.url)
+        given["requests"][0]["confirm"]["settles_s"] = 1.5
+        given["requests"][0]["json"] = {"ref": "key", "ticket": "ticket_id", "version": "version"}
+        desk.fail(DeskFault.EFFECT_FIRST_RESET, times=3)
+        async with target_of(given) as target:
+            assert isinstance(target, LaggingTarget)
+            async with delivery_workers(delivery_queue.pool, target, 2, attempt_timeout=timedelta(seconds=2)):
+                await delivery_queue.add(*FEW[:3], now=utc_now())
+                await eventually(lambda: settled(delivery_queue))
+    assert sorted((note["ticket"], note["version"]) for note in desk.notes) == sorted(FEW[:3])
+    assert sum(line.startswith("GET /api/notes") for line in desk.calls) > 3

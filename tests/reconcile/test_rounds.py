@@ -1,5 +1,6 @@
 """Rounds by themselves: a source that is far behind catches up, and a broken list is its own source's alone."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, timedelta
 from typing import cast
@@ -8,12 +9,14 @@ import pytest
 
 from bus.domain.text import Text
 from bus.intake.dispatch import Dispatcher, utc_now
+from bus.intake.source_adapter import Source
 from bus.postgres.pool import Pool, connected, in_transaction
 from bus.programs.reconcile_watch import ReconcileWatch
 from bus.reconcile.compare import SETTLED_AFTER
 from bus.reconcile.reconciler import Reconciler
 from bus.reconcile.source_list import ListedTicket, ListUnavailable
 from bus.reconcile.store import FIRST, OVERLAP, declare_lists
+from tests.bus_under_test import eventually
 from tests.reconcile.test_reconciler import NOW, WINDOW, ListOf, listed, look, names, opened, pages, unsettled
 
 
@@ -110,3 +113,34 @@ async def test_rounds_keep_what_the_first_list_showed_when_the_second_does_not_c
         rows = await connection.execute(b"SELECT missing_here, missing_there, failure FROM reconciliations")
         [(here, there, failure)] = await rows.fetchall()
     assert (here, there, "page 1 did not come" in failure, "13800000009" in failure) == (1, 0, True, False)
+
+
+async def test_rounds_follow_sources_that_come_and_go_while_the_worker_runs(reconciler: Reconciler) -> None:
+    first, second = ListOf([]), ListOf([])
+    second.name = "salesforce"
+    sources: dict[str, Source] = {"crm": first}
+    watch = ReconcileWatch(reconciler=reconciler, sources=sources, every=timedelta(0), look_every_s=0.02)
+
+    async def asked(source: ListOf, more: int = 1) -> None:
+        before = len(source.asked)
+
+        async def is_asked() -> bool:
+            return len(source.asked) >= before + more
+
+        await eventually(is_asked)
+
+    async def left_alone() -> bool:
+        before = len(first.asked)
+        await asked(second, 3)
+        return len(first.asked) == before
+
+    running = asyncio.create_task(watch.run())
+    try:
+        await asked(first)
+        sources["salesforce"] = second
+        await asked(second)
+        del sources["crm"]
+        await eventually(left_alone)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])

@@ -40,6 +40,33 @@ class CommandAnswer(TypedDict):
     trace_id: str
 
 
+class RefusedCommand(TypedDict):
+    """A command of a delivery that was refused; it is kept with the reason."""
+
+    answer: Literal["refused"]
+    code: str
+    field: str
+
+
+class DeliveryAnswer(TypedDict):
+    """What the commands of a webhook delivery came to, in order; `ignored` names fields that nobody reads here.
+
+    `map_version`: which version of the source's map translated it, where it is plugged in by one.
+    A delivery of a type that nobody knows is taken without effect: `answer` says so, `code` to `nearest` why.
+    """
+
+    delivery_id: str
+    results: list[CommandAnswer | RefusedCommand]
+    map_version: NotRequired[int]
+    ignored: NotRequired[list[str]]
+    answer: NotRequired[Literal["ignored"]]
+    code: NotRequired[str]
+    field: NotRequired[str]
+    detail: NotRequired[str]
+    detail_en: NotRequired[str]
+    nearest: NotRequired[str]
+
+
 class SpooledAnswer(TypedDict):
     """A request that waits on Kafka for PostgreSQL, and takes effect once."""
 

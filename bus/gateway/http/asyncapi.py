@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from bus.consistency.subscriptions import Subscription
 from bus.gateway.http.event_answers import EventAnswer
+from bus.settings import Settings
 from bus.wire.headers import SYNTHETIC
 from schemas.catalogue import BY_SUBJECT, EVENT_TYPES, RecordType
 from schemas.topics import COMMANDS, Contract, Topic, physical
@@ -40,6 +41,15 @@ class Hosts:
     gateway: str = "bus.example"
     namespace: str = ""
     secure: bool = True
+
+
+def hosts_of(settings: Settings) -> Hosts:
+    """Say where subscribers connect to Kafka: by the broker's address that the gateway has itself."""
+    return Hosts(
+        kafka=(settings.kafka_bootstrap or "").partition(",")[0],
+        namespace=settings.namespace,
+        secure=settings.kafka_security_protocol == "SASL_SSL",
+    )
 
 
 def document(contract: Contract, hosts: Hosts, *, client: str = "", of: Sequence[Subscription] = ()) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from bus.domain.text import Text
 from bus.gateway import metrics
 from bus.gateway.deps import raw_headers
 from bus.gateway.http.answer_budget import Answer, AnswerBudget
+from bus.gateway.http.body_limit import BodyLimit
 from bus.gateway.http.body_stream import DRAINED_BYTES_MAX, BodyStream, ClientGone
 from bus.gateway.http.error_handler import failed
 from bus.gateway.http.problems import HttpProblem
@@ -33,13 +34,13 @@ UNMATCHED = "unmatched"
 
 @dataclass(frozen=True, slots=True)
 class RequestMiddleware:
-    """ASGI middleware. Reads each body whole, within `body_bytes_max`, however it is chunked.
+    """ASGI middleware. Reads each body whole, within its `limit` in bytes, however it is chunked.
 
     A POST to one of the paths `streamed` reads its own.
     """
 
     app: ASGIApp
-    body_bytes_max: int
+    limit: BodyLimit
     answers: AnswerBudget
     failures: SourceFailures
     arrived: Callable[[str], None]
@@ -104,7 +105,7 @@ class RequestMiddleware:
             if scope["method"] == "POST" and scope["path"] in self.streamed:
                 scope["state"]["stream"] = stream
             else:
-                scope["state"]["body"] = await self._body(stream)
+                scope["state"]["body"] = await self._body(stream, self.limit(scope))
             _refuse_encoded(scope)
             await self.app(scope, receive, send_traced)
         except ClientGone:
@@ -127,29 +128,30 @@ class RequestMiddleware:
             elif 200 <= status < 300 and may_open(scope, _route(scope)) and (source := scope["state"].get("source")):
                 self.arrived(source)
 
-    async def _body(self, stream: BodyStream) -> bytes:
+    async def _body(self, stream: BodyStream, bytes_max: int) -> bytes:
         if (stream.declared or 0) > DRAINED_BYTES_MAX:
-            raise self._too_large()
+            raise _too_large(bytes_max)
         try:
             async with asyncio.timeout(BODY_SECONDS_MAX):
-                return await self._read(stream)
+                return await _read(stream, bytes_max)
         except TimeoutError:
             raise HttpProblem(408, "slow_body", WHOLE, Text("请求体发送过慢", "the body came too slowly")) from None
 
-    async def _read(self, stream: BodyStream) -> bytes:
-        body = bytearray()
-        while not stream.ended():
-            part = await stream.next()
-            if stream.size <= self.body_bytes_max:
-                body += part
-            elif stream.ended() or stream.size > DRAINED_BYTES_MAX:
-                raise self._too_large()
-        return bytes(body)
 
-    def _too_large(self) -> HttpProblem:
-        limit = self.body_bytes_max
-        zh, en = f"请求体超过 {limit} 字节", f"the body is larger than {limit} bytes"
-        return HttpProblem(413, "body_too_large", WHOLE, Text(zh, en), limit_bytes=limit)
+async def _read(stream: BodyStream, bytes_max: int) -> bytes:
+    body = bytearray()
+    while not stream.ended():
+        part = await stream.next()
+        if stream.size <= bytes_max:
+            body += part
+        elif stream.ended() or stream.size > DRAINED_BYTES_MAX:
+            raise _too_large(bytes_max)
+    return bytes(body)
+
+
+def _too_large(bytes_max: int) -> HttpProblem:
+    zh, en = f"请求体超过 {bytes_max} 字节", f"the body is larger than {bytes_max} bytes"
+    return HttpProblem(413, "body_too_large", WHOLE, Text(zh, en), limit_bytes=bytes_max)
 
 
 async def _send_body(answer: Answer, message: Message, send: Send) -> None:

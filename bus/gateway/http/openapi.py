@@ -128,10 +128,12 @@ def _operation(route: HttpRoute, path: str, schemas: Mapping[Any, Any]) -> dict[
     about = {"operationId": name, "description": inspect.getdoc(route.run) or "", "security": [], **route.about}
     documented = {one["name"] for one in about.get("parameters", ())}
     named = [in_path(name, _STRING) for name in _IN_PATH.findall(path) if name not in documented]
-    answers = {
+    answers: dict[str, Any] = {
         str(status): {"description": _first_line(kind), "content": {"application/json": {"schema": schemas[kind]}}}
         for status, kind in route.answers.items()
     }
+    for media_type in route.other_types:
+        answers["200"]["content"][media_type] = {"schema": _STRING}
     tag = next(one for one in _TAGS if path.startswith(f"/v1/{one}") or one == _OPERATIONS)
     return {
         **about,

@@ -21,7 +21,8 @@ Handler = Callable[[HttpRequest], Awaitable[Response]]
 class HttpRoute:
     """One method of one path; `about` is its OpenAPI operation, without it the route is not described.
 
-    `answers` gives by status what it answers in JSON. `stray`: it is there to say that a name in the path is none.
+    `answers` gives by status what it answers in JSON, `other_types` the media types that a 200 may have in place of
+    it. `stray`: it is there to say that a name in the path is none.
     `query`: the names of its query parameters; others, repeated and empty ones are refused, except where it is `stray`
     or None: what a machine's configured address has in its query is then nobody's.
     `streamed`: it reads its body part by part, by `body_stream_of`; its path has no parameters.
@@ -32,6 +33,7 @@ class HttpRoute:
     run: Handler
     about: Mapping[str, Any] = field(default_factory=dict)
     answers: Mapping[int, Any] = field(default_factory=dict)
+    other_types: Sequence[str] = ()
     query: Sequence[str] | None = ()
     stray: bool = False
     streamed: bool = False

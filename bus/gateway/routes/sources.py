@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NotRequired, assert_never
+from typing import assert_never
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from typing_extensions import TypedDict
 
 from bus.domain.batch import Accepted, CommandResult, Outcome, Refused
 from bus.domain.commands import Request
@@ -14,7 +13,7 @@ from bus.domain.errors import MalformedInput, Refusal, StoreUnavailable
 from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import Text
 from bus.gateway.deps import body_of, deps_of, trace_of
-from bus.gateway.http.answers import CommandAnswer, SpooledAnswer
+from bus.gateway.http.answers import CommandAnswer, DeliveryAnswer, RefusedCommand, SpooledAnswer
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import accepted_json, json_response, keep
 from bus.gateway.http.routing import HttpRoute
@@ -24,7 +23,16 @@ from bus.gateway.write.spool_request import spooled
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.from_raw_request import as_sent, refused_delivery, translated
 from bus.intake.outcomes import count
-from bus.intake.source_adapter import MAP_VERSION, PATH_SECRET, PEER, Ignored, MappedByVersion, Source
+from bus.intake.source_adapter import (
+    MAP_VERSION,
+    PATH_SECRET,
+    PEER,
+    Ignored,
+    MappedByVersion,
+    ReceivedBatch,
+    SendsBatches,
+    Source,
+)
 from bus.wire.json_body import NAME_CHARS_SHOWN
 from schemas.messages import RequestReceived
 
@@ -60,33 +68,6 @@ _SECRET_PATH = {
 }
 
 
-class RefusedCommand(TypedDict):
-    """A command of a delivery that was refused; it is kept with the reason."""
-
-    answer: Literal["refused"]
-    code: str
-    field: str
-
-
-class DeliveryAnswer(TypedDict):
-    """What the commands of a webhook delivery came to, in order; `ignored` names fields that nobody reads here.
-
-    `map_version`: which version of the source's map translated it, where it is plugged in by one.
-    A delivery of a type that nobody knows is taken without effect: `answer` says so, `code` to `nearest` why.
-    """
-
-    delivery_id: str
-    results: list[CommandAnswer | RefusedCommand]
-    map_version: NotRequired[int]
-    ignored: NotRequired[list[str]]
-    answer: NotRequired[Literal["ignored"]]
-    code: NotRequired[str]
-    field: NotRequired[str]
-    detail: NotRequired[str]
-    detail_en: NotRequired[str]
-    nearest: NotRequired[str]
-
-
 _ANSWERS = {200: DeliveryAnswer, 201: DeliveryAnswer, 202: SpooledAnswer}
 
 
@@ -100,6 +81,7 @@ def source_routes(sources: Mapping[str, Source], writes: WriteSide, waits: Waits
             run=handlers.webhook,
             about=about,
             answers=_ANSWERS,
+            other_types=["text/xml"],  # the answer to an outbound message of Salesforce
             query=None,  # a refusal here would cost a ticket, and the signature is on the body alone
         )
         for path, about in (
@@ -123,6 +105,35 @@ class _SourceHandlers:
             raise self._unknown(http, name)
         http.scope["state"]["source"] = name
         received = _received(http, name, source)
+        batch = await self._batch(source, received)
+        if batch is None:
+            return await self._taken(received)
+        for one in batch.deliveries:
+            await self._taken_or_kept(one)
+        return Response(batch.answer, media_type=batch.media_type)
+
+    async def _batch(self, source: Source, received: RequestReceived) -> ReceivedBatch | None:
+        """Take a message apart where its source sends several deliveries in one; one that is none is kept bare."""
+        if not isinstance(source, SendsBatches):
+            return None
+        try:
+            return source.batch(received)
+        except MalformedInput as refusal:
+            await keep(self.writes.refused, refused_delivery(refusal, replace(received, body=b"")))
+            raise
+
+    async def _taken_or_kept(self, received: RequestReceived) -> None:
+        """Take a delivery of several; one that is refused is kept, and the others go on."""
+        try:
+            await self._taken(received)
+        except Refusal:
+            return
+        except HttpProblem as problem:
+            if problem.status != 422:  # not refused but not taken: all of the message is to come again
+                raise
+
+    async def _taken(self, received: RequestReceived) -> Response:
+        name = received.source
         try:
             requests = await self._translated(received)
         except Ignored as ignored:
