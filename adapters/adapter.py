@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from bus.alerts.engine.channel import Channel
 from bus.config_file import ConfigFileInvalid, FileModel, secret_of
+from bus.delivery.recipients import Recipients, RecipientsInMemory
 from bus.delivery.target import Call, Target
 from bus.domain.errors import BusError
 from bus.domain.ticket import Ticket
@@ -47,11 +48,15 @@ class SourceServices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetServices:
-    """What the bus lends to a target: its name in the targets file, tickets as an event left them, the clock."""
+    """What the bus lends to a target: its name in the targets file, tickets as an event left them, the clock.
+
+    `recipients`: what is remembered of persons that it writes to.
+    """
 
     name: str
     ticket_at: TicketAt
     now: Callable[[], datetime]
+    recipients: Recipients = field(default_factory=RecipientsInMemory)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from adapters.engineer_app import options as engineer_app
 from adapters.erp import kingdee
 from adapters.fxiaoke import target as fxiaoke
 from adapters.mapped_target import target as mapped_http
+from adapters.notices import dingtalk_work_notice, sms_aliyun, wechat_template, wecom_app
 from adapters.plugins import Adapters
 from adapters.sap import adapter as sap
 from adapters.u8 import eai as u8_eai
@@ -27,13 +28,17 @@ SOURCES: Final = Adapters[SourceAdapter[Any]](
 TARGETS: Final = Adapters[TargetAdapter[Any] | PushAdapter](
     (
         crm_callback.ADAPTER,
+        dingtalk_work_notice.ADAPTER,
         engineer_app.ADAPTER,
         fxiaoke.ADAPTER,
         kingdee.ADAPTER,
         mapped_http.ADAPTER,
         sap.ADAPTER,
+        sms_aliyun.ADAPTER,
         u8_eai.ADAPTER,
         u8_openapi.ADAPTER,
+        wechat_template.ADAPTER,
+        wecom_app.ADAPTER,
     ),
     kind=TargetAdapter,
     group="ticketbus.targets",

@@ -12,7 +12,7 @@ from adapters.http_options import HttpOptions
 from adapters.outbound_http import Deadline, Egress, HttpResponse, HttpUrl, NoResponse, OutboundHttp, retry_after_s
 from bus.config_file import VariableName
 from bus.delivery.document_list import DocumentStage, ListedDocument, ListingTarget
-from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target
+from bus.delivery.target import Call, DeliveryFailed, DeliveryPostponed, Effect, FailureKind, Target
 from bus.domain import commands, events, terms, values
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput
@@ -34,6 +34,7 @@ __all__ = [
     "Call",
     "Deadline",
     "DeliveryFailed",
+    "DeliveryPostponed",
     "DocumentStage",
     "Effect",
     "Egress",

@@ -230,6 +230,8 @@ def status_line(one: "TargetStatus", now: datetime) -> str:
         parts.append(f"已熔断 breaker open{probe}")
     if one.overdue:
         parts.append(f"超时未取 overdue {one.overdue}")
+    if one.postponed and one.postponed_until:
+        parts.append(f"推迟 postponed {one.postponed}, 最早 the first until {one.postponed_until:%m-%d %H:%M:%S}")
     if one.paused:
         parts.append(f"已暂停 paused: {one.paused}")
     if one.last_failure:

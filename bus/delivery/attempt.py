@@ -11,11 +11,12 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from bus.delivery import metrics
-from bus.delivery.lookup import nothing_sent_since, unproven_s
+from bus.delivery.lookup import nothing_sent_since, unknown_since, unproven_s
 from bus.delivery.queue import Claim
 from bus.delivery.target import (
     Call,
     DeliveryFailed,
+    DeliveryPostponed,
     Effect,
     FailureKind,
     LaggingTarget,
@@ -50,7 +51,7 @@ class FinishedAttempt:
 
     `ticket_events`: of a failure that has words of the other side, the ticket's events, whose texts they may repeat.
     `looked`: it ended at the look-up for an earlier effect, and sent nothing. `unproven`: that found nothing, which
-    proves nothing yet; the failure's `retry_after_s` is when to look again.
+    proves nothing yet; the failure's `retry_after_s` is when to look again. `postponed`: nothing was sent.
     """
 
     claim: Claim
@@ -61,6 +62,7 @@ class FinishedAttempt:
     ticket_events: Sequence[Recorded] = ()
     looked: bool = False
     unproven: bool = False
+    postponed: DeliveryPostponed | None = None
 
 
 class _Doubtful(Exception):
@@ -114,6 +116,9 @@ class AttemptRunner:
         call = self._call(claim, recorded)
         try:
             effect = await self._patiently(claim, lambda: self._spanned(call, claim))
+        except DeliveryPostponed as postponed:
+            metrics.CALLS.labels(self.name, "postponed").inc()
+            return FinishedAttempt(claim=claim, recorded=recorded, unsure=claim.unsure, postponed=postponed)
         except _Doubtful as doubt:
             metrics.CALLS.labels(self.name, doubt.failure.kind).inc()
             failure, events = doubt.failure, await self._ticket_events(recorded, doubt.failure)
@@ -129,7 +134,7 @@ class AttemptRunner:
         except _LeaseOver:
             self._tell_left(claim)
             return None
-        metrics.CALLS.labels(self.name, "done").inc()
+        metrics.CALLS.labels(self.name, "discarded" if effect.discarded else "done").inc()
         if effect.commands:
             await self._patiently(None, lambda: self._tell(call, effect))
         return FinishedAttempt(claim=claim, recorded=recorded, unsure=False, effect=effect)
@@ -163,10 +168,12 @@ class AttemptRunner:
         ) as span:
             try:
                 return await self._effect(call, claim)
+            except DeliveryPostponed as postponed:
+                ended: Exception = postponed
             except _Doubtful as doubt:
-                failure = doubt
-            failed(span, failure.failure.kind)
-        raise failure
+                ended = doubt
+                failed(span, doubt.failure.kind)
+        raise ended
 
     async def _effect(self, call: Call, claim: Claim) -> Effect:
         """Confirm an earlier attempt whose outcome is unknown, then call. Raises _Doubtful, Transient."""
@@ -223,6 +230,7 @@ class AttemptRunner:
             within_s=self.within_s,
             traceparent=traceparent(recorded.trace_id, recorded.event_id, sampled=claim.caller_trace.sampled),
             tracestate=claim.caller_trace.tracestate,
+            unsure_since=unknown_since(claim.failures, unsure=claim.unsure, first_tried_at=claim.first_tried_at),
             mended=claim.mended,
             copy_key=copy_key(key, claim.value) if claim.mended else "",
         )
@@ -234,7 +242,7 @@ class AttemptRunner:
             with metrics.CALL_SECONDS.labels(self.name).time():
                 async with asyncio.timeout(self.within_s + GRACE_S):
                     return await work()
-        except (DeliveryFailed, Transient):
+        except (DeliveryFailed, DeliveryPostponed, Transient):
             raise
         except TimeoutError as error:
             detail = Text(f"{self.within_s:g} 秒内未结束", f"no end in {self.within_s:g} s")

@@ -15,6 +15,7 @@ from bus.delivery import metrics, queue, target_alerts, target_state
 from bus.delivery.attempt import GRACE_S, AttemptRunner, FinishedAttempt
 from bus.delivery.breaker import Breaker, admit, at_limit
 from bus.delivery.dead_letter_port import Park, ParkedDelivery
+from bus.delivery.due import due_next, postpone
 from bus.delivery.queue import Claim
 from bus.delivery.settlement import judge
 from bus.delivery.targets_config import TargetConfig
@@ -118,6 +119,7 @@ class DeliveryWorker:
                 chance=self.chance,
             )
             held = await queue.settle(connection, self.name, judged.ended, judged.again, now)
+            await postpone(connection, self.name, judged.postponed)
             parked = [one for one in judged.parked if queue.place_of(one.claim) in held]
             if parked:
                 await self.park(connection, parked)
@@ -128,7 +130,7 @@ class DeliveryWorker:
             claims = await queue.claim(connection, self.name, most, now=now, lease=self._lease(), chance=self.chance())
             if breaker != stood:
                 await target_state.write(connection, self.name, breaker)
-            due_at = None if claims else await queue.due_next(connection, self.name, after=now)
+            due_at = None if claims else await due_next(connection, self.name, after=now)
         self._due_at = min((at for at in (due_at, breaker.not_before) if at and at > now), default=None)
         if claims or self._finished:
             self._poll.reset()

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from bus.delivery.target import FailureKind
+
 _LOOKS: Final = 4  # within the time after which an empty look-up is proof
 
 
@@ -18,6 +20,17 @@ def nothing_sent_since(failures: Sequence[Mapping[str, Any]], attempt: int) -> d
             return datetime.fromisoformat(since)
         case _:
             return None
+
+
+def unknown_since(
+    failures: Sequence[Mapping[str, Any]], *, unsure: bool, first_tried_at: datetime | None
+) -> datetime | None:
+    """Give since when an effect may be there that nobody knows of; None where every attempt is known to have had none.
+
+    An attempt that left no failure, as of a worker that was killed, counts from the first one.
+    """
+    ends = [datetime.fromisoformat(one["at"]) for one in failures if one["kind"] == FailureKind.UNKNOWN]
+    return min(ends, default=None) or (first_tried_at if unsure else None)
 
 
 def look_record(failures: Sequence[Mapping[str, Any]], attempt: int, now: datetime) -> dict[str, Any]:

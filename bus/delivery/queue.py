@@ -53,16 +53,15 @@ WITH kept AS (
     FOR UPDATE SKIP LOCKED
 ), mine AS (TABLE kept UNION ALL TABLE fresh UNION ALL TABLE older)
 UPDATE delivery_heads h SET next_at = %(lease)s, attempts = h.attempts + 1, unsure = true,
-    first_tried_at = coalesce(h.first_tried_at, %(now)s)
+    first_tried_at = coalesce(h.first_tried_at, %(now)s), postponed = NULL
 FROM events e
 WHERE h.target = %(target)s AND h.ticket_id = ANY (ARRAY(SELECT ticket_id FROM mine))
     AND (e.ticket_id, e.version) = (h.ticket_id, h.version)
 RETURNING h.ticket_id, h.version, h.attempts, (SELECT m.unsure FROM mine m WHERE m.ticket_id = h.ticket_id),
-    h.failures, coalesce(h.edited, e.value), h.edited IS NOT NULL,
+    h.failures, coalesce(h.edited, e.value), h.edited IS NOT NULL, h.first_tried_at,
     (SELECT s.trace_sampled FROM ticket_states s WHERE s.ticket_id = h.ticket_id),
     (SELECT s.tracestate FROM ticket_states s WHERE s.ticket_id = h.ticket_id)"""
 
-_DUE_NEXT = "SELECT min(next_at) FROM delivery_heads WHERE target = %s AND NOT parked AND next_at > %s"
 # A worker slower than its lease, whose row another has claimed since, settles nothing.
 _LOCK = """
 SELECT h.ticket_id, h.attempts, h.redrive FROM delivery_heads h
@@ -100,7 +99,7 @@ WITH next AS (
 )
 UPDATE delivery_heads h
 SET version = n.version, next_at = least(n.newest_at, %(now)s), attempts = 0, unsure = false, parked = false,
-    failures = '[]', edited = NULL, redrive = NULL, first_tried_at = NULL
+    failures = '[]', edited = NULL, redrive = NULL, first_tried_at = NULL, postponed = NULL
 FROM next n WHERE h.target = %(target)s AND h.ticket_id = n.ticket_id AND n.version IS NOT NULL"""
 _RELEASE = """
 UPDATE delivery_heads h SET parked = false, attempts = 0, failures = '[]', next_at = %s, redrive = %s,
@@ -144,6 +143,7 @@ class Claim:
     value: bytes
     mended: bool = False
     until: datetime | None = None
+    first_tried_at: datetime | None = None
     caller_trace: CallerTrace = PLAIN_TRACE
 
 
@@ -195,16 +195,11 @@ async def claim(
             value=value,
             mended=mended,
             until=now + lease,
+            first_tried_at=first_tried_at,
             caller_trace=CallerTrace.of_columns(*trace),
         )
-        for ticket_id, version, attempt, unsure, failures, value, mended, *trace in rows
+        for ticket_id, version, attempt, unsure, failures, value, mended, first_tried_at, *trace in rows
     ]
-
-
-async def due_next(connection: Connection, target: str, *, after: datetime) -> datetime | None:
-    """Give when the next delivery of a target falls due, of those not due yet; None without one."""
-    ((at,),) = await (await connection.execute(_DUE_NEXT, (target, after))).fetchall()
-    return at if isinstance(at, datetime) else None
 
 
 async def settle(

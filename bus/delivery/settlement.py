@@ -8,9 +8,10 @@ from typing import Any, Final
 from bus.delivery.attempt import FinishedAttempt
 from bus.delivery.breaker import Breaker, at_limit, failed, succeeded
 from bus.delivery.dead_letter_port import ParkedDelivery
+from bus.delivery.due import PostponedClaim
 from bus.delivery.lookup import look_record
 from bus.delivery.queue import Claim, DeliveryEnd, EndedClaim, FailedClaim
-from bus.delivery.target import DeliveryFailed, FailureKind
+from bus.delivery.target import DeliveryFailed, Effect, FailureKind
 from bus.delivery.targets_config import TargetConfig
 from bus.delivery.triage import AttemptHistory, Discard, Failure, Park, Reason, Retry, asked_wait_s, triage
 from bus.delivery.vendor_words import fit_to_store, one_line, personal_texts
@@ -33,6 +34,7 @@ class Settlement:
     ended: Sequence[EndedClaim]
     again: Sequence[FailedClaim]
     parked: Sequence[ParkedDelivery]
+    postponed: Sequence[PostponedClaim]
     breaker: Breaker
     recent: Sequence[bool]
     pause: Text | None
@@ -54,10 +56,14 @@ def judge(
     `not_before`: no row's time begins before it, that is when the target's last pause ended, or now while it is paused.
     """
     ended, again, parked = list[EndedClaim](), list[FailedClaim](), list[ParkedDelivery]()
+    postponed = list[PostponedClaim]()
     for one in finished:
+        if one.postponed is not None:  # nothing was sent: nothing is known of the target
+            why = str(one.postponed.why)
+            postponed.append(PostponedClaim(claim=one.claim, until=one.postponed.until, unsure=one.unsure, why=why))
+            continue
         if one.failure is None:
-            reference = one.effect.reference if one.effect else ""
-            ended.append(EndedClaim(claim=one.claim, how=DeliveryEnd.DONE, reference=reference))
+            ended.append(_ended(one))
             breaker = succeeded(breaker, config.breaker_limits)
             continue
         event = type(one.recorded.event).__name__ if one.recorded else ""
@@ -89,7 +95,22 @@ def judge(
     recent = [*recent, *(False for _ in ended), *(True for _ in parked)]
     gone = any(one.failure is not None and one.failure.kind is FailureKind.GONE for one in finished)
     pause = GONE if gone else above_limit(recent)
-    return Settlement(ended=ended, again=again, parked=parked, breaker=breaker, recent=recent[-LAST:], pause=pause)
+    return Settlement(
+        ended=ended,
+        again=again,
+        parked=parked,
+        postponed=postponed,
+        breaker=breaker,
+        recent=recent[-LAST:],
+        pause=pause,
+    )
+
+
+def _ended(one: FinishedAttempt) -> EndedClaim:
+    effect = one.effect or Effect()
+    if effect.discarded:
+        return EndedClaim(claim=one.claim, how=DeliveryEnd.DISCARDED, reference=effect.discarded)
+    return EndedClaim(claim=one.claim, how=DeliveryEnd.DONE, reference=effect.reference)
 
 
 def _events(one: FinishedAttempt) -> Sequence[Recorded]:

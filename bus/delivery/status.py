@@ -18,7 +18,9 @@ log = structlog.get_logger()
 
 _STATUS = """
 WITH waiting AS (
-    SELECT target, count(*) AS waiting, min(enqueued_at) AS oldest_at FROM deliveries d
+    SELECT target, count(*) AS waiting, min(enqueued_at) FILTER (WHERE p.ticket_id IS NULL) AS oldest_at
+    FROM deliveries d
+    LEFT JOIN (SELECT target, ticket_id FROM delivery_heads WHERE postponed IS NOT NULL) p USING (target, ticket_id)
     WHERE state = 'waiting' AND NOT EXISTS (
         SELECT FROM delivery_heads h WHERE (h.target, h.ticket_id, h.version) = (d.target, d.ticket_id, d.version)
             AND h.parked)
@@ -29,7 +31,9 @@ WITH waiting AS (
 ), heads AS (
     SELECT target, count(*) FILTER (WHERE parked) AS parked,
            max(attempts) FILTER (WHERE failures <> '[]' AND NOT parked) AS attempts,
-           count(*) FILTER (WHERE failures <> '[]' AND NOT parked) AS failing
+           count(*) FILTER (WHERE failures <> '[]' AND NOT parked) AS failing,
+           count(*) FILTER (WHERE postponed IS NOT NULL) AS postponed,
+           min(next_at) FILTER (WHERE postponed IS NOT NULL) AS postponed_until
     FROM delivery_heads GROUP BY target
 ), last AS (
     SELECT DISTINCT ON (target) target, failures->-1 AS last_failure FROM delivery_heads
@@ -42,7 +46,8 @@ SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, c
        coalesce(asked_wait, false) AS asked_wait, undeclared_at, last_failure,
        probes.sent_at AS probed_at, probes.missing_since AS probe_missing_since, probes.waits_at AS probe_failure,
        lists.compared_at AS reconciled_at, lists.failure AS list_failure,
-       coalesce(lists.missing_there + lists.unknown_here + lists.twice + lists.not_ours, 0) AS differences
+       coalesce(lists.missing_there + lists.unknown_here + lists.twice + lists.not_ours, 0) AS differences,
+       coalesce(postponed, 0) AS postponed, postponed_until
 FROM delivery_targets LEFT JOIN targets_at_floor USING (target)
     FULL JOIN waiting USING (target) FULL JOIN heads USING (target)
     LEFT JOIN late USING (target) LEFT JOIN last USING (target) LEFT JOIN target_lists lists USING (target)
@@ -94,6 +99,8 @@ class TargetStatus:
     it has not answered, `probe_failure`: why.
     `reconciled_at`: when its documents were last compared with what was delivered (None: never), `differences`: how
     many were named then; `list_failure`: why its list did not come the last time.
+    `postponed`: tickets whose next delivery the target does not have before a time, the first of them
+    `postponed_until`; `oldest_at` is of the others.
     """
 
     target: str
@@ -118,6 +125,8 @@ class TargetStatus:
     reconciled_at: datetime | None = None
     list_failure: str | None = None
     differences: int = 0
+    postponed: int = 0
+    postponed_until: datetime | None = None
 
     @property
     def listed(self) -> bool:

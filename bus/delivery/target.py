@@ -18,6 +18,7 @@ Duties of an adapter
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Protocol, runtime_checkable
@@ -52,6 +53,7 @@ class Call:
 
     `mended`: it is a copy that people changed for this target; the log has it otherwise. `copy_key`: that copy's own
     key, the same at every attempt, for a receiver that drops a key which it knows; empty where it is none.
+    `unsure_since`: since when an earlier attempt may have taken effect; None where none may have.
     """
 
     event: Recorded
@@ -62,6 +64,7 @@ class Call:
     mended: bool = False
     copy_key: str = ""
     tracestate: str = ""
+    unsure_since: datetime | None = None
 
     @property
     def trace_headers(self) -> dict[str, str]:
@@ -71,10 +74,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What took effect: the target's own reference, and the commands that it sends back."""
+    """What took effect: the target's own reference, and the commands that it sends back.
+
+    `discarded`: nothing did and nothing is to, and why; the delivery ends as discarded, and is no failure.
+    """
 
     reference: str = ""
     commands: Sequence[Command] = field(default=())
+    discarded: str = ""
 
 
 class DeliveryFailed(BusError):
@@ -110,13 +117,24 @@ class DeliveryFailed(BusError):
         )
 
 
+class DeliveryPostponed(BusError):
+    """Not to be done before `until` (aware), for `why`: nothing was sent, and it is no failure of anybody's.
+
+    What follows for the ticket and target waits behind it. No attempt is counted.
+    """
+
+    def __init__(self, until: datetime, why: Text) -> None:
+        super().__init__(f"{why} until {until.isoformat()}")
+        self.until, self.why = until, why
+
+
 class Target(Protocol):
     """A system that events are delivered to."""
 
     idempotent: bool
 
     async def send(self, call: Call) -> Effect:
-        """Deliver the event. Raises DeliveryFailed."""
+        """Deliver the event. Raises DeliveryFailed, DeliveryPostponed."""
 
     async def confirm(self, call: Call) -> Effect | None:
         """Look whether an earlier attempt took effect; None when it did not. Raises DeliveryFailed."""

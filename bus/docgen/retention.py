@@ -20,10 +20,10 @@ long a repeat of a command is known: a repeat that comes later has a second effe
 _FOR_EVER = """\
 Kept for ever, as the log is built from it or people ask for it: `events`, `ticket_states`, `ticket_names`,
 `earlier_tickets`, in `outbox` where each event stands on `ticket.events`, `delivery_versions`, the read models, open
-dead letters, `redrives`, `clients`, `privacy_reads`, the audit tree (`audit_leaves`, `audit_tiles`,
-`audit_checkpoints`). Of `stage_batches`, when what took effect, the last 100,000 a handler and partition. Of refused
-input whose sender was told, 10,000 a client and day are kept, and what is beyond is counted. Logs go to standard
-output, or of a local stack to `DATA/logs`: how long those stay is their collector's."""
+dead letters, `notice_refusals` until they are forgotten, `redrives`, `clients`, `privacy_reads`, the audit tree
+(`audit_leaves`, `audit_tiles`, `audit_checkpoints`). Of `stage_batches`, when what took effect, the last 100,000 a
+handler and partition. Of refused input whose sender was told, 10,000 a client and day are kept, and what is beyond is
+counted. Logs go to standard output, or of a local stack to `DATA/logs`: how long those stay is their collector's."""
 
 
 def page(contract: Contract) -> str:

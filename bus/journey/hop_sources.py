@@ -78,7 +78,8 @@ class DeliveryRow:
     """An event on its way to a target, as its row stands, with its target's pause.
 
     While it waits, `head` is the oldest version of the ticket that waits there: its own if it is the next one;
-    `next_at`, `attempts`, `failure`, the last one as it was written down, and `failed`, how many were, are that one's.
+    `next_at`, `attempts`, `failure`, the last one as it was written down, and `failed`, how many were, are that one's;
+    so is `postponed`, why its target does not have it before `next_at`.
     `letter` is the open dead letter there.
     """
 
@@ -96,6 +97,7 @@ class DeliveryRow:
     undeclared_at: datetime | None
     letter: int | None
     failed: int | None = None
+    postponed: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +225,7 @@ WITH RECURSIVE names AS (
     WHERE n.target IS NOT NULL)
 SELECT d.target, d.version, d.state, greatest(d.attempts, h.attempts) AS attempts, d.reference, d.enqueued_at,
        d.settled_at, h.version AS head, h.next_at, h.failures->-1 AS failure,
-       jsonb_array_length(h.failures) AS failed, t.paused, t.undeclared_at,
+       jsonb_array_length(h.failures) AS failed, h.postponed, t.paused, t.undeclared_at,
        (SELECT max(l.id) FROM letters l
         WHERE l.ticket_id = d.ticket_id AND l.target = d.target AND l.state = 'open') AS letter
 FROM names n CROSS JOIN LATERAL (

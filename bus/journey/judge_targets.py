@@ -21,6 +21,7 @@ _OURS: Final = {
     VerdictCause.TARGET_UNDECLARED,
     VerdictCause.QUEUED,
     VerdictCause.RATE_LIMITED,
+    VerdictCause.POSTPONED,
 }
 _OUTCOME_UNKNOWN: Final = "unknown"
 
@@ -143,7 +144,7 @@ def _under_way(rows: Sequence[DeliveryRow], target: TargetRow | None, now: datet
     """Say how far the call is that nothing holds: not tried yet, out of turn, or tried and to be tried again."""
     head, versions = rows[0], [one.version for one in rows]
     evidence: dict[str, Any] = {"enqueued_at": head.enqueued_at, "attempts": head.attempts, "next_at": head.next_at}
-    why = _not_tried(head, target)
+    why = _postponed(head, now) or _not_tried(head, target)
     if why is None:
         why = _tried(head, now)
         evidence |= {"attempts_max": target and target.attempts_max, "last": dict(head.failure or {})}
@@ -152,6 +153,14 @@ def _under_way(rows: Sequence[DeliveryRow], target: TargetRow | None, now: datet
     which = named(versions)
     text = Text(f"{which.zh} → {head.target} {why.text.zh}", f"{which.en} → {head.target} {why.text.en}")
     return _at_target(Why(why.cause, text), head.target, versions, evidence, "ticketbus delivery list")
+
+
+def _postponed(head: DeliveryRow, now: datetime) -> Why | None:
+    if not head.postponed or head.next_at is None or head.next_at <= now:
+        return None
+    at, why = clock(head.next_at), short(head.postponed)
+    text = Text(f"{at.zh} 前不发送:{why}", f"is not sent before {at.en}: {why}")
+    return Why(VerdictCause.POSTPONED, text)
 
 
 def _not_tried(head: DeliveryRow, target: TargetRow | None) -> Why | None:

@@ -39,6 +39,7 @@ class VerdictCause(StrEnum):
     BEHIND = "behind"
     RETRYING = "retrying"
     UNCONFIRMED = "unconfirmed"
+    POSTPONED = "postponed"
     RATE_LIMITED = "rate_limited"
     QUEUED = "queued"
     NO_GATEWAY = "no_gateway"

@@ -101,6 +101,9 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
     "certificates": RowLifetime(days=7, since="read_at", what="when certificates end, by who uses them"),
     "programs": RowLifetime(days=1, since="beat_at", what="programs that ran, by their last heartbeat"),
     "personal_reads": RowLifetime(days=1095, since="last_at", what="who read which ticket in clear, by day"),
+    "notice_sends": RowLifetime(
+        days=1, since="sent_at", what="when a message went to a person, for the limits of channels"
+    ),
     "files": RowLifetime(
         days=7,
         since="uploaded_at",

@@ -14,6 +14,7 @@ from bus.delivery.attempt import AttemptRunner
 from bus.delivery.certificates import CertificateFile
 from bus.delivery.dead_letter_port import Park
 from bus.delivery.delivery_worker import DeliveryWorker
+from bus.delivery.recipients import StoredRecipients
 from bus.delivery.target import Call, Target
 from bus.delivery.targets_config import TargetConfig, TargetsConfig, load_targets_config
 from bus.delivery.ticket_snapshots import TicketSnapshots
@@ -126,7 +127,10 @@ def delivery_workers(core: Core, config: TargetsConfig) -> Mapping[str, tuple[Ru
         match TARGETS[target.adapter]:
             case TargetAdapter() as adapter:
                 services = TargetServices(
-                    name=name, ticket_at=TicketSnapshots(core.store, core.clear.of_ticket).ticket_at, now=utc_now
+                    name=name,
+                    ticket_at=TicketSnapshots(core.store, core.clear.of_ticket).ticket_at,
+                    now=utc_now,
+                    recipients=StoredRecipients(target=name, pool=core.pool, digest=core.keys.lookup),
                 )
                 built = _built(core.settings, adapter, target, services)
                 serving[name] = (_delivery_worker(core, name, target, built), built)

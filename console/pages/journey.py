@@ -30,7 +30,16 @@ STEPS: Final[Mapping[str, tuple[str, Text]]] = {
     "topic_mismatch": (link("/topics"), Text("看主题契约", "look at the topics")),
     "disk_floor": (link("/hosts"), Text("看主机", "look at the hosts")),
     **dict.fromkeys(
-        ("target_undeclared", "target_paused", "retry_after", "breaker_open", "retrying", "rate_limited", "queued"),
+        (
+            "target_undeclared",
+            "target_paused",
+            "retry_after",
+            "breaker_open",
+            "retrying",
+            "postponed",
+            "rate_limited",
+            "queued",
+        ),
         _TO_TARGETS,
     ),
 }

@@ -22,11 +22,12 @@ FINE: Mapping[str, Any] = {
     "paused": None, "failures": 0, "not_before": None, "asked_wait": False, "undeclared_at": None,
     "last_failure": None, "probed_at": None, "probe_missing_since": None, "probe_failure": None,
     "reconciled_at": None, "list_failure": None, "differences": 0,
+    "postponed": 0, "postponed_until": None,
 }  # fmt: skip
 ERP: Mapping[str, Any] = {
     **FINE, "target": "erp", "waiting": 7, "parked": 2, "failing": 1, "attempts": 3, "oldest_at": AT,
     "paused": f"张工: 盘点 {MARKUP}", "failures": 4, "not_before": AT, "asked_wait": True, "probed_at": AT,
-    "probe_missing_since": AT, "probe_failure": MARKUP,
+    "probe_missing_since": AT, "probe_failure": MARKUP, "postponed": 5, "postponed_until": AT,
     "last_failure": {"at": AT, "kind": "throttled", "status": 429, "detail": "HTTP 429", "message": MARKUP},
 }  # fmt: skip
 OLD: Mapping[str, Any] = {**FINE, "target": "erp-old", "waiting": 3, "undeclared_at": AT}
@@ -58,6 +59,7 @@ async def test_targets_say_why_nothing_goes_there_the_worst_first(visitor: Visit
         "对方要求等到",
         "11-29 10:03:04 +08:00",
         "连续失败 4 次",
+        "免打扰",
         "HTTP 429",
         "没有应答",
         "死信 2",

@@ -176,7 +176,7 @@ def target_holds(bus: RandomBus) -> None:
 
 def call_under_way(bus: RandomBus) -> None:
     """Let a call of a target be to come, or have failed; without a worker that is the cause."""
-    cause = bus.chance.choice([Cause.QUEUED, Cause.RATE_LIMITED, Cause.RETRYING, Cause.UNCONFIRMED])
+    cause = bus.chance.choice([Cause.QUEUED, Cause.POSTPONED, Cause.RATE_LIMITED, Cause.RETRYING, Cause.UNCONFIRMED])
     name = bus.called()
     bus.targets[name] = replace(TARGET, target=name, before=900 if cause is Cause.RATE_LIMITED else 7)
     match cause:
@@ -185,6 +185,8 @@ def call_under_way(bus: RandomBus) -> None:
             bus.wait(name, attempts=2, failure=failure, next_at=NOW + bus.ago(1, 600))
         case Cause.UNCONFIRMED:
             bus.wait(name, attempts=1, failure=bus.chance.choice([None, {"kind": "unknown", "detail": "timeout"}]))
+        case Cause.POSTPONED:
+            bus.wait(name, postponed="quiet hours", next_at=NOW + bus.ago(1, 30_000))
         case _:
             bus.wait(name)
     stopped = bus.causes & {Cause.NO_WORKER, Cause.WORKER_FROZEN}

@@ -41,6 +41,7 @@ WAITS = DeliveryRow(
     letter=None,
 )
 TRIED = replace(WAITS, attempts=2, failure={"kind": "unavailable", "detail": "HTTP 503"}, next_at=NOW + MINUTE)
+QUIET = replace(WAITS, postponed="quiet hours", next_at=NOW + MINUTE)
 TARGET = TargetRow(
     target="erp",
     paused=None,
@@ -199,14 +200,10 @@ ALONE: Mapping[str, tuple[list[Verdict], Cause, Owner, str]] = {
         Owner.BUS,
         "has not moved since",
     ),
-    "wrong topic": (
-        judged(readings(mismatches=[MISMATCH])),
-        Cause.TOPIC_MISMATCH,
-        Owner.SUBSCRIBER,
-        "ticket.assign?",
-    ),
+    "topic": (judged(readings(mismatches=[MISMATCH])), Cause.TOPIC_MISMATCH, Owner.SUBSCRIBER, "ticket.assign?"),
     "queued": (one_target({}), Cause.QUEUED, Owner.BUS, "v1 → erp is queued since"),
     "rate": (one_target({"before": 500}), Cause.RATE_LIMITED, Owner.BUS, "500 tickets come before it"),
+    "quiet": (one_target({}, QUIET), Cause.POSTPONED, Owner.BUS, "is not sent before"),
     "retried": (
         one_target({}, TRIED),
         Cause.RETRYING,
