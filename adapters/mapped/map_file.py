@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from adapters.expressions import Jmes
 from adapters.map_faults import fault
+from adapters.mapped.mqtt_transport import Mqtt
 from adapters.mapped.outbound_message import FORM
 from adapters.mapped.proof import Proof
 from adapters.mapped.transports import FxiaokeObjects, Listing, PolledList, Transport, Webhook
@@ -122,7 +123,9 @@ class SourceMap(MapPart):
             if "proof" in info.data:
                 _is_in_a_webhook(given, info.data["proof"])
             return given
-        if isinstance(transport, PolledList | FxiaokeObjects) and (given is None or given.field is None):
+        told_again = isinstance(transport, PolledList | FxiaokeObjects)
+        told_again = told_again or (isinstance(transport, Mqtt) and not transport.alarms)
+        if told_again and (given is None or given.field is None):
             raise fault(
                 "必填 field,如 join('/', [to_string(id), updated_at])",
                 "a `field` is needed, such as join('/', [to_string(id), updated_at])",

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from adapters.expressions import Expression
 from adapters.mapped.map_file import CommandMap, NoteOfOthers, SourceMap
+from adapters.mapped.mqtt_transport import Mqtt
 from adapters.mapped.outbound_message import FORM, ID, MESSAGE, checked
 from adapters.mapped.transports import PolledList, Webhook
 from adapters.mapping.commands import SOURCE_NO, CommandReader
@@ -114,7 +115,7 @@ class MapTranslator:
         return document
 
     def _documents(self, document: Any) -> Sequence[Any]:
-        listed = isinstance(self.map.transport, PolledList)  # whoever read the page took its documents apart
+        listed = isinstance(self.map.transport, PolledList | Mqtt)  # whoever read it took its documents apart
         expression = None if listed else self.map.documents
         found = document if expression is None else expression.read(document)
         documents = found if isinstance(found, list) else [] if found is None else [found]

@@ -1,4 +1,4 @@
-"""How a source's documents come: it calls the gateway, or a worker reads a list, objects, a topic or a directory."""
+"""How a source's documents come: it calls the gateway, or a worker reads them where they are."""
 
 import re
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from adapters.csv_form import CsvForm
 from adapters.expressions import Jmes
 from adapters.fxiaoke_api.account import FieldName, FxiaokeAccount, ObjectName
 from adapters.map_faults import fault
+from adapters.mapped.mqtt_transport import Mqtt
 from adapters.mapping.field_values import MapPart, Value
 from adapters.mapping.proof_kinds import Header
 from adapters.oauth import OAuth
@@ -211,7 +212,7 @@ def _usual(given: object) -> object:
 
 
 Transport = Annotated[
-    Webhook | PolledList | KafkaTopic | DroppedFiles | FxiaokeObjects,
+    Webhook | PolledList | KafkaTopic | DroppedFiles | FxiaokeObjects | Mqtt,
     Field(discriminator="kind"),
     BeforeValidator(_usual),
 ]

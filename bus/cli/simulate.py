@@ -10,10 +10,11 @@ from adapters.simulators.fxiaoke_faults import FxiaokeFault
 from adapters.simulators.kingdee_faults import KingdeeFault
 from adapters.simulators.salesforce_faults import SalesforceFault
 from adapters.simulators.sap_faults import SapFault
+from adapters.simulators.sensor_faults import SensorFault
 from adapters.simulators.ticket_list import ListFault
 from adapters.simulators.u8_faults import U8Fault
 from bus.cli.echo import echo
-from bus.cli.simulating import ALERTS_FILE, STOCK, Port, Switch, listed, log_call, serve, stocked, turned
+from bus.cli.simulating import ALERTS_FILE, MAP_FILE, STOCK, Port, Switch, listed, log_call, serve, stocked, turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,7 @@ ERP_SECRET, SAP_PASSWORD, CRM_SECRET = "ERP_APP_SECRET", "SAP_PASSWORD", "CRM_CA
 SALESFORCE_KEY, SALESFORCE_SECRET = "SALESFORCE_PRIVATE_KEY", "SALESFORCE_PATH_SECRET"
 U8_SECRET, U8_SENDER = "U8_APP_SECRET", "U8_EAI_SENDER"
 FXIAOKE_SECRET, FXIAOKE_CODE = "FXIAOKE_APP_SECRET", "FXIAOKE_PERMANENT_CODE"
+SENSORS_LOGIN = "SENSORS_LOGIN"
 WECOM_URL, DINGTALK_URL, DINGTALK_SECRET = "WECOM_ROBOT_SRE", "DINGTALK_ROBOT_SRE", "DINGTALK_ROBOT_SECRET"
 GATEWAY, GATEWAY_SECRET = "TICKETBUS_URL", "TICKETBUS_WEBHOOK_SECRET_CRM"  # variables that `ticketbus env` gives
 
@@ -283,6 +285,40 @@ def dingtalk(port: Port = 8705, switch: Switch = None) -> None:
     options = {"url_variable": DINGTALK_URL, "secret_variable": DINGTALK_SECRET}
     variables = {DINGTALK_URL: lambda: robot.url, DINGTALK_SECRET: lambda: SECRET}
     _serve_robot(robot, "dingtalk-robot", switch, variables, options)
+
+
+@commands.command(epilog=listed(SensorFault))
+def sensors(
+    port: Port = 8710,
+    broker: Annotated[str, typer.Option("--broker", help="HOST:PORT of an MQTT broker.")] = "127.0.0.1:1883",
+    devices: Annotated[int, typer.Option("--devices", min=1, max=10_000, help="How many there are.")] = 10,
+    every_s: Annotated[float, typer.Option("--every", min=0.01, help="Seconds from reading to reading.")] = 1.0,
+    switch: Switch = None,
+) -> None:
+    """Stand in for devices that send readings to an MQTT broker until Ctrl-C, and the faults that are switched on.
+
+    The broker is yours; user:password of it in SENSORS_LOGIN. The devices are pump-1, pump-2 and on; a switch may
+    name those that it is for: NAME=TIMES@pump-1,pump-2. It prints a map; flip a switch with POST /_switch.
+
+    Example: ticketbus simulate sensors --devices 100 --switch flap
+    """
+    import os
+
+    from adapters.simulators.sensors import SensorSimulator, map_of
+
+    host, _, number = broker.rpartition(":")
+    if not host or not number.isdecimal():
+        raise typer.BadParameter(f"--broker 应为 主机:端口 / --broker is HOST:PORT, not {broker[:40]!r}")
+    user, colon, password = os.environ.get(SENSORS_LOGIN, "").partition(":")
+    simulator = SensorSimulator(broker=host, broker_port=int(number), devices=devices, every_s=every_s, port=port)
+    simulator.login = (user, password) if colon else None
+    simulator.seen = log_call
+    turned(simulator.switches, switch)
+
+    def shown() -> "Mapping[str, Any]":
+        return map_of(simulator, more={"login": SENSORS_LOGIN} if colon else {})
+
+    serve(simulator.serving(), shown, dict, lambda: simulator.url, file=MAP_FILE)
 
 
 def _serve_robot(

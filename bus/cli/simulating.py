@@ -21,6 +21,7 @@ Switch = Annotated[
 ]
 STOCK = "PUMP-7=100"
 TARGETS_FILE = ("targets", "目标文件 into the targets file (TICKETBUS_TARGETS_FILE)")
+MAP_FILE = ("", "对照表 into a map, then ticketbus map apply")
 ALERTS_FILE = ("channels", "告警文件 into the alerts file (TICKETBUS_ALERTS_FILE)")
 
 
@@ -73,7 +74,9 @@ def serve(
         try:
             async with listening, sender or nullcontext():
                 section, where = file
-                entry = yaml.safe_dump({section: entries()}, sort_keys=False)
+                entry = yaml.safe_dump(
+                    {section: entries()} if section else dict(entries()), sort_keys=False, allow_unicode=True
+                )
                 _introduce(address(), where, entry, variables(), sends=bool(sender), example=example)
                 await stopped.wait()
         except OSError as error:

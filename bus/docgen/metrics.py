@@ -6,6 +6,7 @@ from types import ModuleType
 from prometheus_client.metrics import MetricWrapperBase
 
 from adapters.fxiaoke_api import metrics as fxiaoke
+from adapters.mapped import metrics as mapped
 from bus.alerts import log_sink
 from bus.alerts.engine import metrics as alerts
 from bus.consistency import metrics as consumers
@@ -22,6 +23,7 @@ _CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
     ("Files", "Counted in the gateways.", files),
     ("Relay", "Counted in the gateway and in the worker: a relay runs in each.", outbox),
     ("Log", "Counted in the worker.", wire),
+    ("Sources over MQTT", "Counted in the worker that reads them.", mapped),
     ("Stages", "Counted in the worker, which serves them where `TICKETBUS_METRICS_PORT` says.", stage),
     ("Consumers", "Set in every worker, from what the last round says.", consumers),
     ("Findings", "Counted in every program: what a person must hear of, logged as `finding`.", log_sink),

@@ -3,18 +3,22 @@
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from uuid_utils.compat import uuid7
 
-from bus.domain.batch import BatchDecision, Outcome, wanted
+from bus.domain.batch import BatchDecision, Outcome, Refused, wanted
 from bus.domain.batch_decider import settle
 from bus.domain.commands import Request
 from bus.domain.errors import CommandRaced
 from bus.domain.rules import Rules
 from bus.domain.terms import EventId
+from bus.domain.ticket import Ticket
 from bus.intake.store_port import Store
 from bus.observability.spans import link, operation
 from bus.wire.headers import traceparent
+
+NOT_ALLOWED: Final = "not_allowed"
 
 
 def utc_now() -> datetime:
@@ -59,13 +63,34 @@ class Dispatcher:
             self.committed()
         return settled.outcomes
 
-    async def _settled(self, requests: Sequence[Request]) -> BatchDecision:
+    async def dispatch_together(
+        self, requests: Sequence[Request], may: Callable[[Ticket], bool]
+    ) -> tuple[Sequence[Outcome], str]:
+        """Decide requests as one: all are appended, or none; `may` is asked of each of their tickets, as it stands.
+
+        Gives the outcomes, and why nothing was appended: a code, or empty. Idempotent per command id: what was
+        appended before is not asked again. Raises as `dispatch` does.
+        """
+        if self.admit:
+            await self.admit()
+        settled = await self._settled(requests, may)
+        refused = next((one.error.code for one in settled.outcomes if isinstance(one, Refused)), "")
+        if settled.events:
+            self.committed()
+        return settled.outcomes, refused or ("" if settled.outcomes else NOT_ALLOWED)
+
+    async def _settled(self, requests: Sequence[Request], may: Callable[[Ticket], bool] | None = None) -> BatchDecision:
         async with self.store.transaction() as tx:
             with operation("decide", attributes={"messaging.batch.message_count": len(requests)}) as span:
                 loaded = await tx.load(wanted(requests, self.rules))
+                allowed = may is None or all(map(may, loaded.tickets.values()))
                 settled = settle(
                     requests, loaded, rules=self.rules, recorded_at=self.now(), new_event_id=self.new_event_id
                 )
+                if may and any(isinstance(one, Refused) for one in settled.outcomes):
+                    settled = BatchDecision(outcomes=settled.outcomes)
+                elif not allowed and settled.events:
+                    settled = BatchDecision()
                 link(span, lambda: _contexts(settled))
             if settled.events:
                 counted = {"messaging.batch.message_count": len(settled.events)}

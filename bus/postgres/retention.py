@@ -97,6 +97,13 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
         what="tickets that were missing here and a source listed, once that was settled",
     ),
     "source_minutes": RowLifetime(days=29, since="minute", what="minutes in which a source sent something"),
+    "sensor_alarms": RowLifetime(
+        days=400,
+        since="since",
+        of="phase = 'quiet'",
+        only="seen_at < %(before)s",
+        what="how it stood with alarms of devices that were quiet, once nothing came of them",
+    ),
     "topic_minutes": RowLifetime(days=29, since="minute", what="minutes in which something was written to a topic"),
     "certificates": RowLifetime(days=7, since="read_at", what="when certificates end, by who uses them"),
     "programs": RowLifetime(days=1, since="beat_at", what="programs that ran, by their last heartbeat"),

@@ -17,6 +17,7 @@ import structlog
 from adapters.adapter import EnvironmentSecrets
 from adapters.mapped import cursors, dropped_files
 from adapters.mapped.asked_list import ListAway
+from adapters.mapped.mqtt_transport import Mqtt
 from adapters.mapped.polled_list import ListPoller
 from adapters.mapped.polled_objects import ObjectPoller
 from adapters.mapped.source import MappedSource
@@ -33,6 +34,7 @@ from bus.intake.source_adapter import MAP_VERSION, Source
 from bus.kafka.clients import make_consumer, stop_consumer
 from bus.postgres.pool import connected, in_transaction
 from bus.programs.foreign_avro import ForeignAvro
+from bus.programs.mqtt_source import read_mqtt
 from bus.wire.record import Record
 
 BATCH: Final = 200
@@ -81,8 +83,11 @@ class PulledSources:
         """Read a source; what it fails on is said, and tried again with a growing pause."""
         taker, pause = Taker(core=self.core, source=source), Backoff(PAUSE_S_MIN, PAUSE_S_MAX)
 
-        def well() -> None:
+        def well(but: str = "") -> None:
             pause.reset()
+            if but:
+                self._troubles[source.name] = but
+                return
             if self._troubles.pop(source.name, None):
                 log.info("source_read_again", source=source.name)
 
@@ -95,7 +100,7 @@ class PulledSources:
                 self._troubles[source.name] = cause_of(error)
                 await asyncio.sleep(max(pause.pause_s(), error.after_s if isinstance(error, ListAway) else 0.0))
 
-    def _reading(self, source: MappedSource, taker: "Taker", well: Callable[[], None]) -> Coroutine[Any, Any, None]:
+    def _reading(self, source: MappedSource, taker: "Taker", well: Callable[..., None]) -> Coroutine[Any, Any, None]:
         match source.map.transport:
             case PolledList() | FxiaokeObjects() as polled:
                 return read_list(self.core, source, polled, taker, well)
@@ -103,6 +108,8 @@ class PulledSources:
                 return read_topic(self.core, source, topic, taker, well)
             case DroppedFiles() as files:
                 return read_files(source, files, taker, well)
+            case Mqtt() as mqtt:
+                return read_mqtt(self.core, source, mqtt, taker, well)
             case _:
                 raise AssertionError("a webhook is not read")
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from adapters.contract_suites.source import delivered
 from adapters.mapped.map_file import SourceMap
+from adapters.mapped.mqtt_transport import Mqtt
 from adapters.mapped.proof import Proof
 from adapters.mapped.read_map import read_map
 from adapters.mapped.shipped import shipped
@@ -25,6 +26,7 @@ from tests.mapped.maps import NOW
 from tests.mapped.vendors import RULES, sample
 
 PAGE = (ROOT / "docs" / "plugging-in-sources.md").read_text(encoding="utf-8")
+SENSORS = (ROOT / "docs" / "sensors.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 SECRET = "the-secret-from-its-settings"
 
@@ -104,7 +106,8 @@ def test_plugging_in_sources_every_key_of_the_language_is_on_the_page() -> None:
     for name in SourceMap.model_fields:
         assert f"| `{name}` |" in tables
     for transport in Transport.__origin__.__args__:  # type: ignore[attr-defined]  # each kind of the union
-        assert all(f"`{name}`" in tables for name in transport.model_fields if name != "kind")
+        page = SENSORS if transport is Mqtt else tables
+        assert all(f"`{name}`" in page for name in transport.model_fields if name != "kind")
     for proof in Proof.__origin__.__args__:  # type: ignore[attr-defined]  # each kind of the union
         assert f"| `{proof.model_fields['kind'].annotation.__args__[0]}` |" in tables
         assert all(f"`{name}`" in tables for name in proof.model_fields if name != "kind")

@@ -7,8 +7,10 @@ import pytest
 from bus.domain.batch import Accepted, Refused
 from bus.domain.commands import Command, Note, Request
 from bus.domain.errors import IntakeStopped
+from bus.domain.terms import State
 from bus.domain.text import Text
-from bus.intake.dispatch import Dispatcher
+from bus.domain.ticket import Ticket
+from bus.intake.dispatch import NOT_ALLOWED, Dispatcher
 from bus.intake.memory_store import MemoryStore
 from tests.domain.given import request
 from tests.domain.people import ASSIGN, CONFIRM, OPEN, RULES, START
@@ -72,3 +74,23 @@ async def test_dispatch_what_is_not_admitted_has_no_effect(bell: Bell) -> None:
     with pytest.raises(IntakeStopped):
         await Dispatcher(store=store, rules=RULES, committed=bell, admit=admit).dispatch(wanted(OPEN))
     assert (store.log, bell.rung) == ({}, 0)
+
+
+async def test_dispatch_together_is_all_or_nothing_and_a_repeat_is_not_asked_again(bell: Bell) -> None:
+    store = MemoryStore()
+    dispatcher = Dispatcher(store=store, rules=RULES, now=lambda: START, committed=bell)
+    await dispatcher.dispatch(wanted(OPEN))
+
+    def pending(ticket: Ticket) -> bool:
+        return ticket.state is State.PENDING
+
+    _, refusal = await dispatcher.dispatch_together(wanted(ASSIGN, CONFIRM), pending)
+    (ticket,) = store.log
+    assert (refusal, len(store.log[ticket]), bell.rung) == ("not_now", 1, 1)
+    both = wanted(ASSIGN, Note(text="值班"))
+    outcomes, refusal = await dispatcher.dispatch_together(both, pending)
+    assert ([type(one) for one in outcomes], refusal, bell.rung) == ([Accepted, Accepted], "", 2)
+    repeats, refusal = await dispatcher.dispatch_together(both, pending)
+    assert ([one.repeated for one in repeats if isinstance(one, Accepted)], refusal) == ([True, True], "")
+    assert await dispatcher.dispatch_together(wanted(Note(text="晚了")), pending) == ([], NOT_ALLOWED)
+    assert len(store.log[ticket]) == 3
