@@ -123,9 +123,9 @@ class SourceMap(MapPart):
             if "proof" in info.data:
                 _is_in_a_webhook(given, info.data["proof"])
             return given
-        told_again = isinstance(transport, PolledList | FxiaokeObjects)
-        told_again = told_again or (isinstance(transport, Mqtt) and not transport.alarms)
-        if told_again and (given is None or given.field is None):
+        by_field = isinstance(transport, PolledList | FxiaokeObjects)
+        by_field = by_field or (isinstance(transport, Mqtt) and not transport.alarms)
+        if by_field and (given is None or given.field is None):
             raise fault(
                 "必填 field,如 join('/', [to_string(id), updated_at])",
                 "a `field` is needed, such as join('/', [to_string(id), updated_at])",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from adapters.simulators.notice_faults import NoticeFault
-from bus.cli.simulate import commands
+from bus.cli.simulate_crm import commands
 from bus.cli.simulating import Port, Switch, listed, log_call, serve, turned
 
 if TYPE_CHECKING:
