@@ -176,13 +176,11 @@ async def whole_json(
     except NoResponse as failed:
         kind = _silence(changes) if failed.sent else FailureKind.UNREACHABLE
         raise DeliveryFailed(kind, f"{failed.detail} at {at}") from None
-    content: Any = None
-    if not (answer.cut or answer.longer):
-        text = decoded(answer.body, charset(answer.headers.get("content-type", ""), answer.body))
-        try:
-            content = orjson.loads(text.lstrip("\ufeff"))
-        except orjson.JSONDecodeError:
-            content = None
+    text = decoded(answer.body, charset(answer.headers.get("content-type", ""), answer.body))
+    try:
+        content = orjson.loads(text.lstrip("\ufeff"))
+    except orjson.JSONDecodeError:  # also of an object that was cut off: the beginning of one is none
+        content = None
     if answer.status != 200 and not (any_status and isinstance(content, dict)):
         raise DeliveryFailed(
             kind_of_status(answer.status, changes=changes),

@@ -53,7 +53,7 @@ class NoticeSimulator(ABC):
 
     token_s: ClassVar[int] = 7200
 
-    now: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
     port: int = 0
     byte_pause_s: float = 0.05
     most: int | None = None

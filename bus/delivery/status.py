@@ -50,7 +50,9 @@ SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, c
        coalesce(postponed, 0) AS postponed, postponed_until
 FROM delivery_targets LEFT JOIN targets_at_floor USING (target)
     FULL JOIN waiting USING (target) FULL JOIN heads USING (target)
-    LEFT JOIN late USING (target) LEFT JOIN last USING (target) LEFT JOIN target_lists lists USING (target)
+    LEFT JOIN late USING (target) LEFT JOIN last USING (target)
+    LEFT JOIN (SELECT * FROM target_lists WHERE seen_at > clock_timestamp() - interval '10 minutes') lists
+        USING (target)
     LEFT JOIN probes ON probes.route = target ORDER BY target"""
 
 # Read every few seconds whatever waits: from the targets' own rows, and the index of what is overdue.

@@ -100,6 +100,8 @@ def states_of(target: Mapping[str, Any], now: datetime) -> Sequence[tuple[str, T
         found.append(("bad", Text("探测不到", "its probe is missing")))
     if target["parked"]:
         found.append(("bad", Text(f"死信 {target['parked']}", f"{target['parked']} letters")))
+    if count := target.get("differences", 0):
+        found.append(("bad", Text(f"单据不一致 {count}", f"{count} documents differ")))
     if target["overdue"]:
         found.append(("warn", Text(f"{target['overdue']} 条未按时取走", f"{target['overdue']} not fetched in time")))
     return found or [("good", Text("正常", "fine"))]

@@ -184,6 +184,8 @@ AFTER = {
     KingdeeFault.REPEATED,
     KingdeeFault.BOM,
     KingdeeFault.ESCAPED,
+    KingdeeFault.CUT_AFTER,
+    KingdeeFault.PAGE_REPEATS,
 }
 
 
@@ -253,3 +255,24 @@ async def test_kingdee_simulator_what_is_no_http_is_cut_off() -> None:
             with contextlib.suppress(ConnectionError):
                 assert await asyncio.wait_for(reader.read(), 120) == b""
             writer.close()
+
+
+async def test_kingdee_simulator_gives_pages_of_a_list_and_never_more_rows_than_it_may() -> None:
+    erp = stand_in()
+    erp.books.page_rows = 2
+    async with erp.serving(), client(erp) as http:
+        await log_in(http, erp)
+        for number in range(3):
+            await save(http, bill(f"TB{number}"))
+
+        async def page(after: int, **own: Any) -> list[Any]:
+            wanted = f"FBillNo in ('TB0','TB1','TB2') and FID>{after}"
+            asked = {"FormId": FORM, "FieldKeys": "FID,FBillNo", "FilterString": wanted, "Limit": 2000, **own}
+            return list((await http.post(path(QUERY), json={"data": orjson.dumps(asked).decode()})).json())
+
+        first = await page(0)
+        assert [number for _, number in first] == ["TB0", "TB1"]
+        assert [number for _, number in await page(first[-1][0])] == ["TB2"]
+        assert [number for _, number in await page(0, StartRow=1, Limit=1)] == ["TB1"]
+        erp.fail(KingdeeFault.PAGE_REPEATS, times=1, only=(QUERY,))
+        assert await page(first[-1][0]) == first

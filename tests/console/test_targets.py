@@ -28,6 +28,7 @@ ERP: Mapping[str, Any] = {
     **FINE, "target": "erp", "waiting": 7, "parked": 2, "failing": 1, "attempts": 3, "oldest_at": AT,
     "paused": f"张工: 盘点 {MARKUP}", "failures": 4, "not_before": AT, "asked_wait": True, "probed_at": AT,
     "probe_missing_since": AT, "probe_failure": MARKUP, "postponed": 5, "postponed_until": AT,
+    "reconciled_at": AT, "differences": 3, "list_failure": MARKUP,
     "last_failure": {"at": AT, "kind": "throttled", "status": 429, "detail": "HTTP 429", "message": MARKUP},
 }  # fmt: skip
 OLD: Mapping[str, Any] = {**FINE, "target": "erp-old", "waiting": 3, "undeclared_at": AT}
@@ -63,6 +64,8 @@ async def test_targets_say_why_nothing_goes_there_the_worst_first(visitor: Visit
         "HTTP 429",
         "没有应答",
         "死信 2",
+        "单据不一致 3",
+        "单据对账",
     ):
         assert text in one
     for shown in (page, one):

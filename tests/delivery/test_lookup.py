@@ -8,7 +8,7 @@ import pytest
 
 from bus.delivery.attempt import FinishedAttempt
 from bus.delivery.breaker import CLOSED, Breaker
-from bus.delivery.lookup import look_record, nothing_sent_since, unproven_s
+from bus.delivery.lookup import look_record, nothing_sent_since, unknown_since, unproven_s
 from bus.delivery.queue import Claim, FailedClaim
 from bus.delivery.settlement import Settlement, judge
 from bus.delivery.target import DeliveryFailed, FailureKind
@@ -92,3 +92,14 @@ def test_lookup_that_fails_is_a_failure_of_the_target_like_any_other() -> None:
     ((again,),) = (settled.again,)
     assert (settled.breaker.failures, again.failure["looked"]["attempt"]) == (1, 2)
     assert settled.breaker.not_before == NOW + timedelta(seconds=30)
+
+
+def test_lookup_what_may_have_been_sent_counts_from_the_first_unknown_end_though_later_ones_are_known() -> None:
+    known = {"at": NOW.isoformat(), "kind": "unavailable"}
+    first = NOW - timedelta(minutes=1)
+    assert unknown_since([], unsure=False, first_tried_at=first) is None
+    assert unknown_since([known], unsure=False, first_tried_at=first) is None
+    assert unknown_since([known, sent(3), sent(9), known], unsure=False, first_tried_at=first) == NOW + timedelta(
+        seconds=3
+    )
+    assert unknown_since([known], unsure=True, first_tried_at=first) == first

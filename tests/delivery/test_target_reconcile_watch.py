@@ -12,6 +12,8 @@ from adapters.simulators.kingdee_faults import KingdeeFault
 from bus.alert_catalogue import RULES
 from bus.alerts.alert import Alert
 from bus.alerts.rule_names import RuleName
+from bus.delivery import target_state
+from bus.delivery.status import target_statuses
 from bus.delivery.target_lists import TargetListState, note_target_report, target_lists
 from bus.delivery.target_reconciler import TargetReconciler
 from bus.intake.dispatch import utc_now
@@ -78,6 +80,8 @@ async def test_target_reconcile_watch_a_difference_is_an_alert_until_both_are_eq
         erp.books.bills.clear()
         await watch.reconcile_due(ERP)
         assert len(await fired(erp, RuleName.TARGET_DIFFERS)) == 1
+        await target_state.begin(erp.queue.pool, ERP)
+        assert [(one.target, one.differences) for one in await target_statuses(erp.queue.pool)] == [(ERP, 1)]
         erp.bill(number_of(asked), note_of(asked))
         await watch.reconcile_due(ERP)
         assert await fired(erp, RuleName.TARGET_DIFFERS) == []
