@@ -19,7 +19,7 @@ FILE = notices(notice(["handler", "backup"], card=CARD))
 async def test_dingtalk_work_notice_each_fault_has_its_kind_and_leaves_one_message_a_person(step: str) -> None:
     async def failing(fault: NoticeFault, kind: FailureKind | None) -> None:
         dingtalk = DingtalkWorkNoticeSimulator()
-        within_s = 3.0 if fault in HANGING else 20.0
+        within_s = 1.5 if fault in HANGING else 20.0
         async with dingtalk.serving(), writing(dingtalk_work_notice.ADAPTER, dingtalk, FILE) as target:
             dingtalk.fail(fault, only=(step,))
             if kind is None:

@@ -62,7 +62,7 @@ def test_sms_aliyun_signs_as_the_vendors_example() -> None:
 async def test_sms_aliyun_each_fault_has_its_kind_and_leaves_one_message(step: str) -> None:
     async def failing(fault: NoticeFault, kind: FailureKind | None) -> None:
         aliyun = SmsAliyunSimulator()
-        within_s = 3.0 if fault in HANGING else 20.0
+        within_s = 1.5 if fault in HANGING else 20.0
         async with aliyun.serving(), writing(sms_aliyun.ADAPTER, aliyun, FILE) as target:
             aliyun.fail(fault, only=(step,))
             asked = call(within_s=within_s)

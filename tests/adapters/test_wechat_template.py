@@ -24,7 +24,7 @@ AT_SEND = AT_WECOM
 async def test_wechat_template_each_fault_has_its_kind_and_leaves_one_message(step: str) -> None:
     async def failing(fault: NoticeFault, kind: FailureKind | None) -> None:
         wechat = WechatTemplateSimulator()
-        within_s = 3.0 if fault in HANGING else 20.0
+        within_s = 1.5 if fault in HANGING else 20.0
         async with wechat.serving(), writing(wechat_template.ADAPTER, wechat, FILE) as target:
             wechat.fail(fault, only=(step,))
             if kind is None:

@@ -42,7 +42,7 @@ AT_SEND = {
 async def test_wecom_app_each_fault_has_its_kind_and_leaves_one_message_a_person(step: str) -> None:
     async def failing(fault: NoticeFault, kind: FailureKind | None) -> None:
         wecom = WecomAppSimulator()
-        within_s = 3.0 if fault in HANGING else 20.0
+        within_s = 1.5 if fault in HANGING else 20.0
         async with wecom.serving(), writing(wecom_app.ADAPTER, wecom, FILE) as target:
             wecom.fail(fault, only=(step,))
             if kind is None:
