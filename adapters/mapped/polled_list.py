@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.adapter import EnvironmentSecrets
@@ -38,16 +38,19 @@ class ListPoller:
 
     async def pages(self, since: datetime) -> AsyncGenerator[ListPage, None]:
         """Give what changed since then, the overlap included. Raises ListAway."""
-        begin = since - timedelta(seconds=self._asked.overlap_s)
+        begin, now = since - timedelta(seconds=self._asked.overlap_s), datetime.now(UTC)
         async for documents in self._reader.pages({SINCE: begin}):
-            yield ListPage(documents=documents, changed_until=self._until(documents))
+            yield ListPage(documents=documents, changed_until=self._until(documents, now))
 
-    def _until(self, documents: Sequence[Any]) -> datetime | None:
-        """Give the latest change; a document whose time cannot be read moves nothing on."""
+    def _until(self, documents: Sequence[Any], begun: datetime) -> datetime | None:
+        """Give the latest change, but at most when this round began: what changed since may be on a page before.
+
+        A document whose time cannot be read moves nothing on.
+        """
         times = list[datetime]()
         for one in documents:
             try:
                 times.append(self._time.read(str(self._asked.changed_at.read(one))))
             except (MalformedInput, ValueError, OverflowError):
                 continue
-        return max(times, default=None)
+        return min(begun, max(times)) if times else None

@@ -1,6 +1,5 @@
 """Documents of a source into the requests that its map makes of them. Pure; only MalformedInput leaves it."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,9 +16,10 @@ from adapters.mapping.field_values import FieldValue
 from adapters.mapping.readers import NOTHING, Reader, Readers, missing
 from bus.domain.commands import Command, Note, OpenTicket, Request
 from bus.domain.errors import MalformedInput
+from bus.domain.naming import kebab
 from bus.domain.terms import TraceId
 from bus.intake.command_bodies import within_limits
-from bus.intake.command_ids import delivery_command_id
+from bus.intake.command_ids import delivery_command_id, fingerprint
 from bus.intake.reserved_names import person_name
 from bus.intake.source_adapter import Ignored
 from bus.reconcile.source_list import ListedTicket
@@ -68,11 +68,9 @@ class MapTranslator:
         if not made:
             zh = "已收到,不处理:对照表里没有适用的命令"
             raise Ignored("nothing_to_do", "$", zh, "taken without effect: no command of the map takes it")
-        content = received.body
-        if in_batches(self.map):  # sent again, a notification has the record as it is by then
-            content = document[MESSAGE][ID].encode()
-        fingerprint = hashlib.sha256(content).hexdigest()
-        return tuple(_request(one, received, str(step), fingerprint) for step, one in enumerate(made))
+        # Sent again, a notification of a batch has the record as it is by then.
+        same = document[MESSAGE][ID] if in_batches(self.map) else None
+        return tuple(_request(one, received, str(step), same) for step, one in enumerate(made))
 
     def listed(self, document: Any, at: Callable[[Any], Any]) -> ListedTicket | None:
         """Read a document of the source's own list; `at` reads when it was opened. None where the map passes it over.
@@ -177,8 +175,12 @@ class _Made:
     actor: str
 
 
-def _request(made: _Made, received: RequestReceived, step: str, fingerprint: str) -> Request:
-    """Make the request of one command; the same delivery gives the same ids."""
+def _request(made: _Made, received: RequestReceived, step: str, same: str | None) -> Request:
+    """Make the request of one command; the same delivery gives the same ids.
+
+    A repeat is known by what the map takes of it: a sender that counts seconds in what it sends again, or writes its
+    fields in another order, repeats itself. `same` stands for all that, where there is one.
+    """
     opens = isinstance(made.command, OpenTicket)
     return Request(
         command_id=delivery_command_id(received.source, received.delivery_id, step),
@@ -188,7 +190,7 @@ def _request(made: _Made, received: RequestReceived, step: str, fingerprint: str
         at=made.at or received.received_at,
         received_at=received.received_at,
         trace_id=TraceId(received.trace_id),
-        fingerprint=fingerprint,
+        fingerprint=fingerprint(received.source, kebab(type(made.command)), {"made": same or made}),
         source_no="" if opens else within_limits(made.number, "source_no"),
     )
 

@@ -47,7 +47,7 @@ def settle(
                 outcome = _settle_one(
                     request, loaded, settled, rules=rules, recorded_at=recorded_at, new_event_id=new_event_id
                 )
-            elif done.fingerprint in {request.fingerprint, UNKNOWN_FINGERPRINT}:
+            elif _is_repeat(request, done):
                 outcome = _accepted(done, repeated=True)
             else:
                 raise refusals.key_reused(request)
@@ -55,6 +55,12 @@ def settle(
             outcome = Refused(command_id=request.command_id, error=refused)
         settled.outcomes.append(outcome)
     return settled
+
+
+def _is_repeat(request: Request, done: ProcessedCommand) -> bool:
+    """Say whether a command was asked before with the same content; two versions of a map may read it differently."""
+    same = done.fingerprint in {request.fingerprint, UNKNOWN_FINGERPRINT}
+    return same or request.map_version != done.map_version
 
 
 def _settle_one(

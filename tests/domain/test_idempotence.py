@@ -40,6 +40,13 @@ def test_idempotence_a_command_restored_from_the_log_counts_as_the_same_whatever
     assert story.ask(request(AGAIN, 77)).accepted == replace(first, repeated=True)
 
 
+def test_idempotence_what_two_versions_of_a_map_make_of_one_delivery_counts_as_the_same() -> None:
+    story = given()
+    first = story.ask(request(OPEN, 77, map_version=1)).accepted
+    assert story.ask(request(AGAIN, 77, map_version=2)).accepted == replace(first, repeated=True)
+    story.ask(request(AGAIN, 77, map_version=1)).then_refused("idempotency_key_reused", "delivery_id")
+
+
 def test_idempotence_what_was_refused_may_come_again_with_the_same_id() -> None:
     story = given(OPEN)
     story.ask(request(Assign(assignee=replace(WANG, person="")), 77, ticket_id=story.ticket.ticket_id)).then_refused(

@@ -72,6 +72,14 @@ async def test_polled_list_a_page_says_up_to_when_it_goes(server: ListServer) ->
     assert [page.changed_until for page in pages] == [SINCE + timedelta(minutes=2), SINCE + timedelta(minutes=9)]
 
 
+async def test_polled_list_a_round_goes_on_from_its_begin_whatever_changed_meanwhile(server: ListServer) -> None:
+    begun = datetime.now(UTC)
+    server.documents = [{"id": 1, "updated": (begun + timedelta(hours=1)).isoformat()}]
+    (page,) = [page async for page in poller(server, next=None).pages(SINCE)]
+    assert page.changed_until is not None
+    assert begun <= page.changed_until <= datetime.now(UTC)
+
+
 @pytest.mark.parametrize("form", ["epoch_s", "epoch_ms", "%Y%m%d%H%M%S"])
 async def test_polled_list_the_time_is_written_as_the_list_wants_it(server: ListServer, form: str) -> None:
     server.documents = []

@@ -55,6 +55,15 @@ def refusal(document: Any, content: str = CONTENT) -> MalformedInput:
     return refused.value
 
 
+def test_mapped_a_repeat_is_known_by_what_the_map_takes_of_it() -> None:
+    (first,) = requests(created())
+    (again,) = requests(dict(reversed(created(age_s=7).items())))
+    (other,) = requests(created(subject="水泵又不转"))
+    assert (again.command_id, again.fingerprint) == (first.command_id, first.fingerprint)
+    assert other.command_id == first.command_id
+    assert other.fingerprint != first.fingerprint
+
+
 def test_mapped_a_document_becomes_the_command_that_its_map_says() -> None:
     document = created(
         requester={"name": "王女士", "phone": "13800000001"}, tags=["泵", "-"], created_at="2026-11-22T09:00:00+08:00"
