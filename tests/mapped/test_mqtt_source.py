@@ -237,7 +237,11 @@ async def test_mqtt_a_killed_worker_loses_and_repeats_nothing_that_the_broker_ke
         bus.start("worker")
         numbers = await until(bus, "killed", {"pending": 40})
         assert len({number.partition("/")[0] for number, _ in numbers}) == 40
-    assert bus.query("SELECT count(*) FROM sensor_news") == [(0,)]
+
+    async def handed_over() -> bool:
+        return bus.query("SELECT count(*) FROM sensor_news") == [(0,)]
+
+    await eventually(handed_over)
 
 
 async def test_mqtt_what_is_no_reading_is_kept_once_and_opens_nothing(bus: Bus, broker: MqttBroker) -> None:
