@@ -101,12 +101,12 @@ def down(data: Data = None) -> None:
 def status(data: Data = None, as_json: Json = False) -> None:
     """Show how every part is: up, starting or down, stages that stand still or that nobody runs, files, the audit tree.
 
-    Exits 1 unless all parts are up, a worker runs each stage, none stands still, and the store of files takes and
-    deletes.
+    It also names what a program says of its own parts, such as a source whose list does not answer. Exits 1 unless all
+    parts are up and work, a worker runs each stage, none stands still, and the store of files takes and deletes.
 
     Example: ticketbus status --json
     """
-    from bus.local import audit_state, file_faults, unserved_stages
+    from bus.local import audit_state, failing_parts, file_faults, unserved_stages
     from bus.local.state import load
     from bus.local.stopped_stages import of_stack
     from bus.local.survey import all_up, survey
@@ -137,12 +137,15 @@ def status(data: Data = None, as_json: Json = False) -> None:
             if as_json
             else f"{missing.unserved:<10} {missing.why}"
         )
+    failing = failing_parts.of_stack(load(directory))
+    for part in failing:
+        echo(json.dumps(dataclasses.asdict(part), ensure_ascii=False) if as_json else part.why)
     faults = file_faults.of_stack(load(directory))
     for fault in faults:
         echo(json.dumps(dataclasses.asdict(fault), ensure_ascii=False) if as_json else f"files      {fault.files}")
     if sealed := audit_state.of_stack(load(directory)):
         echo(json.dumps({"audit": sealed}, ensure_ascii=False) if as_json else f"audit      {sealed}")
-    if stopped or unserved or faults or not all_up(rows):
+    if stopped or unserved or failing or faults or not all_up(rows):
         raise typer.Exit(1)
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from bus.alerts.rules.programs import unserved
 from bus.domain.text import Text
-from bus.local.running_database import read_rows, running_database
+from bus.local.last_beats import last_beats
+from bus.local.running_database import running_database
 from bus.local.state import StackState
-from bus.postgres.heartbeats import LAST_BEATS, ProgramBeat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +30,6 @@ def of_stack(state: StackState | None, stages: Collection[str]) -> list[Unserved
         return []
     process = state.processes["worker"].find()
     began = datetime.fromtimestamp(process.create_time() if process else 0, UTC)
-    clock, rows = read_rows(url, "SELECT now()", LAST_BEATS)
-    beats = [ProgramBeat(**dict(zip(ProgramBeat.__dataclass_fields__, row, strict=True))) for row in rows]
-    return [
-        UnservedStage(unserved=one.about, why=str(Text(one.zh, one.en)))
-        for (now,) in clock
-        for one in unserved(stages, beats, now, none_lives=began)
-    ]
+    now, beats = last_beats(url)
+    found = unserved(stages, beats, now, none_lives=began) if now else ()
+    return [UnservedStage(unserved=one.about, why=str(Text(one.zh, one.en))) for one in found]

@@ -27,7 +27,8 @@ def _settles(one: ProgramBeat, now: datetime) -> bool:
     return one.steady_since > one.started_at and now - one.steady_since <= SETTLES
 
 
-def _others(beats: Beats, now: datetime) -> Sequence[Alert]:
+def task_failures(beats: Beats, now: datetime) -> Sequence[Alert]:
+    """Say which parts of programs that live do not work, but for what rules of their own say."""
     failing = {
         f"{one.program}: {part}": (one, why)
         for one, part, why in _failing(beats, now)
@@ -81,7 +82,7 @@ TASK_FAILED: Final = AlertRule(
     severity=Severity.P2,
     title=Text("程序的一部分不能工作", "a part of a program does not work"),
     read=read_beats,
-    evaluate=_others,
+    evaluate=task_failures,
     fires=lambda now: [beat_of("worker", now, {"sla": "Kafka is away"})],
     quiet=lambda now: [
         beat_of("worker", now, {"sla": None, RELAY_PART: "shard 3: too large", KAFKA_PART: "it did not answer"}),
