@@ -28,7 +28,7 @@ from tests.adapters.u8_calls import (
     simulated,
 )
 
-PATIENT_S = 30.0
+PATIENT_S = 60.0  # a third of it is for connecting: some thirty systems are served at once
 SHORT_S = 2.0  # a third of it is for connecting, which has to be enough on a busy machine
 DONE = None
 SYNC = {"sync": True}  # else every call waits for its result
