@@ -1,4 +1,7 @@
-"""One exchange with a system that says all in bodies: another status than 200, or a part of an answer, is a failure."""
+"""One exchange with a system that says all in bodies: another status than 200, or a part of an answer, is a failure.
+
+Secrets are taken out of its words, and what a failure says of a change or a login is told apart here, too.
+"""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -11,6 +14,7 @@ from adapters.connection_failures import PROXY_LOGIN
 from adapters.http_status import kind_of_status
 from adapters.outbound_http import Deadline, HttpResponse, NoResponse, retry_after_s
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
+from bus.domain.text import Text
 from bus.observability.masking import MASK
 
 _LONG: Final = 8
@@ -40,32 +44,45 @@ async def whole_answer(
     exchange: Awaitable[HttpResponse], step: str, *, changes: bool, now: Callable[[], datetime]
 ) -> HttpResponse:
     """Give an exchange's answer, if it came whole and with status 200. Raises DeliveryFailed."""
+    answer = await any_answer(exchange, step, changes=changes)
+    if answer.status != 200:
+        raise status_failure(answer, step, changes=changes, now=now)
+    if answer.cut:
+        raise unbelieved(answer, step, answer.cut, changes=changes)
+    return answer
+
+
+async def any_answer(exchange: Awaitable[HttpResponse], step: str, *, changes: bool) -> HttpResponse:
+    """Give an exchange's answer, whatever it is. Raises DeliveryFailed where none came."""
     try:
-        heard = await exchange
+        return await exchange
     except NoResponse as failed:
-        kind = _silence(changes) if failed.sent else FailureKind.UNREACHABLE
+        kind = FailureKind.UNKNOWN.of(changes=changes) if failed.sent else FailureKind.UNREACHABLE
         raise DeliveryFailed(kind, f"{failed.detail} at {step}") from None
-    if heard.status != 200:
-        raise DeliveryFailed(
-            kind_of_status(heard.status, changes=changes),
-            f"HTTP {heard.status} at {step}" + (f", {PROXY_LOGIN}" if heard.status == 407 else ""),
-            status=heard.status,
-            message=readable(heard.body),
-            retry_after_s=retry_after_s(heard.headers, now()),
-        )
-    if heard.cut:
-        raise unbelieved(heard, step, heard.cut, changes=changes)
-    return heard
 
 
-def unbelieved(heard: HttpResponse, step: str, why: str, *, changes: bool) -> DeliveryFailed:
-    """Give the failure of an answer that is not to be believed."""
-    return DeliveryFailed(_silence(changes), f"{why} at {step}", status=heard.status, message=readable(heard.body))
+def status_failure(
+    answer: HttpResponse,
+    step: str,
+    *,
+    changes: bool,
+    now: Callable[[], datetime],
+    of: type[DeliveryFailed] = DeliveryFailed,
+) -> DeliveryFailed:
+    """Give the failure of a status that is no success."""
+    return of(
+        kind_of_status(answer.status, changes=changes),
+        f"HTTP {answer.status} at {step}" + (f", {PROXY_LOGIN}" if answer.status == 407 else ""),
+        status=answer.status,
+        message=readable(answer.body),
+        retry_after_s=retry_after_s(answer.headers, now()),
+    )
 
 
-def _silence(changes: bool) -> FailureKind:
-    """Give the kind of a request that left and brought no answer to be believed."""
-    return FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE
+def unbelieved(answer: HttpResponse, step: str, why: str | Text, *, changes: bool) -> DeliveryFailed:
+    """Give the failure of an answer that is not to be believed: a change may have been made."""
+    kind = FailureKind.UNKNOWN.of(changes=changes)
+    return DeliveryFailed(kind, f"{why} at {step}", status=answer.status, message=readable(answer.body))
 
 
 async def after_change(look: Awaitable[Looked]) -> Looked:
@@ -73,19 +90,17 @@ async def after_change(look: Awaitable[Looked]) -> Looked:
     try:
         return await look
     except DeliveryFailed as failure:
-        raise DeliveryFailed(
-            FailureKind.UNKNOWN,
-            failure.detail,
-            status=failure.status,
-            code=failure.code,
-            message=failure.message,
-            retry_after_s=failure.retry_after_s,
-        ) from None
+        raise failure.again(kind=FailureKind.UNKNOWN) from None
+
+
+def of_login(failure: DeliveryFailed) -> DeliveryFailed:
+    """Give the failure of a login: no row of ours can mend a refusal, which is the same for every call."""
+    return failure.again(kind=FailureKind.UNAUTHORIZED) if failure.kind is FailureKind.REJECTED else failure
 
 
 def masked(failure: DeliveryFailed, *secrets: str) -> DeliveryFailed:
     """Take secrets of ours out of the other side's words; a short one, such as 001, where it stands by itself."""
     for secret in filter(None, secrets):
-        alone = re.escape(secret) if len(secret) >= _LONG else rf"(?<!\w){re.escape(secret)}(?!\w)"
+        alone = re.escape(secret) if len(secret) >= _LONG else rf"(?a:(?<!\w){re.escape(secret)}(?!\w))"
         failure.message = re.sub(alone, MASK, failure.message)
     return failure

@@ -14,7 +14,7 @@ def kind_of_status(status: int, *, changes: bool) -> FailureKind:
             return FailureKind.THROTTLED
         case 400 | 413 | 414 | 415 | 422 | 431:
             return FailureKind.REJECTED
-        case 500 | 502 | 504 if changes:
-            return FailureKind.UNKNOWN  # a gateway says so after the system has done it, too
+        case 500 | 502 | 504:
+            return FailureKind.UNKNOWN.of(changes=changes)  # a gateway says so after the system has done it, too
         case _:
             return FailureKind.UNAVAILABLE  # also 404 and redirects: not the system, or not now

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from adapters.adapter import EnvironmentSecrets
 from adapters.answers.judge import content_of, judge, of_question
+from adapters.exchange import of_login
 from adapters.mapping.field_values import MapPart
 from adapters.outbound_http import Deadline, HttpResponse, HttpUrl, NoResponse, OutboundHttp
 from adapters.shared_token import SharedToken, Token
@@ -116,10 +117,7 @@ class OAuthTokens:
         try:
             judge(answer, self._now())
         except DeliveryFailed as failure:
-            # No row of ours can mend a refusal: the client is not let in.
-            refused = failure.kind in (FailureKind.REJECTED, FailureKind.UNAUTHORIZED)
-            kind = FailureKind.UNAUTHORIZED if refused else failure.kind
-            raise of_question(failure.again(kind=kind, detail=f"{failure.detail} {_AT_TOKEN}")) from None
+            raise of_login(of_question(failure.again(detail=f"{failure.detail} {_AT_TOKEN}"))) from None
         return _token_in(answer)
 
 

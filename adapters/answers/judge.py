@@ -129,7 +129,7 @@ def failure_of(
 
 def of_question(failure: DeliveryFailed) -> DeliveryFailed:
     """Give the failure of what changes nothing: where nobody knows what was done, nothing was."""
-    return failure.again(kind=FailureKind.UNAVAILABLE) if failure.kind is FailureKind.UNKNOWN else failure
+    return failure.again(kind=failure.kind.of(changes=False))
 
 
 def content_of(answer: HttpResponse) -> Any:

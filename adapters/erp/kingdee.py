@@ -6,7 +6,6 @@ so that nobody audits it after the ticket was told no.
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from secrets import token_hex
 from typing import Final
@@ -14,7 +13,6 @@ from urllib.parse import urlsplit
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.answers.text import readable
-from adapters.connection_failures import PROXY_LOGIN
 from adapters.erp import kingdee_wire as wire
 from adapters.erp.kingdee_answers import (
     Bill,
@@ -31,16 +29,15 @@ from adapters.erp.kingdee_list import bills_of_days, bills_of_numbers
 from adapters.erp.kingdee_options import KingdeeOptions
 from adapters.erp.kingdee_signing import signed_headers
 from adapters.erp.kingdee_wire import KingdeeSettings
-from adapters.http_status import kind_of_status
+from adapters.exchange import Talk, any_answer, masked, status_failure, talk_of, talk_of_probe, unbelieved
 from adapters.list_pages import PAGE_WITHIN_S
-from adapters.outbound_http import DIRECT, Deadline, Egress, HttpResponse, NoResponse, OutboundHttp, retry_after_s
+from adapters.outbound_http import DIRECT, Egress, HttpResponse, OutboundHttp
 from adapters.parts_order import PartsOrder
 from adapters.shared_login import SharedLogin
 from bus.delivery.document_list import ListedDocument
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
-from bus.observability.masking import MASK
 
 CONNECTIONS_MAX: Final = 8
 ANSWER_BYTES_MAX: Final = 1024 * 1024
@@ -49,6 +46,7 @@ _BILL_BEFORE: Final = Text("修改前的单据还在,请先作废", "a bill from
 _NO_BILL: Final = Text("应答称已保存,却没有单据内码", "saved, it says, and names no bill")
 _OWN_NUMBERS: Final = Text("ERP 自行编号,请允许外部单号", "the ERP numbers bills itself; allow numbers of ours")
 _REFUSED: Final = Text("ERP 未执行", "refused")
+_NO_ANSWER: Final = Text("应答不是 ERP 的", "no answer of an ERP")
 _COUNTED: Final = frozenset({wire.SAVE, wire.SUBMIT, wire.AUDIT})  # the steps at which stock may be found short
 
 _Answer = KingdeeAnswer | tuple[Bill, ...] | tuple[ListedDocument, ...]
@@ -61,15 +59,6 @@ class _SessionLost(DeliveryFailed):
 
 class _SessionRenewed(Exception):
     """There is a new session; whether the bill was saved in the old one is to be asked."""
-
-
-@dataclass(slots=True)
-class _Talk:
-    """One call's talk with the ERP: when it ends, and whether it has had its new login."""
-
-    trace_headers: dict[str, str]
-    deadline: Deadline
-    renewed: bool = False
 
 
 class Kingdee:
@@ -94,7 +83,7 @@ class Kingdee:
 
     async def send(self, call: Call) -> Effect:
         """Have the parts issued, or learn that the store has none. Re-entrant at every step. Raises DeliveryFailed."""
-        wanted, talk = wire.order(call), _talk(call)
+        wanted, talk = wire.order(call), talk_of(call)
         if call.mended:
             await self._refuse_two_bills(talk, wanted)
         bill = await self._bill(talk, wanted.number)
@@ -105,12 +94,11 @@ class Kingdee:
     async def confirm(self, call: Call) -> Effect | None:
         """Look for the bill; one that is not at its end is None: `send` goes on with it. Raises DeliveryFailed."""
         wanted = wire.order(call)
-        return wire.effect(wanted, await self._bill(_talk(call), wanted.number))
+        return wire.effect(wanted, await self._bill(talk_of(call), wanted.number))
 
     async def probe(self, within_s: float) -> None:
         """Log in, and ask for a bill that is not there. Raises DeliveryFailed."""
-        talk = _Talk(trace_headers={}, deadline=Deadline.after(within_s))
-        await self._ask(talk, wire.QUERY, wire.query(wire.PROBE_NUMBER), read_bills, changes=False)
+        await self._ask(talk_of_probe(within_s), wire.QUERY, wire.query(wire.PROBE_NUMBER), read_bills, changes=False)
 
     def document_number(self, call: Call) -> str:
         """Give the number of a call's bill. Raises DeliveryFailed."""
@@ -129,21 +117,20 @@ class Kingdee:
         await self._http.close()
 
     async def _page(self, body: bytes) -> Sequence[ListedDocument]:
-        talk = _Talk(trace_headers={}, deadline=Deadline.after(PAGE_WITHIN_S))
-        page = await self._ask(talk, wire.QUERY, body, read_documents, changes=False)
+        page = await self._ask(talk_of_probe(PAGE_WITHIN_S), wire.QUERY, body, read_documents, changes=False)
         return [one for one in page if isinstance(one, ListedDocument)] if isinstance(page, tuple) else ()
 
-    async def _bill(self, talk: _Talk, number: str) -> Bill | None:
+    async def _bill(self, talk: Talk, number: str) -> Bill | None:
         bills = await self._ask(talk, wire.QUERY, wire.query(number), read_bills, changes=False)
         return that_counts(_bills(bills))
 
-    async def _refuse_two_bills(self, talk: _Talk, wanted: PartsOrder) -> None:
+    async def _refuse_two_bills(self, talk: Talk, wanted: PartsOrder) -> None:
         """Send no mended copy beside a bill that was made before the edit. Raises DeliveryFailed."""
         others = await self._ask(talk, wire.QUERY, wire.query_others(wanted), read_bills, changes=False)
         if any(bill.stage is not BillStage.VOIDED for bill in _bills(others)):
             raise DeliveryFailed(FailureKind.REJECTED, _BILL_BEFORE)
 
-    async def _step(self, talk: _Talk, wanted: PartsOrder, bill: Bill | None) -> Bill | None:
+    async def _step(self, talk: Talk, wanted: PartsOrder, bill: Bill | None) -> Bill | None:
         try:
             return await self._advance(talk, wanted, bill)
         except _SessionRenewed:
@@ -159,7 +146,7 @@ class Kingdee:
                 raise
             return now
 
-    async def _advance(self, talk: _Talk, wanted: PartsOrder, bill: Bill | None) -> Bill:
+    async def _advance(self, talk: Talk, wanted: PartsOrder, bill: Bill | None) -> Bill:
         match bill:
             case None:
                 answer = await self._change(talk, wire.SAVE, wire.save(wanted, self._settings))
@@ -180,18 +167,18 @@ class Kingdee:
                 after = BillStage.AUDITED
         return await self._void(talk, bill) if answer.short else Bill(fid=bill.fid, stage=after)
 
-    async def _void(self, talk: _Talk, bill: Bill) -> Bill:
+    async def _void(self, talk: Talk, bill: Bill) -> Bill:
         if bill.stage is BillStage.SUBMITTED:
             await self._change(talk, wire.UNSUBMIT, wire.by_id(bill))
         await self._change(talk, wire.OPERATION, wire.by_id(bill, operation="Cancel"))
         return Bill(fid=bill.fid, stage=BillStage.VOIDED)
 
-    async def _change(self, talk: _Talk, service: str, body: bytes) -> KingdeeAnswer:
+    async def _change(self, talk: Talk, service: str, body: bytes) -> KingdeeAnswer:
         answer = await self._ask(talk, service, body, read, changes=True)
         assert isinstance(answer, KingdeeAnswer)
         return answer
 
-    async def _ask(self, talk: _Talk, service: str, body: bytes, read: _Reader, *, changes: bool) -> _Answer:
+    async def _ask(self, talk: Talk, service: str, body: bytes, read: _Reader, *, changes: bool) -> _Answer:
         """Ask within a session, and once more in a new one. Raises DeliveryFailed; at a save _SessionRenewed.
 
         A step by a bill's id is refused when it was done already. A second save would make a second bill where it was
@@ -209,31 +196,27 @@ class Kingdee:
             raise _SessionRenewed
         return await self._post(talk, service, body, read, changes=changes)
 
-    async def _logged_in(self, talk: _Talk, *, lost: int = 0) -> int:
+    async def _logged_in(self, talk: Talk, *, lost: int = 0) -> int:
         """Give the session's number; log in if it is the lost one."""
         return (await self._login.session(lambda: self._log_in(talk), talk.deadline, lost=lost)).number
 
-    async def _log_in(self, talk: _Talk) -> None:
+    async def _log_in(self, talk: Talk) -> None:
         if self._settings.signed:
             return
         self._http.forget_cookies()
         await self._post(talk, wire.LOGIN, wire.login(self._settings), read_login, changes=False)
 
-    async def _post(self, talk: _Talk, service: str, body: bytes, read: _Reader, *, changes: bool) -> _Answer:
+    async def _post(self, talk: Talk, service: str, body: bytes, read: _Reader, *, changes: bool) -> _Answer:
         try:
             return self._judged(await self._exchange(talk, service, body, changes), service, read, changes)
         except DeliveryFailed as failure:
-            for secret in (self._settings.app_secret, self._settings.app_id, self._settings.acct_id):
-                failure.message = failure.message.replace(secret, MASK) if secret else failure.message
-            raise
+            known = self._settings
+            raise masked(failure, known.app_secret, known.app_id, known.acct_id) from None
 
-    async def _exchange(self, talk: _Talk, service: str, body: bytes, changes: bool) -> HttpResponse:
+    async def _exchange(self, talk: Talk, service: str, body: bytes, changes: bool) -> HttpResponse:
         url = self._settings.base_url.rstrip("/") + wire.path(service)
-        try:
-            return await self._http.post(url, body, talk.trace_headers | self._signature(url), talk.deadline)
-        except NoResponse as failed:
-            kind = _silence(changes) if failed.sent else FailureKind.UNREACHABLE
-            raise DeliveryFailed(kind, f"{failed.detail} at {service}") from None
+        posted = self._http.post(url, body, talk.trace_headers | self._signature(url), talk.deadline)
+        return await any_answer(posted, service, changes=changes)
 
     def _signature(self, url: str) -> dict[str, str]:
         if not self._settings.signed:
@@ -244,22 +227,12 @@ class Kingdee:
     def _judged(self, heard: HttpResponse, service: str, read: _Reader, changes: bool) -> _Answer:
         """Give an answer that is to be believed and no refusal. Raises DeliveryFailed."""
         if heard.status != 200:
-            failure = _SessionLost if heard.status in (401, 403) or 300 <= heard.status < 400 else DeliveryFailed
-            raise failure(
-                kind_of_status(heard.status, changes=changes),
-                f"HTTP {heard.status} at {service}" + (f", {PROXY_LOGIN}" if heard.status == 407 else ""),
-                status=heard.status,
-                message=readable(heard.body),
-                retry_after_s=retry_after_s(heard.headers, self._now()),
-            )
+            lost = heard.status in (401, 403) or 300 <= heard.status < 400
+            of = _SessionLost if lost else DeliveryFailed
+            raise status_failure(heard, service, changes=changes, now=self._now, of=of)
         answer = None if heard.cut else read(heard.body)
         if answer is None:
-            raise DeliveryFailed(
-                _silence(changes),
-                f"{heard.cut or Text('应答不是 ERP 的', 'no answer of an ERP')} at {service}",
-                status=heard.status,
-                message=readable(heard.body),
-            )
+            raise unbelieved(heard, service, heard.cut or _NO_ANSWER, changes=changes)
         if not isinstance(answer, KingdeeAnswer) or answer.ok or (answer.short and service in _COUNTED):
             return answer
         named = f" ({', '.join(answer.fields)})" if answer.fields else ""
@@ -280,15 +253,6 @@ class Kingdee:
 
 def _bills(answer: _Answer) -> tuple[Bill, ...]:
     return tuple(one for one in answer if isinstance(one, Bill)) if isinstance(answer, tuple) else ()
-
-
-def _talk(call: Call) -> _Talk:
-    return _Talk(trace_headers=call.trace_headers, deadline=Deadline.after(call.within_s))
-
-
-def _silence(changes: bool) -> FailureKind:
-    """Give the kind of a request that left and brought no answer to be believed."""
-    return FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE
 
 
 def _build(options: KingdeeOptions, secrets: EnvironmentSecrets, services: TargetServices) -> Kingdee:

@@ -148,8 +148,7 @@ def that_counts(bills: tuple[Bill, ...]) -> Bill | None:
 
 def kind_of(code: int, *, changes: bool) -> FailureKind:
     """Class the vendor's code; a question that failed has changed nothing, whatever came in its way."""
-    kind = _KINDS.get(code, FailureKind.REJECTED)
-    return FailureKind.UNAVAILABLE if kind is FailureKind.UNKNOWN and not changes else kind
+    return _KINDS.get(code, FailureKind.REJECTED).of(changes=changes)
 
 
 def _json(body: bytes) -> object:

@@ -76,7 +76,7 @@ def kind_of(answer: FxiaokeAnswer, *, changes: bool) -> FailureKind:
         case None:
             pass
     if _UNSURE.search(folded(answer.words)):
-        return FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE
+        return FailureKind.UNKNOWN.of(changes=changes)
     return FailureKind.REJECTED
 
 

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 import orjson
 
-from adapters.exchange import Talk, masked, unbelieved, whole_answer
+from adapters.exchange import Talk, masked, of_login, unbelieved, whole_answer
 from adapters.fxiaoke_api import answers, wire
 from adapters.fxiaoke_api.account import FxiaokeLogin
 from adapters.fxiaoke_api.answers import FxiaokeAnswer
@@ -150,9 +150,7 @@ class FxiaokeSession:
         try:
             answer = await self._answer(talk, wire.TOKEN, wire.token_request(self._login), {}, changes=False)
             if not answer.ok:
-                failure = self._refusal(answer, wire.TOKEN, changes=False)
-                refused = failure.kind is FailureKind.REJECTED  # no row of ours can mend what is refused for good
-                raise failure.again(kind=FailureKind.UNAUTHORIZED) if refused else failure
+                raise of_login(self._refusal(answer, wire.TOKEN, changes=False))
             return _issued(answer.content, began)
         except DeliveryFailed as failure:
             raise self._masked(failure) from None
@@ -163,7 +161,7 @@ class FxiaokeSession:
         heard = await self._heard(talk, path, body, headers, changes=changes)
         answer = answers.read(heard.body)
         if answer is None:
-            raise unbelieved(heard, path, str(_NO_ANSWER), changes=changes)
+            raise unbelieved(heard, path, _NO_ANSWER, changes=changes)
         return answer
 
     async def _heard(
@@ -199,8 +197,7 @@ class FxiaokeSession:
 
 def unexpected(path: str, *, changes: bool) -> DeliveryFailed:
     """Give the failure of an answer that tells of success, and is that of another call."""
-    kind = FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE
-    return DeliveryFailed(kind, f"{_NO_ANSWER} at {path}", status=200)
+    return DeliveryFailed(FailureKind.UNKNOWN.of(changes=changes), f"{_NO_ANSWER} at {path}", status=200)
 
 
 def _issued(content: Mapping[str, Any], began: float) -> _Issued:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.answers.judge import of_question
+from adapters.exchange import masked
 from adapters.mapped_target.options import MappedTargetOptions
 from adapters.mapped_target.proof import signing
 from adapters.mapped_target.requests import MappedRequest, MappedRequests, PreparedRequest
@@ -15,7 +16,6 @@ from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.errors import StoreUnavailable
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
-from bus.observability.masking import MASK
 
 ANSWER_BYTES_MAX: Final = 262_144
 CONNECTIONS_MAX: Final = 64
@@ -130,9 +130,7 @@ class MappedTarget:
 
     def _masked(self, failure: DeliveryFailed) -> DeliveryFailed:
         """Hide our own secrets, which the other side may repeat."""
-        for secret in (*self._hidden, *(self._tokens.hidden if self._tokens else ())):
-            failure.message = failure.message.replace(secret, MASK)
-        return failure
+        return masked(failure, *self._hidden, *(self._tokens.hidden if self._tokens else ()))
 
 
 def _build(options: MappedTargetOptions, secrets: EnvironmentSecrets, services: TargetServices) -> MappedTarget:

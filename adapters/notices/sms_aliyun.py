@@ -14,11 +14,12 @@ import orjson
 from pydantic import Field
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
+from adapters.exchange import masked, unbelieved
 from adapters.http_status import kind_of_status
 from adapters.notices.acs3_signature import AccessKey, canonical_query, signed_headers
 from adapters.notices.message import Channel, NoticeMessage
 from adapters.notices.target import LookedUpNoticeTarget, NoticeOptions, notice_file, secret_text
-from adapters.notices.vendor_api import ANSWER_BYTES_MAX, CONNECTIONS_MAX, NO_CODE, unbelieved, whole_json
+from adapters.notices.vendor_api import ANSWER_BYTES_MAX, CONNECTIONS_MAX, NO_CODE, whole_json
 from adapters.notices.wording import CHINA
 from adapters.outbound_http import Deadline, HttpResponse, HttpUrl, OutboundHttp, retry_after_s
 from bus.config_file import VariableName
@@ -26,7 +27,6 @@ from bus.delivery.recipients import SendLimit
 from bus.delivery.target import Call, DeliveryFailed, DeliveryPostponed, FailureKind
 from bus.domain.phone_numbers import plain_phone
 from bus.domain.text import Text
-from bus.observability.masking import MASK
 
 SEND: Final = "SendSms"
 DETAILS: Final = "QuerySendDetails"
@@ -168,16 +168,14 @@ class SmsAliyun:
                 return content
             raise self._failure(answer, content, action)
         except DeliveryFailed as failure:
-            for own in (self._key.secret, self._key.key_id):
-                failure.message = failure.message.replace(own, MASK)
-            raise
+            raise masked(failure, self._key.secret, self._key.key_id) from None
 
     def _failure(self, answer: HttpResponse, content: Mapping[str, Any], action: str) -> DeliveryFailed:
         code, changes = content.get("Code"), action == SEND
         if isinstance(code, str):
             kind, why = _kind_of(code, answer.status, changes=changes), str(_REFUSED)
         elif answer.status == 200:
-            return unbelieved(answer, str(NO_CODE), action, changes=changes)
+            return unbelieved(answer, action, NO_CODE, changes=changes)
         else:
             code, kind, why = "", kind_of_status(answer.status, changes=changes), f"HTTP {answer.status}"
         return DeliveryFailed(
@@ -194,8 +192,7 @@ def _kind_of(code: str, status: int, *, changes: bool) -> FailureKind:
     kind = _KINDS.get(code)
     if kind is None and status >= 500:
         kind = kind_of_status(status, changes=changes)
-    kind = kind or FailureKind.REJECTED
-    return FailureKind.UNAVAILABLE if kind is FailureKind.UNKNOWN and not changes else kind
+    return (kind or FailureKind.REJECTED).of(changes=changes)
 
 
 def _content(message: NoticeMessage, sign_name: str) -> dict[str, str]:

@@ -9,13 +9,12 @@ from urllib.parse import quote
 
 import orjson
 
-from adapters.answers.text import charset, decoded, readable
-from adapters.http_status import kind_of_status
-from adapters.outbound_http import Deadline, Egress, HttpResponse, NoResponse, OutboundHttp, retry_after_s
+from adapters.answers.text import charset, decoded
+from adapters.exchange import any_answer, masked, of_login, status_failure, unbelieved
+from adapters.outbound_http import Deadline, Egress, HttpResponse, OutboundHttp
 from adapters.shared_token import SharedToken, Token
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.text import Text
-from bus.observability.masking import MASK
 
 CONNECTIONS_MAX: Final = 16
 ANSWER_BYTES_MAX: Final = 262_144
@@ -122,9 +121,8 @@ class VendorApi:
         at = asked.path.partition("?")[0]
         try:
             content = await self._read(exchange, at, "", changes=False)
-        except VendorRefusal as refusal:  # no row of ours can mend it
-            kind = FailureKind.UNAUTHORIZED if refusal.kind is FailureKind.REJECTED else refusal.kind
-            raise refusal.again(kind=kind) from None
+        except VendorRefusal as refusal:
+            raise of_login(refusal) from None
         match content:
             case {"access_token": str(text), "expires_in": int(valid_s)} if text:
                 return Token(text=text, valid_s=float(max(valid_s, 1)))
@@ -138,9 +136,7 @@ class VendorApi:
         try:
             return await self._judged(exchange, at, changes=changes)
         except DeliveryFailed as failure:
-            for secret in filter(None, (*self._hidden, token)):
-                failure.message = failure.message.replace(secret, MASK)
-            raise
+            raise masked(failure, *self._hidden, token) from None
 
     async def _judged(self, exchange: Awaitable[HttpResponse], at: str, *, changes: bool) -> Mapping[str, Any]:
         """Judge an answer: its code alone, where it came whole. Raises DeliveryFailed."""
@@ -148,7 +144,7 @@ class VendorApi:
         code = content.get("errcode", 0 if "access_token" in content else None)
         code = int(code) if isinstance(code, str) and code.lstrip("-").isdecimal() else code
         if type(code) is not int:
-            raise unbelieved(answer, str(NO_CODE), at, changes=changes)
+            raise unbelieved(answer, at, NO_CODE, changes=changes)
         if code == 0:
             return content
         sub, words = str(content.get("sub_code") or ""), str(content.get("errmsg") or "")
@@ -171,33 +167,14 @@ async def whole_json(
 
     `any_status`: the body is read though the status tells of a failure, where it is a JSON object.
     """
-    try:
-        answer = await exchange
-    except NoResponse as failed:
-        kind = _silence(changes) if failed.sent else FailureKind.UNREACHABLE
-        raise DeliveryFailed(kind, f"{failed.detail} at {at}") from None
+    answer = await any_answer(exchange, at, changes=changes)
     text = decoded(answer.body, charset(answer.headers.get("content-type", ""), answer.body))
     try:
         content = orjson.loads(text.lstrip("\ufeff"))
     except orjson.JSONDecodeError:  # also of an object that was cut off: the beginning of one is none
         content = None
     if answer.status != 200 and not (any_status and isinstance(content, dict)):
-        raise DeliveryFailed(
-            kind_of_status(answer.status, changes=changes),
-            f"HTTP {answer.status} at {at}",
-            status=answer.status,
-            message=readable(answer.body),
-            retry_after_s=retry_after_s(answer.headers, now()),
-        )
+        raise status_failure(answer, at, changes=changes, now=now)
     if not isinstance(content, dict):
-        raise unbelieved(answer, answer.cut or str(NO_CODE), at, changes=changes)
+        raise unbelieved(answer, at, answer.cut or NO_CODE, changes=changes)
     return answer, content
-
-
-def unbelieved(answer: HttpResponse, why: str, at: str, *, changes: bool) -> DeliveryFailed:
-    """Give the failure of an answer that is not to be believed: a change may have been made."""
-    return DeliveryFailed(_silence(changes), f"{why} at {at}", status=answer.status, message=readable(answer.body))
-
-
-def _silence(changes: bool) -> FailureKind:
-    return FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE

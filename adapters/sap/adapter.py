@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Final
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
-from adapters.outbound_http import DIRECT, Deadline, Egress, NoResponse, OutboundHttp
+from adapters.exchange import any_answer, masked
+from adapters.outbound_http import DIRECT, Deadline, Egress, OutboundHttp
 from adapters.parts_order import PartsOrder
 from adapters.sap import judge, wire
 from adapters.sap.answers import MaterialDocument
@@ -22,7 +23,6 @@ from adapters.sap.wire import SapSettings
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
-from bus.observability.masking import MASK
 
 CONNECTIONS_MAX: Final = 8
 ANSWER_BYTES_MAX: Final = 1024 * 1024
@@ -101,21 +101,16 @@ class SapS4:
     async def _documents(self, talk: SapTalk, wanted: str) -> tuple[MaterialDocument, ...]:
         """List the documents of a filter. Raises DeliveryFailed."""
         with _masked(self._settings):
-            try:
-                answer = await self._session.get(wire.lookup_url(self._settings, wanted), talk)
-            except NoResponse as failed:
-                raise judge.unheard(failed, judge.LOOKUP, changes=False) from None
-            return judge.listed(answer, self._now())
+            asked = self._session.get(wire.lookup_url(self._settings, wanted), talk)
+            return judge.listed(await any_answer(asked, judge.LOOKUP, changes=False), self._now())
 
     async def _issue(self, talk: SapTalk, wanted: PartsOrder, call: Call) -> MaterialDocument:
         """Post the goods issue. Raises DeliveryFailed, RefusedBySap among them."""
         with _masked(self._settings):
             more = wire.repeatability(wanted, call) if self._settings.repeatable else {}
             body = wire.goods_issue(wanted, self._settings)
-            try:
-                answer = await self._session.post(wire.post_url(self._settings), body, more, talk)
-            except NoResponse as failed:
-                raise judge.unheard(failed, judge.POST, changes=True) from None
+            posted = self._session.post(wire.post_url(self._settings), body, more, talk)
+            answer = await any_answer(posted, judge.POST, changes=True)
             return judge.posted(answer, wanted.number, self._now())
 
 
@@ -125,8 +120,7 @@ def _masked(settings: SapSettings) -> Iterator[None]:
     try:
         yield
     except DeliveryFailed as failure:
-        failure.message = failure.message.replace(settings.secret, MASK) if settings.secret else failure.message
-        raise
+        raise masked(failure, settings.secret) from None
 
 
 def _talk(call: Call) -> SapTalk:

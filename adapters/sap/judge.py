@@ -6,8 +6,9 @@ from typing import Final
 
 from adapters.answers.text import readable
 from adapters.connection_failures import PROXY_LOGIN
+from adapters.exchange import unbelieved
 from adapters.http_status import kind_of_status
-from adapters.outbound_http import HttpResponse, NoResponse, retry_after_s
+from adapters.outbound_http import HttpResponse, retry_after_s
 from adapters.sap.answers import (
     MaterialDocument,
     SapMeaning,
@@ -67,7 +68,7 @@ def listed(answer: HttpResponse, now: datetime) -> tuple[MaterialDocument, ...]:
         raise _failure(FailureKind.UNAVAILABLE, f"{_REFUSED} at {LOOKUP}", hidden, answer)
     documents = None if answer.cut else read_documents(answer.body)
     if documents is None:
-        raise _unbelieved(answer, LOOKUP, _NO_ANSWER, changes=False)
+        raise unbelieved(answer, LOOKUP, answer.cut or _NO_ANSWER, changes=False)
     return documents
 
 
@@ -89,13 +90,13 @@ def posted(answer: HttpResponse, number: str, now: datetime) -> MaterialDocument
         # Beside a number it is for people, whatever it says: a document may be there.
         raise _refusal(hidden, answer, final=document is not None and bool(document.number))
     if document is None:
-        raise _unbelieved(answer, POST, _NO_ANSWER, changes=True)
+        raise unbelieved(answer, POST, answer.cut or _NO_ANSWER, changes=True)
     if hidden is not None and hidden.delivery_made and not document.number:
         raise _failure(FailureKind.REJECTED, str(_DELIVERY), hidden, answer)
     if not (document.number and document.year):
-        raise _unbelieved(answer, POST, _NO_DOCUMENT, changes=True)
+        raise unbelieved(answer, POST, _NO_DOCUMENT, changes=True)
     if document.reference not in (None, number):
-        raise _unbelieved(answer, POST, _OF_ANOTHER, changes=True)
+        raise unbelieved(answer, POST, _OF_ANOTHER, changes=True)
     return document
 
 
@@ -112,12 +113,6 @@ def csrf_refused(answer: HttpResponse) -> bool:
         return False
     wanted = answer.headers.get(CSRF_HEADER, "").strip().casefold() == "required"
     return wanted or says_csrf(readable(answer.body))
-
-
-def unheard(failed: NoResponse, where: str, *, changes: bool) -> DeliveryFailed:
-    """Give the failure of a request that brought no answer."""
-    silence = FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE
-    return DeliveryFailed(silence if failed.sent else FailureKind.UNREACHABLE, f"{failed.detail} at {where}")
 
 
 def _by_status(answer: HttpResponse, where: str, *, changes: bool) -> DeliveryFailed:
@@ -153,12 +148,3 @@ def _refusal(messages: SapMessages, answer: HttpResponse, *, final: bool = False
 
 def _failure(kind: FailureKind, detail: str, messages: SapMessages, answer: HttpResponse) -> DeliveryFailed:
     return DeliveryFailed(kind, detail, status=answer.status, code=messages.code, message=messages.words)
-
-
-def _unbelieved(answer: HttpResponse, where: str, why: Text, *, changes: bool) -> DeliveryFailed:
-    return DeliveryFailed(
-        FailureKind.UNKNOWN if changes else FailureKind.UNAVAILABLE,
-        f"{answer.cut or why} at {where}",
-        status=answer.status,
-        message=readable(answer.body),
-    )

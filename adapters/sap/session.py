@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 
 import orjson
 
-from adapters.answers.text import readable
-from adapters.outbound_http import Deadline, HttpResponse, NoResponse, OutboundHttp
+from adapters.exchange import any_answer, unbelieved
+from adapters.outbound_http import Deadline, HttpResponse, OutboundHttp
 from adapters.sap import wire
-from adapters.sap.judge import CSRF_HEADER, csrf_refused, failure_of, unheard
+from adapters.sap.judge import CSRF_HEADER, csrf_refused, failure_of
 from adapters.sap.wire import BasicLogin, OAuthLogin, SapSettings
 from adapters.shared_login import HeldSession, SharedLogin
 from bus.delivery.target import DeliveryFailed, FailureKind
@@ -114,20 +114,13 @@ class SapSession:
         return True
 
     async def _fetch_csrf(self, talk: SapTalk) -> CsrfToken:
-        try:
-            answer = await self.get(wire.root_url(self._settings), talk, {CSRF_HEADER: "Fetch"})
-        except NoResponse as failed:
-            raise unheard(failed, _CSRF_AT, changes=False) from None
+        asked = self.get(wire.root_url(self._settings), talk, {CSRF_HEADER: "Fetch"})
+        answer = await any_answer(asked, _CSRF_AT, changes=False)
         token = answer.headers.get(CSRF_HEADER, "")
         if not 200 <= answer.status < 300:
             raise failure_of(answer, _CSRF_AT, self._now(), changes=False)
         if answer.cut or token.casefold() in ("", "fetch", "required"):
-            raise DeliveryFailed(
-                FailureKind.UNAVAILABLE,
-                f"{answer.cut or _NO_TOKEN} at {_CSRF_AT}",
-                status=answer.status,
-                message=readable(answer.body),
-            )
+            raise unbelieved(answer, _CSRF_AT, answer.cut or _NO_TOKEN, changes=False)
         return CsrfToken(token=token, cookies=cookie_header(answer.set_cookies))
 
     async def _fetch_access(self, login: OAuthLogin, talk: SapTalk) -> AccessToken:
@@ -136,10 +129,8 @@ class SapSession:
             "authorization": _basic(login.client_id, login.client_secret),
             "content-type": "application/x-www-form-urlencoded",
         }
-        try:
-            answer = await self._http.post(login.token_url, urlencode(form).encode(), headers, talk.deadline)
-        except NoResponse as failed:
-            raise unheard(failed, _ACCESS_AT, changes=False) from None
+        asked = self._http.post(login.token_url, urlencode(form).encode(), headers, talk.deadline)
+        answer = await any_answer(asked, _ACCESS_AT, changes=False)
         return read_access(answer, asyncio.get_running_loop().time(), self._now())
 
 
@@ -181,12 +172,7 @@ def read_access(answer: HttpResponse, at: float, now: datetime) -> AccessToken:
                 message=words,
             )
         case _ if answer.status == 200:
-            raise DeliveryFailed(
-                FailureKind.UNAVAILABLE,
-                f"{answer.cut or _NO_ACCESS} at {_ACCESS_AT}",
-                status=200,
-                message=readable(answer.body),
-            )
+            raise unbelieved(answer, _ACCESS_AT, answer.cut or _NO_ACCESS, changes=False)
         case _:
             raise failure_of(answer, _ACCESS_AT, now, changes=False)
 

@@ -77,7 +77,7 @@ class U8Eai:
         got = self._http.get(self._settings.url, talk.trace_headers, talk.deadline)
         heard = await whole_answer(got, "GET", changes=False, now=self._now)
         if not xml.is_well(heard.body):
-            raise unbelieved(heard, "GET", str(_NOT_WELL), changes=False)
+            raise unbelieved(heard, "GET", _NOT_WELL, changes=False)
 
     async def close(self) -> None:
         """Close connections; idempotent."""
@@ -122,7 +122,7 @@ class U8Eai:
         return masked(failure, self._settings.sender)
 
     def _unbelieved(self, heard: HttpResponse, step: str, *, changes: bool) -> DeliveryFailed:
-        return masked(unbelieved(heard, step, str(NO_ANSWER), changes=changes), self._settings.sender)
+        return masked(unbelieved(heard, step, NO_ANSWER, changes=changes), self._settings.sender)
 
 
 def _charset(heard: HttpResponse) -> str:

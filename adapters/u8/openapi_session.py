@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from adapters.exchange import Talk, masked, unbelieved, whole_answer
+from adapters.exchange import Talk, masked, of_login, unbelieved, whole_answer
 from adapters.outbound_http import DIRECT, Egress, HttpResponse, OutboundHttp
 from adapters.shared_login import HeldSession, SharedLogin
 from adapters.u8 import openapi_wire as wire
@@ -112,7 +112,7 @@ class OpenApiSession:
             heard = await self._whole(talk, path, url, body)
             answer = read(heard.body)
             if answer is None or not (answer.code or answer.later):
-                raise unbelieved(heard, path, str(NO_ANSWER), changes=changes)
+                raise unbelieved(heard, path, NO_ANSWER, changes=changes)
             if not answer.ok and answer.about is U8Says.TOKEN_LOST:
                 raise refusal(answer, path, changes=changes, of=_TokenLost)
         except DeliveryFailed as failure:
@@ -133,11 +133,9 @@ class OpenApiSession:
             heard = await self._whole(talk, wire.TOKEN, wire.token_url(self._settings), None)
             answer = read(heard.body)
             if answer is None or not answer.code or (answer.ok and not answer.token):
-                raise unbelieved(heard, wire.TOKEN, str(_NO_TOKEN), changes=False)
+                raise unbelieved(heard, wire.TOKEN, _NO_TOKEN, changes=False)
             if not answer.ok:
-                kind = kind_of(answer.about, changes=False)  # no row of ours can mend what is refused for good
-                kind = FailureKind.UNAUTHORIZED if kind is FailureKind.REJECTED else kind
-                raise refusal(answer, wire.TOKEN, changes=False, kind=kind)
+                raise of_login(refusal(answer, wire.TOKEN, changes=False))
         except DeliveryFailed as failure:
             raise self._masked(failure) from None
         return _Token(text=answer.token, until=self._seconds() + TOKEN_S)

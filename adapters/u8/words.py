@@ -102,5 +102,4 @@ def says(code: str, words: str) -> U8Says:
 
 def kind_of(meaning: U8Says, *, changes: bool) -> FailureKind:
     """Class a refusal; a question that failed has changed nothing, whatever came in its way."""
-    kind = _KINDS.get(meaning, FailureKind.REJECTED)
-    return FailureKind.UNAVAILABLE if kind is FailureKind.UNKNOWN and not changes else kind
+    return _KINDS.get(meaning, FailureKind.REJECTED).of(changes=changes)

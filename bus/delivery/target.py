@@ -46,6 +46,10 @@ class FailureKind(StrEnum):
     GONE = "gone"  # it wants no more calls, whatever the event; nothing was done
     UNTRANSLATABLE = "untranslatable"  # this event has no form there; nothing was sent
 
+    def of(self, *, changes: bool) -> "FailureKind":
+        """Give the kind for a request that changes something, or nothing: of what changes nothing no effect is open."""
+        return FailureKind.UNAVAILABLE if self is FailureKind.UNKNOWN and not changes else self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
