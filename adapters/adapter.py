@@ -17,7 +17,8 @@ from bus.domain.errors import BusError
 from bus.domain.ticket import Ticket
 from bus.intake.source_adapter import Source
 
-TicketAt = Callable[[Call], Awaitable[Ticket]]  # the ticket as the call's event left it; raises StoreUnavailable
+TicketAt = Callable[[Call], Awaitable[Ticket]]
+"""Gives the ticket as the call's event left it, within the call's time. Raises StoreUnavailable."""
 
 
 class Options(FileModel):

@@ -4,7 +4,6 @@ A change names its record, so that a repeat does no harm. A new record holds the
 an end that nobody knows it is looked for by that key, and a look-up that finds nothing proves nothing for a while.
 """
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,7 +16,6 @@ from adapters.fxiaoke.writes import Written, may_take, written
 from adapters.fxiaoke_api import wire
 from adapters.fxiaoke_api.session import FxiaokeSession, unexpected
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
-from bus.domain.errors import StoreUnavailable
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 
@@ -39,7 +37,7 @@ class FxiaokeTarget:
     async def send(self, call: Call) -> Effect:
         """Write the record. Raises DeliveryFailed; StoreUnavailable, nothing sent, where our own store is away."""
         talk = talk_of(call)
-        write = await self._write(call, talk)
+        write = await self._write(call)
         if write is None:
             return Effect()
         if write.record:
@@ -55,7 +53,7 @@ class FxiaokeTarget:
         Raises as `send` does.
         """
         talk = talk_of(call)
-        write = await self._write(call, talk)
+        write = await self._write(call)
         if write is None or write.record:
             return None
         return await self._made(talk, write, _key(call))
@@ -77,15 +75,10 @@ class FxiaokeTarget:
         """Close connections; idempotent."""
         await self._session.close()
 
-    async def _write(self, call: Call, talk: Talk) -> Written | None:
+    async def _write(self, call: Call) -> Written | None:
         if not may_take(self._options, type(call.event.event).__name__):
             return None
-        try:
-            async with asyncio.timeout_at(talk.deadline.at):
-                ticket = await self._ticket_at(call)
-        except TimeoutError:
-            raise StoreUnavailable("the ticket was not read in time") from None
-        return written(self._options, call, ticket)
+        return written(self._options, call, await self._ticket_at(call))
 
     async def _create(self, talk: Talk, write: Written, call: Call) -> Effect:
         if call.mended and await self._made(talk, write, call.key):

@@ -1,6 +1,5 @@
 """A system as a target by a map: one request per event, signed, judged by the map, looked up before it is repeated."""
 
-import asyncio
 from typing import Any, Final
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
@@ -13,7 +12,6 @@ from adapters.mapping.event_document import document_of
 from adapters.oauth import OAuth, OAuthTokens
 from adapters.outbound_http import Deadline, HttpResponse, NoResponse, OutboundHttp
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
-from bus.domain.errors import StoreUnavailable
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 
@@ -45,7 +43,7 @@ class MappedTarget:
     async def send(self, call: Call) -> Effect:
         """Deliver the event. Raises DeliveryFailed; StoreUnavailable, nothing sent, where our own store is away."""
         deadline = Deadline.after(call.within_s)
-        request, document = await self._request_of(call, deadline)
+        request, document = await self._request_of(call)
         if request is None:
             return Effect()
         try:
@@ -62,7 +60,7 @@ class MappedTarget:
         Raises as `send` does.
         """
         deadline = Deadline.after(call.within_s)
-        request, document = await self._request_of(call, deadline)
+        request, document = await self._request_of(call)
         if request is None or request.confirm is None:
             return None
         try:
@@ -85,14 +83,10 @@ class MappedTarget:
         """Close connections; idempotent."""
         await self._http.close()
 
-    async def _request_of(self, call: Call, deadline: Deadline) -> tuple[MappedRequest | None, dict[str, Any]]:
+    async def _request_of(self, call: Call) -> tuple[MappedRequest | None, dict[str, Any]]:
         if not self._requests.may_take(type(call.event.event).__name__):
             return None, {}
-        try:
-            async with asyncio.timeout_at(deadline.at):
-                document = document_of(call, await self._ticket_at(call))
-        except TimeoutError:
-            raise StoreUnavailable("the ticket was not read in time") from None
+        document = document_of(call, await self._ticket_at(call))
         return self._requests.find(document), document
 
     async def _refuse_two_effects(

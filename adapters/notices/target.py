@@ -1,6 +1,5 @@
 """A target that writes to people: by the notices file, in their hours, to those who want it, through one channel."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ from adapters.outbound_http import Deadline
 from bus.config_file import ConfigFileInvalid
 from bus.delivery.recipients import SendLimit
 from bus.delivery.target import Call, DeliveryFailed, DeliveryPostponed, Effect, FailureKind
-from bus.domain.errors import MalformedInput, StoreUnavailable
+from bus.domain.errors import MalformedInput
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.observability.masking import MASK
@@ -100,7 +99,7 @@ class NoticeTarget:
     async def send(self, call: Call) -> Effect:
         """Write to them. Raises DeliveryFailed, DeliveryPostponed; StoreUnavailable where our own store is away."""
         deadline = Deadline.after(call.within_s)
-        notice, message = self._message(call, await self._ticket(call, deadline))
+        notice, message = self._message(call, await self._services.ticket_at(call))
         if notice is None or message is None:
             return Effect()
         if (quiet := self._quiet(notice)) is not None:
@@ -146,13 +145,6 @@ class NoticeTarget:
     async def close(self) -> None:
         """Close connections; idempotent."""
         await self._channel.close()
-
-    async def _ticket(self, call: Call, deadline: Deadline) -> Ticket:
-        try:
-            async with asyncio.timeout_at(deadline.at):
-                return await self._services.ticket_at(call)
-        except TimeoutError:
-            raise StoreUnavailable("the ticket was not read in time") from None
 
     def _message(self, call: Call, ticket: Ticket) -> tuple[NoticeEntry | None, NoticeMessage | None]:
         document = document_of(call, ticket)
@@ -205,7 +197,7 @@ class LookedUpNoticeTarget(NoticeTarget):
     async def confirm(self, call: Call) -> Effect | None:
         """Look for the message; None where it is not there. Raises as `send` does."""
         deadline = Deadline.after(call.within_s)
-        _, message = self._message(call, await self._ticket(call, deadline))
+        _, message = self._message(call, await self._services.ticket_at(call))
         if message is None or not message.addresses:
             return None
         found = await self._searched.find(call, message, deadline)

@@ -1,10 +1,12 @@
 """A ticket's state as of an event: the same for every attempt, replay and redrive of that event."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from bus.delivery.target import Call
+from bus.domain.errors import StoreUnavailable
 from bus.domain.events import Recorded
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket, evolve
@@ -25,7 +27,14 @@ class TicketSnapshots:
     _known: OrderedDict[TicketId, tuple[int, Ticket]] = field(default_factory=OrderedDict)
 
     async def ticket_at(self, call: Call) -> Ticket:
-        """Give the ticket as the call's event left it. Raises StoreUnavailable."""
+        """Give the ticket as the call's event left it, within the time of the call. Raises StoreUnavailable."""
+        try:
+            async with asyncio.timeout(call.within_s):
+                return await self._folded(call)
+        except TimeoutError:
+            raise StoreUnavailable("the ticket was not read in time") from None
+
+    async def _folded(self, call: Call) -> Ticket:
         recorded = call.event
         version, ticket = self._known.get(recorded.ticket_id, (0, None))
         if version > recorded.version:

@@ -1,10 +1,14 @@
 """A ticket as an event left it, whatever was asked before, and at the cost of what is new."""
 
+import asyncio
 from dataclasses import replace
+
+import pytest
 
 from bus.delivery.target import Call
 from bus.delivery.ticket_snapshots import TicketSnapshots
 from bus.domain.commands import Accept, Note
+from bus.domain.errors import StoreUnavailable
 from bus.domain.events import Recorded, TicketAssigned
 from bus.domain.ticket import Ticket, evolve
 from bus.intake.memory_store import MemoryStore
@@ -33,6 +37,18 @@ async def test_ticket_snapshots_a_mended_copy_changes_no_history() -> None:
     assert isinstance(event, TicketAssigned)
     wrong = replace(events[1], event=replace(event, reason="改过"))
     assert await tickets.ticket_at(call(wrong, mended=True)) == evolve(opened, events[1])
+
+
+async def test_ticket_snapshots_a_store_that_does_not_answer_holds_up_no_call_beyond_its_time() -> None:
+    async def never(_: Ticket) -> Ticket:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    store, events = MemoryStore(), given(OPEN).log
+    store.log[events[0].ticket_id] = list(events)
+    async with asyncio.timeout(20):
+        with pytest.raises(StoreUnavailable, match="not read in time"):
+            await TicketSnapshots(store, never).ticket_at(replace(call(events[0]), within_s=0.01))
 
 
 async def as_it_is(ticket: Ticket) -> Ticket:
