@@ -13,12 +13,14 @@ from adapters.answers.text import readable
 from adapters.connection_failures import PROXY_LOGIN
 from adapters.http_status import kind_of_status
 from adapters.outbound_http import Deadline, HttpResponse, NoResponse, retry_after_s
+from adapters.shared_login import HeldSession, SessionT
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.domain.text import Text
 from bus.observability.masking import MASK
 
 _LONG: Final = 8
 Looked = TypeVar("Looked")
+Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,6 +85,30 @@ def unbelieved(answer: HttpResponse, step: str, why: str | Text, *, changes: boo
     """Give the failure of an answer that is not to be believed: a change may have been made."""
     kind = FailureKind.UNKNOWN.of(changes=changes)
     return DeliveryFailed(kind, f"{why} at {step}", status=answer.status, message=readable(answer.body))
+
+
+class SessionLost(DeliveryFailed):
+    """A refusal of the session or token, before anything was done; its kind counts if a new one changes nothing."""
+
+
+async def in_session(
+    talk: Talk,
+    session: Callable[[int], Awaitable[HeldSession[SessionT]]],
+    ask: Callable[[SessionT], Awaitable[Answer]],
+) -> Answer:
+    """Ask in a session; once in a talk again in a new one, where it is lost. Raises DeliveryFailed.
+
+    `session` gives the one that is held, or a new one if that is the one of the number given.
+    """
+    held = await session(0)
+    try:
+        return await ask(held.session)
+    except SessionLost:
+        if talk.renewed:
+            raise
+        talk.renewed = True
+    held = await session(held.number)
+    return await ask(held.session)
 
 
 async def after_change(look: Awaitable[Looked]) -> Looked:

@@ -18,7 +18,7 @@ from adapters.answers.judge import content_of, judge, of_question
 from adapters.exchange import of_login
 from adapters.mapping.field_values import MapPart
 from adapters.outbound_http import Deadline, HttpResponse, HttpUrl, NoResponse, OutboundHttp
-from adapters.shared_token import SharedToken, Token
+from adapters.shared_token import SharedToken, Token, lifetime_s
 from bus.config_file import ConfigFileInvalid, VariableName
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.text import Text
@@ -163,12 +163,6 @@ def _private_key(proof: JwtBearer, secrets: EnvironmentSecrets) -> RSAPrivateKey
 def _token_in(answer: HttpResponse) -> Token:
     match content_of(answer):
         case {"access_token": str(text), **rest} if text and text.isascii() and text.isprintable():
-            return Token(text=text, valid_s=_seconds(rest.get("expires_in")))
+            return Token(text=text, valid_s=lifetime_s(rest.get("expires_in")))
         case _:
             raise DeliveryFailed(FailureKind.UNAVAILABLE, _NO_TOKEN, status=answer.status)
-
-
-def _seconds(given: object) -> float | None:
-    """Read `expires_in`, which some servers send as a text; None where it says nothing."""
-    text = str(given)
-    return float(text) if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0 else None

@@ -51,5 +51,15 @@ class SharedToken:
     async def _issued(self, deadline: Deadline) -> _Issued:
         began = asyncio.get_running_loop().time()
         token = await self._fetch(deadline)
-        valid_s = float("inf") if token.valid_s is None else token.valid_s
-        return _Issued(text=token.text, until=began + valid_s - min(_EARLY_S_MAX, valid_s / 2))
+        return _Issued(text=token.text, until=used_until(began, token.valid_s))
+
+
+def used_until(began: float, valid_s: float | None) -> float:
+    """Give when a token is renewed that was asked for when it `began`. Pure."""
+    return float("inf") if valid_s is None else began + valid_s - min(_EARLY_S_MAX, valid_s / 2)
+
+
+def lifetime_s(given: object) -> float | None:
+    """Read for how long a token is valid, which some write as a text; None where that is not said. Pure."""
+    text = str(given).strip()
+    return float(text) if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0 else None

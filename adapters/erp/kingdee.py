@@ -29,7 +29,7 @@ from adapters.erp.kingdee_list import bills_of_days, bills_of_numbers
 from adapters.erp.kingdee_options import KingdeeOptions
 from adapters.erp.kingdee_signing import signed_headers
 from adapters.erp.kingdee_wire import KingdeeSettings
-from adapters.exchange import Talk, any_answer, masked, status_failure, talk_of, talk_of_probe, unbelieved
+from adapters.exchange import SessionLost, Talk, any_answer, masked, status_failure, talk_of, talk_of_probe, unbelieved
 from adapters.list_pages import PAGE_WITHIN_S
 from adapters.outbound_http import DIRECT, Egress, HttpResponse, OutboundHttp
 from adapters.parts_order import PartsOrder
@@ -51,10 +51,6 @@ _COUNTED: Final = frozenset({wire.SAVE, wire.SUBMIT, wire.AUDIT})  # the steps a
 
 _Answer = KingdeeAnswer | tuple[Bill, ...] | tuple[ListedDocument, ...]
 _Reader = Callable[[bytes], _Answer | None]
-
-
-class _SessionLost(DeliveryFailed):
-    """An answer to somebody who is not logged in; its kind counts if a new login changes nothing."""
 
 
 class _SessionRenewed(Exception):
@@ -187,7 +183,7 @@ class Kingdee:
         session = await self._logged_in(talk)
         try:
             return await self._post(talk, service, body, read, changes=changes)
-        except _SessionLost:
+        except SessionLost:
             if talk.renewed:
                 raise
             talk.renewed = True
@@ -228,7 +224,7 @@ class Kingdee:
         """Give an answer that is to be believed and no refusal. Raises DeliveryFailed."""
         if heard.status != 200:
             lost = heard.status in (401, 403) or 300 <= heard.status < 400
-            of = _SessionLost if lost else DeliveryFailed
+            of = SessionLost if lost else DeliveryFailed
             raise status_failure(heard, service, changes=changes, now=self._now, of=of)
         answer = None if heard.cut else read(heard.body)
         if answer is None:
@@ -239,7 +235,7 @@ class Kingdee:
         kind = kind_of(answer.code, changes=changes)
         # No rule of business refuses a question: words that nobody knows may be those of a lost session.
         maybe_lost = service == wire.QUERY and kind is FailureKind.REJECTED
-        failure = _SessionLost if answer.lost or maybe_lost else DeliveryFailed
+        failure = SessionLost if answer.lost or maybe_lost else DeliveryFailed
         if maybe_lost and self._settings.signed:
             kind = FailureKind.UNAUTHORIZED  # a signature that is not taken, in words of its own
         raise failure(

@@ -14,13 +14,14 @@ from weakref import WeakKeyDictionary
 
 import orjson
 
-from adapters.exchange import Talk, masked, of_login, unbelieved, whole_answer
+from adapters.exchange import SessionLost, Talk, in_session, masked, of_login, unbelieved, whole_answer
 from adapters.fxiaoke_api import answers, wire
 from adapters.fxiaoke_api.account import FxiaokeLogin
 from adapters.fxiaoke_api.answers import FxiaokeAnswer
 from adapters.fxiaoke_api.budget import CallBudget
 from adapters.outbound_http import DIRECT, Egress, HttpResponse, OutboundHttp
 from adapters.shared_login import HeldSession, SharedLogin
+from adapters.shared_token import lifetime_s, used_until
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
@@ -28,8 +29,7 @@ from bus.intake.dispatch import utc_now
 CONNECTIONS_MAX: Final = 8
 ANSWER_BYTES_MAX: Final = 8 * 1024 * 1024  # a page of 100 records
 TOKENS_PER_MINUTE: Final = 10
-_TOKEN_S_MAX: Final = 7_200.0
-_EARLY_S: Final = 60.0  # before its end; a new one is given for the last ten minutes
+_TOKEN_S_MAX: Final = 7_200.0  # a new one is given for the last ten minutes
 _MINUTE_S: Final = 60.0
 _REFUSED: Final = Text("纷享销客未执行", "refused by 纷享销客")
 _NO_ANSWER: Final = Text("应答不是纷享销客的", "no answer of 纷享销客's")
@@ -58,10 +58,6 @@ class _SharedApp:
 
 
 _APPS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], _SharedApp]]] = WeakKeyDictionary()
-
-
-class _TokenLost(DeliveryFailed):
-    """A refusal of the token; its kind counts if a new one changes nothing."""
 
 
 class FxiaokeSession:
@@ -94,15 +90,11 @@ class FxiaokeSession:
 
         The platform refuses a token before it hands the call on, so that a change may be asked for again.
         """
-        held = await self._token(talk)
-        try:
-            return await self._call(talk, path, body, held.session, changes=changes)
-        except _TokenLost:
-            if talk.renewed:
-                raise
-            talk.renewed = True
-        held = await self._token(talk, lost=held.number)
-        return await self._call(talk, path, body, held.session, changes=changes)
+        return await in_session(
+            talk,
+            lambda lost: self._token(talk, lost),
+            lambda issued: self._call(talk, path, body, issued, changes=changes),
+        )
 
     async def _call(
         self, talk: Talk, path: str, body: Mapping[str, Any], issued: _Issued, *, changes: bool
@@ -116,7 +108,7 @@ class FxiaokeSession:
         try:
             answer = await self._answer(talk, path, body, headers, changes=changes)
             if answer.code == answers.TOKEN_LOST:
-                raise self._refusal(answer, path, changes=changes, of=_TokenLost)
+                raise self._refusal(answer, path, changes=changes, of=SessionLost)
             if not answer.ok:
                 raise self._refusal(answer, path, changes=changes)
         except DeliveryFailed as failure:
@@ -134,7 +126,7 @@ class FxiaokeSession:
             await asyncio.sleep(wait_s)
         budget.count(path, login.calls_per_20_s, login.calls_per_day)
 
-    async def _token(self, talk: Talk, *, lost: int = 0) -> HeldSession[_Issued]:
+    async def _token(self, talk: Talk, lost: int) -> HeldSession[_Issued]:
         """Give the token; a new one where there is none, or it is the lost one, or its time is over."""
         return await self._app().login.session(
             lambda: self._new_token(talk), talk.deadline, lost=lost, over=lambda one: self._clock() >= one.until
@@ -203,17 +195,11 @@ def unexpected(path: str, *, changes: bool) -> DeliveryFailed:
 def _issued(content: Mapping[str, Any], began: float) -> _Issued:
     match content:
         case {"accessToken": str(token), "ea": str(company)} if _in_header(token) and _in_header(company):
-            valid_s = _seconds(content.get("expiresIn"))
-            return _Issued(token=token, company=company, until=began + valid_s - min(_EARLY_S, valid_s / 2))
+            valid_s = min(lifetime_s(content.get("expiresIn")) or _TOKEN_S_MAX, _TOKEN_S_MAX)
+            return _Issued(token=token, company=company, until=used_until(began, valid_s))
         case _:
             raise DeliveryFailed(FailureKind.UNAVAILABLE, f"{_NO_TOKEN} at {wire.TOKEN}", status=200)
 
 
 def _in_header(text: str) -> bool:
     return bool(text) and text.isascii() and text.isprintable()
-
-
-def _seconds(given: object) -> float:
-    """Read `expiresIn`: two hours, or what is left of them; where it is neither, two hours."""
-    text = str(given)
-    return min(float(text), _TOKEN_S_MAX) if text.isdecimal() and int(text) else _TOKEN_S_MAX

@@ -4,7 +4,6 @@ Both are fetched by one call at a time and shared by all. SAP refuses a token th
 without the cookies which it was given with, before it does anything: a request that was refused so may go again.
 """
 
-import asyncio
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +18,11 @@ from adapters.outbound_http import Deadline, HttpResponse, OutboundHttp
 from adapters.sap import wire
 from adapters.sap.judge import CSRF_HEADER, csrf_refused, failure_of
 from adapters.sap.wire import BasicLogin, OAuthLogin, SapSettings
-from adapters.shared_login import HeldSession, SharedLogin
+from adapters.shared_login import SharedLogin
+from adapters.shared_token import SharedToken, Token, lifetime_s
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.domain.text import Text
 
-_RENEW_S: Final = 60.0  # before a token of OAuth is over
 _NO_TOKEN: Final = Text("应答中没有 CSRF 令牌", "the answer holds no CSRF token")
 _NO_ACCESS: Final = Text("没有得到访问令牌", "no access token was given")
 _NOT_LET_IN: Final = Text("登录被拒绝", "the login is refused")
@@ -49,32 +48,19 @@ class CsrfToken:
     cookies: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessToken:
-    """A token of OAuth, and until when it is used, on the event loop's clock; None: until it is refused."""
-
-    token: str = field(repr=False)
-    until: float | None
-
-    @property
-    def is_over(self) -> bool:
-        """Say whether its time has come."""
-        return self.until is not None and asyncio.get_running_loop().time() >= self.until
-
-
 class SapSession:
     """Exchanges requests with SAP as whoever we are there. Calls may run at the same time."""
 
     def __init__(self, settings: SapSettings, http: OutboundHttp, now: Callable[[], datetime]) -> None:
         """Send nothing yet."""
         self._settings, self._http, self._now = settings, http, now
-        self._access, self._csrf = SharedLogin[AccessToken](), SharedLogin[CsrfToken]()
+        self._access, self._csrf = SharedToken(self._fetch_access), SharedLogin[CsrfToken]()
 
     async def get(self, url: str, talk: SapTalk, more: Mapping[str, str] | None = None) -> HttpResponse:
         """Ask. Raises NoResponse; DeliveryFailed where no credentials are to be had."""
-        held, headers = await self._headers(talk)
+        token, headers = await self._headers(talk)
         answer = await self._http.get(url, {**headers, **(more or {})}, talk.deadline)
-        if not await self._access_refused(answer, held, talk):
+        if not await self._access_refused(answer, token, talk):
             return answer
         _, headers = await self._headers(talk)
         return await self._http.get(url, {**headers, **(more or {})}, talk.deadline)
@@ -83,34 +69,31 @@ class SapSession:
         """Change something; again where credentials were refused, once each. Raises NoResponse, DeliveryFailed."""
         while True:
             csrf = await self._csrf.session(lambda: self._fetch_csrf(talk), talk.deadline)
-            held, headers = await self._headers(talk)
+            token, headers = await self._headers(talk)
             own = {CSRF_HEADER: csrf.session.token, "content-type": "application/json"}
             cookies = {"cookie": csrf.session.cookies} if csrf.session.cookies else {}
             answer = await self._http.post(url, body, {**headers, **own, **cookies, **more}, talk.deadline)
             if csrf_refused(answer) and not talk.csrf_renewed:
                 talk.csrf_renewed = True
                 await self._csrf.session(lambda: self._fetch_csrf(talk), talk.deadline, lost=csrf.number)
-            elif not await self._access_refused(answer, held, talk):
+            elif not await self._access_refused(answer, token, talk):
                 return answer
 
-    async def _headers(self, talk: SapTalk) -> tuple[HeldSession[AccessToken] | None, dict[str, str]]:
+    async def _headers(self, talk: SapTalk) -> tuple[str, dict[str, str]]:
         """Say who we are: by a user and password, or by a token, a new one where the last one is over."""
         match self._settings.login:
             case BasicLogin(user=user, password=password):
-                return None, {**talk.trace_headers, "authorization": _basic(user, password)}
-            case OAuthLogin() as login:
-                held = await self._access.session(
-                    lambda: self._fetch_access(login, talk), talk.deadline, over=lambda token: token.is_over
-                )
-                return held, {**talk.trace_headers, "authorization": f"Bearer {held.session.token}"}
+                return "", {**talk.trace_headers, "authorization": _basic(user, password)}
+            case OAuthLogin():
+                token = await self._access.get(talk.deadline)
+                return token, {**talk.trace_headers, "authorization": f"Bearer {token}"}
 
-    async def _access_refused(self, answer: HttpResponse, held: HeldSession[AccessToken] | None, talk: SapTalk) -> bool:
+    async def _access_refused(self, answer: HttpResponse, token: str, talk: SapTalk) -> bool:
         """Fetch a new token where this one was refused, once in a call; say whether there is one to try."""
-        login = self._settings.login
-        if answer.status != 401 or held is None or talk.access_renewed or not isinstance(login, OAuthLogin):
+        if answer.status != 401 or not token or talk.access_renewed:
             return False
         talk.access_renewed = True
-        await self._access.session(lambda: self._fetch_access(login, talk), talk.deadline, lost=held.number)
+        await self._access.get(talk.deadline, lost=token)
         return True
 
     async def _fetch_csrf(self, talk: SapTalk) -> CsrfToken:
@@ -123,15 +106,16 @@ class SapSession:
             raise unbelieved(answer, _CSRF_AT, answer.cut or _NO_TOKEN, changes=False)
         return CsrfToken(token=token, cookies=cookie_header(answer.set_cookies))
 
-    async def _fetch_access(self, login: OAuthLogin, talk: SapTalk) -> AccessToken:
+    async def _fetch_access(self, deadline: Deadline) -> Token:
+        login = self._settings.login
+        assert isinstance(login, OAuthLogin), "a user has no token"
         form = {"grant_type": "client_credentials"} | ({"scope": login.scope} if login.scope else {})
         headers = {
             "authorization": _basic(login.client_id, login.client_secret),
             "content-type": "application/x-www-form-urlencoded",
         }
-        asked = self._http.post(login.token_url, urlencode(form).encode(), headers, talk.deadline)
-        answer = await any_answer(asked, _ACCESS_AT, changes=False)
-        return read_access(answer, asyncio.get_running_loop().time(), self._now())
+        asked = self._http.post(login.token_url, urlencode(form).encode(), headers, deadline)
+        return read_access(await any_answer(asked, _ACCESS_AT, changes=False), self._now())
 
 
 def cookie_header(set_cookies: Sequence[str]) -> str:
@@ -148,8 +132,8 @@ def cookie_header(set_cookies: Sequence[str]) -> str:
     return "; ".join(f"{name}={value}" for name, value in held.items())
 
 
-def read_access(answer: HttpResponse, at: float, now: datetime) -> AccessToken:
-    """Read the answer of an OAuth server, `at` on the event loop's clock. Raises DeliveryFailed.
+def read_access(answer: HttpResponse, now: datetime) -> Token:
+    """Read the answer of an OAuth server. Raises DeliveryFailed.
 
     A client that is refused is refused for every event.
     """
@@ -158,10 +142,10 @@ def read_access(answer: HttpResponse, at: float, now: datetime) -> AccessToken:
     except orjson.JSONDecodeError:
         content = None
     match content:
-        case {"access_token": str(token), **rest} if answer.status == 200 and token.isascii() and token.isprintable():
-            lasts_s = _seconds(rest.get("expires_in"))
-            until = None if lasts_s is None else at + max(lasts_s - _RENEW_S, lasts_s / 2)
-            return AccessToken(token=token, until=until)
+        case {"access_token": str(token), **rest} if (
+            answer.status == 200 and token and token.isascii() and token.isprintable()
+        ):
+            return Token(text=token, valid_s=lifetime_s(rest.get("expires_in")))
         case {"error": str(code), **rest} if answer.status in (400, 401, 403):
             words = str(rest.get("error_description") or code)
             raise DeliveryFailed(
@@ -179,9 +163,3 @@ def read_access(answer: HttpResponse, at: float, now: datetime) -> AccessToken:
 
 def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def _seconds(given: object) -> float | None:
-    """Read how long a token lasts; some write it as a text."""
-    text = str(given).strip()
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from adapters.exchange import Talk, masked, of_login, unbelieved, whole_answer
+from adapters.exchange import SessionLost, Talk, in_session, masked, of_login, unbelieved, whole_answer
 from adapters.outbound_http import DIRECT, Egress, HttpResponse, OutboundHttp
 from adapters.shared_login import HeldSession, SharedLogin
 from adapters.u8 import openapi_wire as wire
@@ -36,10 +36,6 @@ class _Token:
 
     def worn_out(self, now: float) -> bool:
         return now >= self.until or self.calls >= TOKEN_CALLS
-
-
-class _TokenLost(DeliveryFailed):
-    """A refusal of the token; its kind counts if a new one changes nothing."""
 
 
 class OpenApiSession:
@@ -75,15 +71,9 @@ class OpenApiSession:
         Other refusals are the answer. The platform refuses a token before it hands the call on, so that a change may
         be asked for again.
         """
-        held = await self._token(talk)
-        try:
-            return await self._call(talk, path, parameters, body, held.session)
-        except _TokenLost:
-            if talk.renewed:
-                raise
-            talk.renewed = True
-        held = await self._token(talk, lost=held.number)
-        return await self._call(talk, path, parameters, body, held.session)
+        return await in_session(
+            talk, lambda lost: self._token(talk, lost), lambda token: self._call(talk, path, parameters, body, token)
+        )
 
     async def result(self, talk: Talk, given: str) -> OpenApiAnswer:
         """Ask for a result until it is there or the call's time is over. Raises DeliveryFailed, then UNKNOWN.
@@ -114,12 +104,12 @@ class OpenApiSession:
             if answer is None or not (answer.code or answer.later):
                 raise unbelieved(heard, path, NO_ANSWER, changes=changes)
             if not answer.ok and answer.about is U8Says.TOKEN_LOST:
-                raise refusal(answer, path, changes=changes, of=_TokenLost)
+                raise refusal(answer, path, changes=changes, of=SessionLost)
         except DeliveryFailed as failure:
             raise self._masked(failure, token.text) from None
         return answer
 
-    async def _token(self, talk: Talk, *, lost: int = 0) -> HeldSession[_Token]:
+    async def _token(self, talk: Talk, lost: int) -> HeldSession[_Token]:
         """Give the token; a new one where there is none, or it is the lost one, or it is worn out."""
         return await self._tokens.session(
             lambda: self._new_token(talk),

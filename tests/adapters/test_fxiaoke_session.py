@@ -84,7 +84,7 @@ def login_of(crm: FxiaokeSimulator) -> FxiaokeLogin:
     return FxiaokeAccount.model_validate(crm.account("FXIAOKE_SECRET", "FXIAOKE_CODE")).login(READ)
 
 
-@pytest.mark.parametrize("expires", [0, None, "7084", "x", 1_580_000_000, -5, 3.5])
+@pytest.mark.parametrize("expires", [0, None, "7084", "x", 1_580_000_000, -5, 3.5, "9" * 5_000])
 async def test_fxiaoke_session_a_time_of_a_token_that_is_none_is_two_hours_at_most(expires: object) -> None:
     answer = orjson.dumps({"errorCode": 0, "accessToken": "t", "ea": "e", "expiresIn": expires})
     clock = [0.0]

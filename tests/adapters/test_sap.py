@@ -2,9 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import orjson
 import pytest
 
+from adapters.outbound_http import HttpResponse
+from adapters.sap.session import read_access
+from adapters.shared_token import Token
 from adapters.simulators.sap import ACCESS, FETCH, LOOKUP, POST
 from adapters.simulators.sap_faults import SapFault
 from bus.delivery.target import DeliveryFailed, Effect, FailureKind
@@ -176,14 +181,20 @@ async def test_sap_a_client_of_oauth_fetches_one_token_for_all_and_one_new_one_w
     assert len(erp.books.documents) == 20
 
 
-async def test_sap_a_token_of_oauth_is_renewed_before_it_is_over() -> None:
-    erp = system()
-    erp.books.access_s = 0  # over as soon as it is there
-    async with erp.serving(), sap(erp, login=oauth(erp)) as target:
-        erp.books.lets_in = bool  # type: ignore[assignment,method-assign]  # whoever says anything is let in
-        await target.send(call(1))
-        await target.send(call(2))
-    assert erp.calls.count(ACCESS) > 2
+@pytest.mark.parametrize(("said", "valid_s"), [(3600, 3600.0), ("3600", 3600.0), (0, None), (None, None)])
+def test_sap_a_token_of_oauth_is_held_as_long_as_it_says_or_until_it_is_refused(
+    said: object, valid_s: float | None
+) -> None:
+    answer = HttpResponse(status=200, headers={}, body=orjson.dumps({"access_token": "t", "expires_in": said}))
+    assert read_access(answer, datetime.now(UTC)) == Token(text="t", valid_s=valid_s)
+
+
+@pytest.mark.parametrize("token", ["", "with\na line", None])
+def test_sap_an_answer_without_a_token_that_can_be_sent_is_none(token: object) -> None:
+    answer = HttpResponse(status=200, headers={}, body=orjson.dumps({"access_token": token, "expires_in": 3600}))
+    with pytest.raises(DeliveryFailed) as failed:
+        read_access(answer, datetime.now(UTC))
+    assert failed.value.kind is FailureKind.UNAVAILABLE
 
 
 @pytest.mark.parametrize("kind", ["basic", "oauth"])

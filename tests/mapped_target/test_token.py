@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from adapters.outbound_http import Deadline
-from adapters.shared_token import SharedToken, Token
+from adapters.shared_token import SharedToken, Token, lifetime_s
 from bus.delivery.target import DeliveryFailed, Effect, FailureKind
 from tests.mapped_target.calls import NOTE, call, outcome, target_of
 from tests.mapped_target.desk import CLIENT_SECRET, TOKEN_PATH, DeskFault, options, serving
@@ -62,6 +62,14 @@ async def test_mapped_target_token_the_client_shows_itself_by_header_or_by_form(
             came = await outcome(target, call(NOTE))
     assert isinstance(came, DeliveryFailed if by_form else Effect)  # the desk knows the header alone
     assert ("authorization" in desk.heads[0]) is not by_form
+
+
+@pytest.mark.parametrize(
+    ("given", "valid_s"),
+    [(3600, 3600.0), (" 3600 ", 3600.0), (0, None), (-1, None), (True, None), (None, None), ("9" * 5_000, None)],
+)
+def test_mapped_target_token_says_how_long_it_is_valid_or_nothing(given: object, valid_s: float | None) -> None:
+    assert lifetime_s(given) == valid_s
 
 
 async def test_mapped_target_token_is_renewed_before_its_end_and_lasts_until_it_is_refused_without_one() -> None:
