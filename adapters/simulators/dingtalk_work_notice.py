@@ -56,8 +56,7 @@ class DingtalkWorkNoticeSimulator(NoticeSimulator):
         who = {"app_key": _KEY, "app_secret": SECRET_VARIABLE, "agent_id": _AGENT}
         return {"url": self.url, **who, "notices": notices}
 
-    def service_of(self, request: SimulatedRequest) -> str:
-        """Name the service."""
+    def _service(self, request: SimulatedRequest) -> str:
         path = urlsplit(request.path).path
         return {"/gettoken": TOKEN}.get(path) or {"asyncsend_v2": SEND, "getsendresult": RESULT}.get(
             path.rpartition("/")[2], path

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import orjson
 
-from adapters.simulators.erp_simulator import ErpSimulator
 from adapters.simulators.faulty_server import SimulatedRequest, http_answer
+from adapters.simulators.faulty_simulator import FaultySimulator
 from adapters.simulators.fxiaoke_books import FxiaokeBooks, FxiaokeRefusal, FxiaokeTenant
 from adapters.simulators.fxiaoke_faults import AFTER, SAYS, STATUSES, WAYS, FxiaokeFault
 from adapters.simulators.oldest import drop_oldest
@@ -28,12 +28,11 @@ _OTHERS: Final = {
 
 
 @dataclass(slots=True, kw_only=True)
-class FxiaokeSimulator(ErpSimulator[FxiaokeFault]):
+class FxiaokeSimulator(FaultySimulator[FxiaokeFault]):
     """A tenant whose tokens outlive `serving()`; of records the `most` newest stay. `wall` gives seconds since 1970."""
 
     ways = WAYS
 
-    stock: Mapping[str, float] = field(default_factory=dict)
     tenant: FxiaokeTenant = field(default_factory=FxiaokeTenant)
     wall: Callable[[], float] = time.time
     traces: dict[str, None] = field(default_factory=dict)

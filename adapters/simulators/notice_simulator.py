@@ -1,26 +1,19 @@
-"""What the simulators of WeCom, DingTalk, WeChat and SMS have in common: listening, a ledger, faults as switches."""
+"""What the simulators of WeCom, DingTalk, WeChat and SMS have in common: a ledger, tokens, faults as switches."""
 
 import time
-from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
-from adapters.simulators.fault_switches import FaultSwitches
-from adapters.simulators.faulty_server import (
-    AnswerWay,
-    FaultyServer,
-    SimulatedAnswer,
-    SimulatedRequest,
-    http_answer,
-)
+from adapters.simulators.faulty_server import SimulatedRequest, http_answer
+from adapters.simulators.faulty_simulator import FaultySimulator, turning
 from adapters.simulators.notice_faults import AFTER, STATUSES, WAYS, NoticeFault
 from adapters.simulators.oldest import drop_oldest
-from adapters.simulators.switches import Switches, switch_name, switch_names
+from adapters.simulators.switches import Switches, switch_names
 
 _SHOWN = 20
 _LONG = b" " * 10_000_000
@@ -44,71 +37,34 @@ class VendorSays(Exception):
 
 
 @dataclass(slots=True, kw_only=True)
-class NoticeSimulator(ABC):
-    """Serves while `serving()` is open and keeps its ledger between; `calls` lists the services asked, in order.
+class NoticeSimulator(FaultySimulator[NoticeFault]):
+    """A way to write to people. `delivered` is its ledger: what reached whom.
 
-    `delivered` is the ledger: what reached whom. `dropped` counts what was swallowed without a word. `now` is a clock
-    in seconds. It forgets all but the `most` newest.
+    `dropped` has what was swallowed without a word. `now` is a clock in seconds since 1970.
     """
 
+    ways = WAYS
     token_s: ClassVar[int] = 7200
 
     now: Callable[[], float] = time.time
-    port: int = 0
-    byte_pause_s: float = 0.05
-    most: int | None = None
-    called: int = 0
-    calls: list[str] = field(default_factory=list)
     delivered: list[Delivered] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     traceparents: dict[str, None] = field(default_factory=dict)
     tokens: dict[str, float] = field(default_factory=dict)
     issued: int = 0
-    seen: Callable[[str, bytes, str], None] | None = None
-    faults: FaultSwitches[NoticeFault] = field(default_factory=FaultSwitches)
-    switches: Switches | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
 
     def effects(self) -> int:
         """Count what reached people, repeats included."""
         return len(self.delivered)
-
-    def fail(self, fault: NoticeFault, *, times: int | None = None, only: Collection[str] = ()) -> None:
-        """Fail so at the next `times` calls of the services in `only`; without them, at all calls until `heal`."""
-        self.faults.turn_on(fault, times=times, only=only)
-
-    def heal(self) -> None:
-        """Switch all faults off; who hangs, hangs on."""
-        self.faults.turn_off()
 
     def switchable(self) -> Switches:
         """Give its switches; their state has the ledger's newest lines, and what was swallowed."""
 
         def state() -> Mapping[str, Any]:
             newest = [{"to": one.to, "content": one.content, "key": one.key} for one in self.delivered[-_SHOWN:]]
-            return {"on": self.faults.names, "delivered": newest, "dropped": len(self.dropped), "calls": self.called}
+            return {"on": self.switched_on, "delivered": newest, "dropped": len(self.dropped), "calls": self.called}
 
-        by_name = {switch_name(one): one for one in NoticeFault}
-        return Switches(
-            faults=switch_names(NoticeFault),
-            turn=lambda turn: self.fail(by_name[turn.fault], times=turn.times, only=turn.only),
-            heal=self.heal,
-            state=state,
-        )
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Self]:
-        """Listen, on the same port every time; the ledger stays."""
-        server = FaultyServer(
-            answer=self._answered, port=self.port, byte_pause_s=self.byte_pause_s, switches=self.switches
-        )
-        async with server.serving():
-            self.port = server.port
-            yield self
+        return Switches(faults=switch_names(NoticeFault), turn=turning(self, NoticeFault), heal=self.heal, state=state)
 
     def reach(self, to: str, content: Any, key: str = "") -> None:
         """Write into the ledger that a message reached a person."""
@@ -129,25 +85,14 @@ class NoticeSimulator(ABC):
         """Say whether a token is in force."""
         return self.tokens.get(token, 0.0) > self.now()
 
-    def _answered(self, request: SimulatedRequest) -> SimulatedAnswer:
-        path = urlsplit(request.path)
-        service = self.service_of(request)
-        self.called += 1
-        self.calls.append(service)
+    def _arrived(self, request: SimulatedRequest) -> None:
         self.traceparents[request.headers.get("traceparent", "")] = None
-        drop_oldest(self.most, self.calls, self.traceparents, self.dropped)
-        fault = self.faults.next_at(service)
-        if self.seen:
-            self.seen(service, request.body, switch_name(fault) if fault else "")
-        way = WAYS.get(fault, AnswerWay.WHOLE) if fault else AnswerWay.WHOLE
-        return SimulatedAnswer(content=self._reply(fault, service, dict(parse_qsl(path.query)), request), way=way)
+        drop_oldest(self.most, self.traceparents, self.dropped)
 
-    def _reply(
-        self, fault: NoticeFault | None, service: str, query: Mapping[str, str], request: SimulatedRequest
-    ) -> bytes:
+    def _reply(self, fault: NoticeFault | None, service: str, request: SimulatedRequest) -> bytes:
         if fault is not None and fault not in AFTER and (fault in STATUSES or fault in WAYS):
             return http_answer(*STATUSES[fault]) if fault in STATUSES else b""
-        status = "200 OK"
+        status, query = "200 OK", dict(parse_qsl(urlsplit(request.path).query))
         try:
             content = self.do(service, query, request, None if fault in AFTER else fault)
         except VendorSays as says:
@@ -160,10 +105,6 @@ class NoticeSimulator(ABC):
         if fault is NoticeFault.GBK:
             body = orjson.dumps({**content, "note": "已发送"}).decode().encode("gbk")
         return http_answer(status, (_LONG if fault is NoticeFault.LONG else b"") + body)
-
-    @abstractmethod
-    def service_of(self, request: SimulatedRequest) -> str:
-        """Name the service that a request asks."""
 
     @abstractmethod
     def do(

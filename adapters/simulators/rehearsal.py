@@ -9,6 +9,7 @@ from adapters.simulators.callback_faults import CallbackFault
 from adapters.simulators.callback_receiver import CallbackReceiver
 from adapters.simulators.erp_simulator import ErpSimulator
 from adapters.simulators.fault_switches import FaultT
+from adapters.simulators.faulty_simulator import turning
 from adapters.simulators.fxiaoke import FxiaokeSimulator, changed_in
 from adapters.simulators.fxiaoke_faults import FxiaokeFault
 from adapters.simulators.kingdee import KingdeeSimulator
@@ -68,10 +69,7 @@ def fxiaoke_switches(crm: FxiaokeSimulator) -> Switches:
         counts = {"calls": crm.called, "tokens": books.tokens_asked, "flows": books.flows_started}
         return {"on": crm.switched_on, "records": list(shown), **counts}
 
-    def turn(turn: Turn) -> None:
-        crm.fail(FxiaokeFault[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
-
-    return Switches(faults=switch_names(FxiaokeFault), turn=turn, heal=crm.heal, state=state)
+    return Switches(faults=switch_names(FxiaokeFault), turn=turning(crm, FxiaokeFault), heal=crm.heal, state=state)
 
 
 def salesforce_switches(org: SalesforceSimulator) -> Switches:
@@ -87,15 +85,8 @@ def salesforce_switches(org: SalesforceSimulator) -> Switches:
         return {"on": org.switched_on, "records": records(), "calls": org.called, "changes": org.effects()}
 
     return Switches(
-        faults=switch_names(SalesforceFault), turn=_turning(org, SalesforceFault), heal=org.heal, state=state
+        faults=switch_names(SalesforceFault), turn=turning(org, SalesforceFault), heal=org.heal, state=state
     )
-
-
-def _turning(erp: ErpSimulator[FaultT], faults: type[FaultT]) -> Callable[[Turn], None]:
-    def turn(turn: Turn) -> None:
-        erp.fail(faults[turn.fault.replace("-", "_").upper()], times=turn.times, only=turn.only)
-
-    return turn
 
 
 def _erp_switches(
@@ -104,7 +95,7 @@ def _erp_switches(
     def state() -> Mapping[str, Any]:
         return {"on": erp.switched_on, name: newest(), "stock": erp.books.stock, "calls": erp.called}
 
-    return Switches(faults=switch_names(faults), turn=_turning(erp, faults), heal=erp.heal, state=state)
+    return Switches(faults=switch_names(faults), turn=turning(erp, faults), heal=erp.heal, state=state)
 
 
 def callback_switches(receiver: CallbackReceiver) -> Switches:

@@ -9,8 +9,8 @@ import orjson
 import yaml
 
 from adapters.mapped_target.shipped import shipped_target
-from adapters.simulators.erp_simulator import ErpSimulator
 from adapters.simulators.faulty_server import SimulatedRequest, http_answer
+from adapters.simulators.faulty_simulator import FaultySimulator
 from adapters.simulators.oldest import drop_oldest
 from adapters.simulators.salesforce_faults import AFTER, STATUSES, WAYS, SalesforceFault, disguised, errors
 from adapters.simulators.salesforce_org import SalesforceOrg, SalesforceRefused
@@ -23,7 +23,7 @@ _HOST: Final = "https://quan.my.salesforce.com"
 
 
 @dataclass(slots=True, kw_only=True)
-class SalesforceSimulator(ErpSimulator[SalesforceFault]):
+class SalesforceSimulator(FaultySimulator[SalesforceFault]):
     """An organization whose services are Token, Write (PATCH of a record) and Query; `books` are its records.
 
     With `note`, which queues an outbound message, people there work by SEND_PATH: `{"Subject": …}` makes a case, with
@@ -32,7 +32,6 @@ class SalesforceSimulator(ErpSimulator[SalesforceFault]):
 
     ways = WAYS
 
-    stock: Mapping[str, float] = field(default_factory=dict)
     heads: list[Mapping[str, str]] = field(default_factory=list)
     books: SalesforceOrg = field(default_factory=SalesforceOrg)
     note: Callable[[str], None] | None = None

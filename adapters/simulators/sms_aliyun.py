@@ -12,6 +12,7 @@ import orjson
 from adapters.simulators.faulty_server import SimulatedRequest
 from adapters.simulators.notice_faults import NoticeFault
 from adapters.simulators.notice_simulator import NoticeSimulator, VendorSays, first_of
+from adapters.simulators.oldest import drop_oldest
 
 SEND, DETAILS = "SendSms", "QuerySendDetails"
 ID_VARIABLE, SECRET_VARIABLE = "ALIYUN_ACCESS_KEY_ID", "ALIYUN_ACCESS_KEY_SECRET"
@@ -54,8 +55,7 @@ class SmsAliyunSimulator(NoticeSimulator):
         key = {"access_key_id": ID_VARIABLE, "access_key_secret": SECRET_VARIABLE, "sign_name": _SIGN}
         return {"url": self.url, **key, "notices": notices}
 
-    def service_of(self, request: SimulatedRequest) -> str:
-        """Name the action."""
+    def _service(self, request: SimulatedRequest) -> str:
         return request.headers.get("x-acs-action", "?")
 
     def malformed(self) -> Mapping[str, Any]:
@@ -80,6 +80,7 @@ class SmsAliyunSimulator(NoticeSimulator):
             raise VendorSays(_says("isv.SMS_SIGNATURE_ILLEGAL", "短信签名不合法"))
         self.reach(phone, {"template": query["TemplateCode"], "params": parameters}, query.get("OutId", ""))
         self._times.append(self.now())
+        drop_oldest(self.most, self._times)
         return {**_says("OK", "OK"), "BizId": f"90061909274551{len(self.delivered)}^0"}
 
     def _list(self, query: Mapping[str, str]) -> Mapping[str, Any]:

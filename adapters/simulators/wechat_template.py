@@ -46,8 +46,7 @@ class WechatTemplateSimulator(NoticeSimulator):
         """Give the options of a target that calls it."""
         return {"url": self.url, "app_id": _APP_ID, "secret": SECRET_VARIABLE, "notices": notices}
 
-    def service_of(self, request: SimulatedRequest) -> str:
-        """Name the service."""
+    def _service(self, request: SimulatedRequest) -> str:
         path = urlsplit(request.path).path
         return {"/cgi-bin/stable_token": TOKEN, "/cgi-bin/message/template/send": SEND}.get(path, path)
 

@@ -46,8 +46,7 @@ class WecomAppSimulator(NoticeSimulator):
         who = {"corp_id": _CORP, "agent_id": _AGENT, "secret": SECRET_VARIABLE}
         return {"url": self.url, **who, "notices": notices}
 
-    def service_of(self, request: SimulatedRequest) -> str:
-        """Name the service."""
+    def _service(self, request: SimulatedRequest) -> str:
         path = urlsplit(request.path).path
         return {"/cgi-bin/gettoken": TOKEN, "/cgi-bin/message/send": SEND}.get(path, path)
 

@@ -122,3 +122,12 @@ async def test_sms_aliyun_a_wrong_key_and_a_number_that_is_none_are_told() -> No
             with pytest.raises(DeliveryFailed) as failed:
                 await target.send(call())
             assert (failed.value.kind, failed.value.status) == (UNAUTHORIZED, 400)
+
+
+async def test_sms_aliyun_a_stand_in_that_forgets_its_oldest_messages_lists_the_newest() -> None:
+    aliyun = SmsAliyunSimulator(most=1)
+    async with aliyun.serving(), writing(sms_aliyun.ADAPTER, aliyun, FILE) as target:
+        for version in (2, 3):
+            await target.send(call(version=version))
+        assert await target.confirm(call(version=3, attempt=2)) is not None
+        assert await target.confirm(call(version=2, attempt=2)) is None
