@@ -4,35 +4,23 @@ import ssl
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Final, Self
 
 import httpx2
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import Certificate, load_pem_x509_certificates
-from pydantic import AfterValidator, model_validator
+from pydantic import model_validator
 
 from adapters.adapter import EnvironmentSecrets, Options
 from adapters.outbound_http import Egress, HttpUrl, public_trust
-from bus.config_file import ConfigFileInvalid, VariableName
+from bus.config_file import AbsolutePath, ConfigFileInvalid, VariableName
 from bus.domain.text import Text
 
 _NO_CERTIFICATE: Final = Text(
     "不是 PEM 证书;.p12 或 .pfx 文件可用 openssl pkcs12 -in 文件 -nodes 转换",
     "holds no certificate in PEM; `openssl pkcs12 -in FILE -nodes` makes PEM of a .p12 or .pfx",
 )
-
-
-def _absolute(path: Path) -> Path:
-    if not path.is_absolute():
-        form = Text(
-            "应为绝对路径,例如 /etc/ticketbus/ca.pem", "must be an absolute path, such as /etc/ticketbus/ca.pem"
-        )
-        raise ValueError(str(form))
-    return path
-
-
-PemPath = Annotated[Path, AfterValidator(_absolute)]
 
 
 class HttpOptions(Options):
@@ -42,9 +30,9 @@ class HttpOptions(Options):
     where `client_key` names no other file. `proxy_login` names the variable that holds user:password.
     """
 
-    ca_file: PemPath | None = None
-    client_certificate: PemPath | None = None
-    client_key: PemPath | None = None
+    ca_file: AbsolutePath | None = None
+    client_certificate: AbsolutePath | None = None
+    client_key: AbsolutePath | None = None
     client_key_password: VariableName | None = None
     proxy: HttpUrl | None = None
     proxy_login: VariableName | None = None

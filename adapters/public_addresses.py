@@ -2,9 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
+
+import httpx2
+
+from adapters.map_faults import fault
 
 _NAT64: Final = ip_network("64:ff9b::/96")
 
@@ -40,6 +44,15 @@ def _carried(address: IPv6Address) -> IPv4Address | None:
 def is_inside(host: str) -> bool:
     """Say whether a host that stands in an address is private or local by what is written; a name may be, too."""
     return not is_public(host) if is_address(host) else host == "localhost"
+
+
+def refuse_inside(urls: Mapping[str, str | None], *, allowed: bool) -> None:
+    """Refuse addresses of a map, by their places there, that are inside where it does not say so. Raises ValueError."""
+    for place, url in urls.items():
+        host = httpx2.URL(url).host if url else ""
+        if host and is_inside(host) and not allowed:
+            zh = f"{place}: {host} 是内网或本机地址,须写明 private_addresses: true"
+            raise fault(zh, f"{place}: {host} is a private or local address: write private_addresses: true")
 
 
 async def public_addresses(host: str, port: int) -> Sequence[str]:

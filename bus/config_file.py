@@ -1,7 +1,7 @@
 """Reading the YAML files that people write: typed, every fault at once by its place, and no value ever shown."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol, TypeVar
 
@@ -56,6 +56,14 @@ def _event(name: object) -> object:
     raise ValueError(f"there is no event {name!r}{f'; did you mean {close!r}?' if close else ''}")
 
 
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        form = Text("应为绝对路径,例如 /etc/ticketbus/…", "must be an absolute path, such as /etc/ticketbus/…")
+        raise ValueError(str(form))
+    return path
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 EventName = Annotated[str, BeforeValidator(_event)]
 Events = Annotated[
     tuple[EventName, ...],
@@ -78,6 +86,7 @@ class HasOptions(Protocol):
 
 
 Model = TypeVar("Model", bound=BaseModel)
+FaultsOf = Callable[[ValidationError, str], Iterable[str]]
 
 
 class FileModel(BaseModel):
@@ -97,14 +106,20 @@ Entry = TypeVar("Entry", bound=AdapterEntry)
 Adapters = Mapping[str, HasOptions]
 
 
-def read_yaml(path: Path, model: type[Model]) -> Model:
-    """Read a typed YAML file. Raises ConfigFileInvalid, naming every fault at once and never a value."""
+def read_yaml(path: Path, model: type[Model], faults: FaultsOf | None = None) -> Model:
+    """Read a typed YAML file. Raises ConfigFileInvalid, naming every fault at once and never a value.
+
+    `faults` says them of the file's text in words of its own.
+    """
+    text = ""
     try:
-        return model.model_validate(yaml.load(path.read_text(encoding="utf-8"), OnceLoader))  # noqa: S506 - ours is a safe one
+        text = path.read_text(encoding="utf-8")
+        return model.model_validate(yaml.load(text, OnceLoader))  # noqa: S506 - ours is a safe one
     except OSError as error:
         raise ConfigFileInvalid(f"{path}: {error.strerror}") from error
     except ValidationError as error:
-        raise ConfigFileInvalid(f"{path}: {'; '.join(_faults(error))}") from None
+        found = faults(error, text) if faults else _faults(error)
+        raise ConfigFileInvalid(f"{path}: {'; '.join(found)}") from None
     except yaml.MarkedYAMLError as error:  # its text shows the line, and what stands there may be a secret
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigFileInvalid(f"{path}: line {line}: {error.problem}") from None

@@ -19,11 +19,11 @@ from pydantic import Field, model_validator
 
 from adapters.adapter import ChannelAdapter, ChannelServices, EnvironmentSecrets, Options
 from adapters.channels.hidden_secrets import HiddenSecrets
-from adapters.http_options import PemPath, trust_in
+from adapters.http_options import trust_in
 from adapters.outbound_http import public_trust
 from bus.alerts.engine.channel import ChannelMessage, NotSent
 from bus.alerts.engine.wording import body, cut, subject
-from bus.config_file import VariableName, in_form
+from bus.config_file import AbsolutePath, VariableName, in_form
 from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
 
@@ -56,7 +56,7 @@ class MailOptions(Options):
     host: HostName
     port: int | None = Field(None, ge=1, le=65_535)
     security: Literal["starttls", "tls", "none"] = "starttls"
-    ca_file: PemPath | None = None
+    ca_file: AbsolutePath | None = None
     user: str | None = None
     password_variable: VariableName | None = None
     sender: MailAddress

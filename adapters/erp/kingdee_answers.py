@@ -10,9 +10,8 @@ from datetime import date
 from enum import IntEnum
 from typing import Final, TypeVar
 
-import orjson
-
-from adapters.answers.text import decoded, is_page
+from adapters.answers.text import is_page
+from adapters.answers.wrapped_json import unwrapped
 from adapters.erp.kingdee_words import is_login_page, says_in_use, says_session_lost
 from bus.delivery.document_list import DocumentStage, ListedDocument
 from bus.delivery.target import DeliveryFailed, FailureKind
@@ -37,7 +36,6 @@ _KINDS: Final[Mapping[int, FailureKind]] = {
 }
 
 _EXCEPTION: Final = "response_error:"  # what stands before the words of an exception, instead of JSON
-_IN_STRINGS: Final = 3  # so often JSON may be wrapped into a JSON string
 
 
 class BillStage(IntEnum):
@@ -96,12 +94,12 @@ class KingdeeAnswer:
 
 def read(body: bytes) -> KingdeeAnswer | None:
     """Read the answer to a step; None when it is no answer to be believed."""
-    return _read_answer(_json(body))
+    return _read_answer(unwrapped(body))
 
 
 def read_login(body: bytes) -> KingdeeAnswer | None:
     """Read the answer to a login; the session is in its cookies. Raises DeliveryFailed when we are not let in."""
-    match _json(body):
+    match unwrapped(body):
         case {"LoginResultType": 1, "KDSVCSessionId": str()}:
             return KingdeeAnswer(ok=True)
         case {"LoginResultType": int(result), **rest}:
@@ -133,7 +131,7 @@ def read_documents(body: bytes) -> tuple[ListedDocument, ...] | KingdeeAnswer | 
 
 
 def _read_rows(body: bytes, read_row: Callable[[object], Row | None]) -> tuple[Row, ...] | KingdeeAnswer | None:
-    match _json(body):
+    match unwrapped(body):
         case [*rows] if (read := [one for row in rows if (one := read_row(row)) is not None]) or not rows:
             return tuple(read) if len(read) == len(rows) else None
         case other:
@@ -149,20 +147,6 @@ def that_counts(bills: tuple[Bill, ...]) -> Bill | None:
 def kind_of(code: int, *, changes: bool) -> FailureKind:
     """Class the vendor's code; a question that failed has changed nothing, whatever came in its way."""
     return _KINDS.get(code, FailureKind.REJECTED).of(changes=changes)
-
-
-def _json(body: bytes) -> object:
-    """Parse an answer, also behind byte order marks and inside JSON strings; what is no JSON is given as its text."""
-    answer: object = decoded(body)
-    for _ in range(_IN_STRINGS):
-        if not isinstance(answer, str):
-            break
-        text = answer.lstrip("\ufeff").strip()
-        try:
-            answer = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            return text
-    return answer
 
 
 def _read_answer(answer: object) -> KingdeeAnswer | None:

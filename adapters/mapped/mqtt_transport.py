@@ -7,11 +7,10 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from adapters.expressions import Jmes
-from adapters.http_options import PemPath
 from adapters.map_faults import fault
 from adapters.mapping.field_values import MapPart
 from adapters.time_form import listed
-from bus.config_file import VariableName
+from bus.config_file import AbsolutePath, VariableName
 
 TOPIC: Final = "_topic"
 ALARM: Final = "_alarm"
@@ -109,9 +108,9 @@ class SensorAlarm(MapPart):
 class MqttTls(MapPart):
     """TLS to the broker. `ca_file`: the authorities that are trusted, these alone; without it the system's."""
 
-    ca_file: PemPath | None = None
-    client_certificate: PemPath | None = None
-    client_key: PemPath | None = None
+    ca_file: AbsolutePath | None = None
+    client_certificate: AbsolutePath | None = None
+    client_key: AbsolutePath | None = None
 
 
 class Mqtt(MapPart):

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from adapters.map_faults import reason
 from adapters.mapped.map_file import MODELS, SourceMap
 from adapters.mapping.field_values import word_is_no_path
+from adapters.yaml_places import place_in
 from bus.config_file import OnceLoader
 from bus.domain.commands import OpenTicket
 from bus.domain.errors import BusError
@@ -111,21 +112,8 @@ def _at(path: Sequence[str], mark: yaml.Mark | None, why: str) -> MapFault:
 
 
 def _place(node: yaml.Node | None, loc: Sequence[str | int]) -> tuple[Sequence[str], yaml.Mark | None]:
-    """Follow a path into the file as far as it goes; a step that is pydantic's own (a tag, a union) is passed over."""
-    path, mark = list[str](), node.start_mark if node else None
-    for step in loc:
-        if isinstance(node, yaml.MappingNode):
-            found = [(key, value) for key, value in node.value if key.value == str(step)]
-            if not found:
-                continue
-            (key, node), *_ = found
-            mark = key.start_mark
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            mark = node.start_mark
-        else:
-            continue
-        path.append(str(step))
+    """Give a path as the file has it, with the key that is missing there, and where that is."""
+    path, mark = place_in(node, loc)
     missing = str(loc[-1]) if loc and (not path or path[-1] != str(loc[-1])) and isinstance(loc[-1], str) else ""
     return [*path, *([missing] if missing and missing not in MODELS else [])], mark
 

@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-import httpx2
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from adapters.csv_form import CsvForm
@@ -17,9 +15,9 @@ from adapters.mapping.field_values import MapPart, Value
 from adapters.mapping.proof_kinds import Header
 from adapters.oauth import OAuth
 from adapters.outbound_http import HttpUrl
-from adapters.public_addresses import is_inside
+from adapters.public_addresses import refuse_inside
 from adapters.time_form import listed
-from bus.config_file import VariableName
+from bus.config_file import AbsolutePath, VariableName
 
 EVERY_S_MAX: Final = 86_400
 SINCE: Final = "{since}"
@@ -104,12 +102,8 @@ class AskedList(MapPart):
 
     @model_validator(mode="after")
     def _addresses_are_allowed(self) -> Self:
-        token_url = getattr(self.login, "token_url", None)
-        for name, url in (("url", self.url), ("login.token_url", token_url)):
-            host = httpx2.URL(url).host if url else ""
-            if host and is_inside(host) and not self.private_addresses:
-                zh = f"{name}: {host} 是内网或本机地址,须写明 private_addresses: true"
-                raise fault(zh, f"{name}: {host} is a private or local address: write private_addresses: true")
+        token_url = self.login.token_url if isinstance(self.login, OAuth) else None
+        refuse_inside({"url": self.url, "login.token_url": token_url}, allowed=self.private_addresses)
         return self
 
 
@@ -183,12 +177,6 @@ class KafkaTopic(MapPart):
     begin: Literal["earliest", "latest"] = "latest"
 
 
-def _absolute(path: Path) -> Path:
-    if not path.is_absolute():
-        raise fault("应为绝对路径", "an absolute path is meant")
-    return path
-
-
 class DroppedFiles(MapPart):
     """A worker takes files that are dropped in a directory of its host, the oldest first; then they move to `done/`.
 
@@ -197,7 +185,7 @@ class DroppedFiles(MapPart):
     """
 
     kind: Literal["files"]
-    directory: Annotated[Path, AfterValidator(_absolute)]
+    directory: AbsolutePath
     pattern: str = "*"
     format: Literal["csv", "ndjson", "xlsx"]
     csv: CsvForm = CsvForm()

@@ -16,7 +16,7 @@ from adapters.mapping.proof_kinds import Header, StandardWebhooksProof
 from adapters.mapping.sent_values import RequestPath, Sent, SentValue, Tree
 from adapters.oauth import OAuth
 from adapters.outbound_http import HttpUrl
-from adapters.public_addresses import is_inside
+from adapters.public_addresses import refuse_inside
 from adapters.time_form import ISO_8601, TimeForm, listed
 from bus.config_file import EventName
 from bus.domain.commands import OpenTicket
@@ -195,14 +195,8 @@ class MappedTargetOptions(HttpOptions):
 
     @model_validator(mode="after")
     def _addresses_are_allowed(self) -> Self:
-        urls = {"url": self.url}
-        if isinstance(self.proof, OAuth):
-            urls["proof.token_url"] = self.proof.token_url
-        for name, url in urls.items():
-            host = httpx2.URL(url).host
-            if is_inside(host) and not self.private_addresses:
-                zh = f"{name}: {host} 是内网或本机地址,须写明 private_addresses: true"
-                raise fault(zh, f"{name}: {host} is a private or local address: write private_addresses: true")
+        token_url = self.proof.token_url if isinstance(self.proof, OAuth) else None
+        refuse_inside({"url": self.url, "proof.token_url": token_url}, allowed=self.private_addresses)
         return self
 
     @model_validator(mode="after")

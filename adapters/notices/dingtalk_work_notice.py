@@ -13,12 +13,13 @@ from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.notices.message import Channel, FilledCard, NoticeMessage
 from adapters.notices.target import NoticeOptions, NoticeTarget, notice_target, secret_text
 from adapters.notices.vendor_api import TokenRequest, VendorApi, VendorCodes
-from adapters.notices.wording import CHINA, cut
+from adapters.notices.wording import cut
 from adapters.outbound_http import Deadline, HttpUrl
 from bus.config_file import VariableName
 from bus.delivery.recipients import SendLimit
 from bus.delivery.target import Call, DeliveryFailed, DeliveryPostponed, FailureKind
 from bus.domain.text import Text
+from bus.domain.time_text import CHINA
 
 SEND: Final = "/topapi/message/corpconversation/asyncsend_v2"
 RESULT: Final = "/topapi/message/corpconversation/getsendresult"

@@ -13,7 +13,8 @@ from adapters.notices.map_link import Maps
 from adapters.notices.quiet_hours import QuietHours
 from adapters.notices.wording import Wording, Words, absent
 from adapters.time_form import listed
-from bus.config_file import ConfigFileInvalid, EventName, FileModel, OnceLoader, SystemName
+from adapters.yaml_places import place_in
+from bus.config_file import EventName, FileModel, SystemName, read_yaml
 from bus.domain.naming import did_you_mean, nearest
 
 ROLES: Final = ("handler", "backup", "lead", "customer")
@@ -155,38 +156,13 @@ def _unknown(name: str, known: Sequence[str] | Mapping[str, Any], where: str) ->
 
 def read_notices(path: Path) -> NoticesFile:
     """Read it. Raises ConfigFileInvalid, which names every fault with its line and place, and no value."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, yaml.SafeLoader)
-        return NoticesFile.model_validate(yaml.load(text, OnceLoader))  # noqa: S506 - ours is a safe one
-    except OSError as error:
-        raise ConfigFileInvalid(f"{path}: {error.strerror}") from None
-    except ValidationError as error:
-        raise ConfigFileInvalid(f"{path}: {'; '.join(_faults(error, node))}") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigFileInvalid(f"{path}: line {line}: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise ConfigFileInvalid(f"{path}: not YAML in UTF-8") from None
+    return read_yaml(path, NoticesFile, _faults)
 
 
-def _faults(error: ValidationError, node: Any) -> Iterator[str]:
+def _faults(error: ValidationError, text: str) -> Iterator[str]:
+    node = yaml.compose(text, yaml.SafeLoader)
     for one in error.errors(include_input=False, include_url=False):
+        _, mark = place_in(node, one["loc"])
         place = ".".join(map(str, one["loc"])) or "file"
-        yield f"line {_line(node, one['loc'])}: {place}: {reason(one['type'], one['msg'], one.get('ctx', {}))}"
-
-
-def _line(node: Any, place: Sequence[str | int]) -> int:
-    """Give the line of a place in the file, or of the innermost part of it that is there."""
-    line = 1
-    for step in place:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == step), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-        # else a name of pydantic's own, of one of several forms
-    return line
+        why = reason(one["type"], one["msg"], one.get("ctx", {}))
+        yield f"line {mark.line + 1 if mark else 1}: {place}: {why}"

@@ -20,13 +20,13 @@ from adapters.notices.acs3_signature import AccessKey, canonical_query, signed_h
 from adapters.notices.message import Channel, NoticeMessage
 from adapters.notices.target import LookedUpNoticeTarget, NoticeOptions, notice_file, secret_text
 from adapters.notices.vendor_api import ANSWER_BYTES_MAX, CONNECTIONS_MAX, NO_CODE, whole_json
-from adapters.notices.wording import CHINA
 from adapters.outbound_http import Deadline, HttpResponse, HttpUrl, OutboundHttp, retry_after_s
 from bus.config_file import VariableName
 from bus.delivery.recipients import SendLimit
 from bus.delivery.target import Call, DeliveryFailed, DeliveryPostponed, FailureKind
 from bus.domain.phone_numbers import plain_phone
 from bus.domain.text import Text
+from bus.domain.time_text import CHINA
 
 SEND: Final = "SendSms"
 DETAILS: Final = "QuerySendDetails"

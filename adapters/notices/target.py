@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Annotated, Any, Final, Protocol
-
-from pydantic import AfterValidator
+from typing import Any, Final, Protocol
 
 from adapters.adapter import EnvironmentSecrets, TargetServices
 from adapters.http_options import HttpOptions
@@ -14,7 +11,7 @@ from adapters.mapping.event_document import document_of
 from adapters.notices.message import Channel, NoticeMessage, message_of, notice_of, wrong_for
 from adapters.notices.notices_file import NoticeEntry, NoticesFile, read_notices
 from adapters.outbound_http import Deadline
-from bus.config_file import ConfigFileInvalid
+from bus.config_file import AbsolutePath, ConfigFileInvalid
 from bus.delivery.recipients import SendLimit
 from bus.delivery.target import Call, DeliveryFailed, DeliveryPostponed, Effect, FailureKind
 from bus.domain.errors import MalformedInput
@@ -35,17 +32,10 @@ _TOO_LATE: Final = Text(
 REFUSED: Final = Text("收件人拒收此类消息", "refused by the person")
 
 
-def _absolute(path: Path) -> Path:
-    if not path.is_absolute():
-        form = Text("应为绝对路径,例如 /etc/ticketbus/notices.yaml", "must be an absolute path")
-        raise ValueError(str(form))
-    return path
-
-
 class NoticeOptions(HttpOptions):
     """`notices` is the path of the notices file, the same for every channel."""
 
-    notices: Annotated[Path, AfterValidator(_absolute)]
+    notices: AbsolutePath
 
 
 class RefusedByPerson(DeliveryFailed):

@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Final, get_args, get_type_hints
-from zoneinfo import ZoneInfo
 
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema
@@ -16,9 +15,9 @@ from adapters.expressions import Expression
 from adapters.map_faults import fault
 from bus.domain.naming import did_you_mean, nearest
 from bus.domain.ticket import Ticket
+from bus.domain.time_text import CHINA
 from schemas.catalogue import EVENT_TYPES
 
-CHINA: Final = ZoneInfo("Asia/Shanghai")
 NOTHING: Final = "—"  # where the event or ticket has nothing
 MAP: Final = "map"  # the placeholder of the link to a map
 _CHARS_MAX: Final = 2_000

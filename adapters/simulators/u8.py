@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl, urlsplit
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import orjson
-from defusedxml.ElementTree import ParseError, fromstring
 
 from adapters.simulators.erp_simulator import ErpSimulator
 from adapters.simulators.faulty_server import SimulatedRequest, http_answer
 from adapters.simulators.oldest import drop_oldest
 from adapters.simulators.u8_books import U8Account, U8BillKept, U8Books, U8Refusal
 from adapters.simulators.u8_faults import AFTER, SAYS, STATUSES, WAYS, U8Fault
+from adapters.xml_root import xml_root
 
 TOKEN, LIST, ADD, VERIFY, RESULT = "token", "list", "add", "verify", "result"
 EAI_ADD, EAI_QUERY, HEALTH = "eai-add", "eai-query", "health"
@@ -93,7 +93,7 @@ class U8Simulator(ErpSimulator[U8Fault]):
             content = self._eai(service, body, fault) if in_xml else self._openapi(service, asked, body, fault)
         except U8Refusal as refusal:
             content = _refused(refusal, in_xml=in_xml)
-        except (ParseError, ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             content = _refused(U8Refusal("20001", "参数错误"), in_xml=in_xml)
         if fault is not None and fault in STATUSES:
             return http_answer(*STATUSES[fault])
@@ -142,7 +142,9 @@ class U8Simulator(ErpSimulator[U8Fault]):
     def _eai(self, service: str, body: bytes, fault: U8Fault | None) -> bytes:
         if service == HEALTH:
             return "正常".encode()
-        root: Element = fromstring(body, forbid_dtd=True)
+        root = xml_root(body)
+        if root is None:
+            raise ValueError("no XML")
         if root.get("sender") != self.books.account.sender:
             raise U8Refusal("-1", "注册号不正确!")
         if service == EAI_ADD:
@@ -161,9 +163,10 @@ def bill_in(body: bytes) -> U8BillKept | None:
     """Read the bill that a request would add; None where it would add none."""
     try:
         if body.startswith(b"<"):
-            return _bill_of_xml(fromstring(body, forbid_dtd=True))
+            root = xml_root(body)
+            return None if root is None else _bill_of_xml(root)
         return _bill_of_json(orjson.loads(body)["otherout"], "")
-    except (U8Refusal, ParseError, ValueError, KeyError, TypeError, AttributeError):
+    except (U8Refusal, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
-import orjson
-
-from adapters.answers.text import decoded
+from adapters.answers.wrapped_json import unwrapped
 from adapters.u8.bill import U8Bill, bill_number_of, is_ours
 from adapters.u8.openapi_wire import ROWS
 from adapters.u8.words import U8Says, says
@@ -20,7 +18,6 @@ from bus.delivery.document_list import DocumentStage, ListedDocument
 
 _AUDITED: Final = frozenset({"审核", "已审核", "approved", "verified"})
 _OF_OTHER_CALLS: Final = frozenset({"token", "trade", ROWS, "url"})
-_IN_STRINGS: Final = 3  # so often JSON may be wrapped into a JSON string
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +80,7 @@ class BillPage:
 
 def read(body: bytes) -> OpenApiAnswer | None:
     """Read an answer; None when it is none to be believed. `errcode` comes as text and as a number."""
-    match _json(body):
+    match unwrapped(body):
         case dict() as content if content:
             code = content.get("errcode")
             return OpenApiAnswer(
@@ -135,19 +132,6 @@ def document_of(row: Mapping[str, Any], *, verified: bool) -> ListedDocument | N
 def _audited(row: Mapping[str, Any]) -> bool:
     named = any(_text(row.get(name)) for name in ("handler", "verifier", "auditor"))
     return named or _text(row.get("state")).casefold() in _AUDITED
-
-
-def _json(body: bytes) -> object:
-    """Parse an answer, also behind byte order marks and inside JSON strings, in UTF-8 or else GBK."""
-    answer: object = decoded(body)
-    for _ in range(_IN_STRINGS):
-        if not isinstance(answer, str):
-            break
-        try:
-            answer = orjson.loads(answer.lstrip("\ufeff").strip())
-        except orjson.JSONDecodeError:
-            return None
-    return answer
 
 
 def _text(value: object) -> str:

@@ -1,7 +1,7 @@
 """Sends the probes of every route when they are due, and looks whether they come home; workers take turns."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,12 +14,12 @@ from bus.delivery.target import DeliveryFailed, ProbedTarget
 from bus.delivery.vendor_words import fit_to_store
 from bus.domain.batch import Accepted, Outcome
 from bus.domain.commands import Request
-from bus.domain.errors import StoreUnavailable
 from bus.domain.rules import Rules
 from bus.intake.dispatch import utc_now
 from bus.intake.sandbox import probe_requests
 from bus.journey import probes
 from bus.postgres.pool import Pool, connected
+from bus.programs.rounds import in_rounds
 from bus.stage_names import LOG_STAGES
 
 LOOK_EVERY_S: Final = 1.0
@@ -48,10 +48,10 @@ class Probes:
     async def run(self) -> None:
         """Send and follow until cancelled; a target that takes long holds up no other route."""
         if not self.every:
-            await _repeated(partial(self._forget, [probes.OWN, *self.targets, *self.unprobed]))
+            await _rounds(partial(self._forget, [probes.OWN, *self.targets, *self.unprobed]))
         rounds = [partial(self.probe_target, name, target) for name, target in self.targets.items()]
         rounds.append(partial(self._forget, self.unprobed))
-        await until_one_ends(_repeated(self.probe_bus), *map(_repeated, rounds))
+        await until_one_ends(_rounds(self.probe_bus), *map(_rounds, rounds))
 
     async def probe_bus(self) -> None:
         """Send the bus's own probe if it is due, and look where the last one is. Raises StoreUnavailable."""
@@ -103,10 +103,5 @@ async def _failure(target: ProbedTarget) -> str:
     return ""
 
 
-async def _repeated(look: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await look()
-        except StoreUnavailable as error:
-            log.warning("not_probed", cause=str(error))
-        await asyncio.sleep(LOOK_EVERY_S)
+def _rounds(look: Callable[[], Awaitable[None]]) -> Coroutine[None, None, None]:
+    return in_rounds(look, LOOK_EVERY_S, "not_probed")

@@ -1,7 +1,7 @@
 """Reconciles every source that has a list by itself, whenever it is due; workers take turns."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,9 +10,9 @@ from typing import Final
 import structlog
 
 from bus.aio import cancel_all, until_one_ends
-from bus.domain.errors import StoreUnavailable
 from bus.intake.source_adapter import Source
 from bus.postgres.pool import connected
+from bus.programs.rounds import in_rounds
 from bus.reconcile.compare import ListWindow
 from bus.reconcile.reconciler import Reconciler
 from bus.reconcile.source_list import ListingSource, ListUnavailable
@@ -97,10 +97,5 @@ class ReconcileWatch:
         log.info("source_reconciled", source=name, listed=report.found.listed, until=until.isoformat(), **counts)
         return until < settled
 
-    async def _repeated(self, look: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await look()
-            except StoreUnavailable as error:
-                log.warning("not_reconciled", cause=str(error))
-            await asyncio.sleep(self.look_every_s)
+    def _repeated(self, look: Callable[[], Awaitable[None]]) -> Coroutine[None, None, None]:
+        return in_rounds(look, self.look_every_s, "not_reconciled")

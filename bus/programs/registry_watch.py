@@ -1,13 +1,13 @@
 """Watches the schema registry: a subject gone, its level changed, another's version as the latest, or no answer."""
 
-import asyncio
+from functools import partial
 
 import structlog
 
 from bus.consistency.registry_check import schema_differences
 from bus.consistency.registry_state import AWAY_CHECK_EVERY, note_away, note_differences, take_turn
-from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Pool, connected
+from bus.programs.rounds import in_rounds
 from bus.schema_registry import Registry, RegistryUnavailable
 
 log = structlog.get_logger()
@@ -15,12 +15,8 @@ log = structlog.get_logger()
 
 async def watch_registry(registry: Registry, pool: Pool) -> None:
     """Compare whenever a check is due, until cancelled; PostgreSQL holds what the alert rules read."""
-    while True:
-        try:
-            await check_registry(registry, pool)
-        except StoreUnavailable as error:
-            log.warning("registry_check_not_written", cause=str(error))
-        await asyncio.sleep(AWAY_CHECK_EVERY.total_seconds() / 2)
+    every_s = AWAY_CHECK_EVERY.total_seconds() / 2
+    await in_rounds(partial(check_registry, registry, pool), every_s, "registry_check_not_written")
 
 
 async def check_registry(registry: Registry, pool: Pool) -> None:

@@ -1,7 +1,6 @@
 """Reconciles every target that has a list of documents by itself, once a day; workers take turns."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -19,9 +18,10 @@ from bus.delivery.target_lists import (
     take_target_turn,
 )
 from bus.delivery.target_reconciler import DocumentsUnavailable, TargetReconciler
-from bus.domain.errors import StoreUnavailable, Transient
+from bus.domain.errors import Transient
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import connected
+from bus.programs.rounds import in_rounds
 
 BACK: Final = timedelta(days=30)  # so far each comparison goes back: what is older is named no more
 AGAIN: Final = timedelta(minutes=10)  # after a list that did not come
@@ -39,8 +39,8 @@ class TargetReconcileWatch:
 
     async def run(self) -> None:
         """Look whenever it is time, until cancelled."""
-        rounds = (partial(self.reconcile_due, name) for name in self.targets)
-        await until_one_ends(_repeated(self.declare), *map(_repeated, rounds))
+        looks = (partial(self.reconcile_due, name) for name in self.targets)
+        await until_one_ends(_rounds(self.declare), *map(_rounds, looks))
 
     async def declare(self) -> None:
         """Renew which targets have a list. Raises StoreUnavailable."""
@@ -72,10 +72,5 @@ def target_reconciler_of(core: Core) -> TargetReconciler:
     return TargetReconciler(pool=core.pool, events=core.schemas.events, now=utc_now)
 
 
-async def _repeated(look: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await look()
-        except (StoreUnavailable, Transient) as error:
-            log.warning("target_not_reconciled", cause=str(error))
-        await asyncio.sleep(LOOK_EVERY_S)
+def _rounds(look: Callable[[], Awaitable[None]]) -> Coroutine[None, None, None]:
+    return in_rounds(look, LOOK_EVERY_S, "target_not_reconciled", passing=Transient)
