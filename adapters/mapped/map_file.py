@@ -11,8 +11,8 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from adapters.expressions import Jmes
 from adapters.map_faults import fault
 from adapters.mapped.mqtt_transport import Mqtt
-from adapters.mapped.outbound_message import FORM
 from adapters.mapped.proof import Proof
+from adapters.mapped.salesforce_outbound import FORM
 from adapters.mapped.transports import FxiaokeObjects, Listing, PolledList, Transport, Webhook
 from adapters.mapping.commands import command_model, one_of
 from adapters.mapping.field_values import MapPart, Value, Words

@@ -8,10 +8,10 @@ from datetime import datetime
 import orjson
 
 from adapters import webhook_signature
-from adapters.mapped import outbound_message
+from adapters.mapped import salesforce_outbound
 from adapters.mapped.map_file import SourceMap
-from adapters.mapped.outbound_message import ID, MESSAGE
 from adapters.mapped.proof import Verify, verifier
+from adapters.mapped.salesforce_outbound import ID, MESSAGE
 from adapters.mapped.translate import MapTranslator, in_batches
 from adapters.mapped.transports import Webhook
 from bus.config_file import ConfigFileInvalid, secret_of
@@ -86,9 +86,9 @@ class MappedSource:
         return ReceivedBatch(
             deliveries=[
                 replace(received, body=orjson.dumps(one), delivery_id=_id_text(one[MESSAGE][ID], ID))
-                for one in outbound_message.notifications(received.body)
+                for one in salesforce_outbound.notifications(received.body)
             ],
-            answer=outbound_message.ACK,
+            answer=salesforce_outbound.ACK,
             media_type="text/xml",
         )
 

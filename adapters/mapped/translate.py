@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from adapters.expressions import Expression
 from adapters.mapped.map_file import CommandMap, NoteOfOthers, SourceMap
 from adapters.mapped.mqtt_transport import Mqtt
-from adapters.mapped.outbound_message import FORM, ID, MESSAGE, checked
+from adapters.mapped.salesforce_outbound import FORM, ID, MESSAGE, checked
 from adapters.mapped.transports import PolledList, Webhook
 from adapters.mapping.commands import SOURCE_NO, CommandReader
 from adapters.mapping.field_values import FieldValue

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.notices.message import Channel, FilledCard, NoticeMessage
-from adapters.notices.target import NoticeOptions, NoticeTarget, notice_target, secret_text
+from adapters.notices.target import NoticeOptions, NoticeTarget, notice_target
 from adapters.notices.vendor_api import TokenRequest, VendorApi, VendorCodes
 from adapters.notices.wording import cut
 from adapters.outbound_http import Deadline, HttpUrl
@@ -73,7 +73,7 @@ class DingtalkWorkNotices:
         self, options: DingtalkWorkNoticeOptions, secrets: EnvironmentSecrets, services: TargetServices
     ) -> None:
         """Read the secret and connect to nothing. Raises ConfigFileInvalid."""
-        secret = secret_text(secrets, options.app_secret)
+        secret = secrets.read(options.app_secret).get_secret_value()
         asked = TOKEN + "?" + urlencode({"appkey": options.app_key, "appsecret": secret})
         self._agent_id, self._now = options.agent_id, services.now
         self._api = VendorApi(

@@ -18,7 +18,7 @@ from adapters.exchange import masked, unbelieved
 from adapters.http_status import kind_of_status
 from adapters.notices.acs3_signature import AccessKey, canonical_query, signed_headers
 from adapters.notices.message import Channel, NoticeMessage
-from adapters.notices.target import LookedUpNoticeTarget, NoticeOptions, notice_file, secret_text
+from adapters.notices.target import LookedUpNoticeTarget, NoticeOptions, notice_file
 from adapters.notices.vendor_api import ANSWER_BYTES_MAX, CONNECTIONS_MAX, NO_CODE, whole_json
 from adapters.outbound_http import Deadline, HttpResponse, HttpUrl, OutboundHttp, retry_after_s
 from bus.config_file import VariableName
@@ -82,8 +82,8 @@ class SmsAliyun:
 
     def __init__(self, options: SmsAliyunOptions, secrets: EnvironmentSecrets, services: TargetServices) -> None:
         """Read the key and connect to nothing. Raises ConfigFileInvalid."""
-        secret = secret_text(secrets, options.access_key_secret)
-        self._key = AccessKey(key_id=secret_text(secrets, options.access_key_id), secret=secret)
+        secret = secrets.read(options.access_key_secret).get_secret_value()
+        self._key = AccessKey(key_id=secrets.read(options.access_key_id).get_secret_value(), secret=secret)
         self._url, self._host = options.url.rstrip("/"), urlsplit(options.url).netloc
         self._sign_name, self._now = options.sign_name, services.now
         self.lookup_settles_s = options.lookup_settles.total_seconds()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from adapters.adapter import EnvironmentSecrets, TargetServices
 from adapters.http_options import HttpOptions
@@ -209,9 +209,3 @@ def notice_file(
     if wrong := wrong_for(file, services.name, channel):
         raise ConfigFileInvalid(f"{secrets.where}.notices: {options.notices}: {'; '.join(wrong)}")
     return file
-
-
-def secret_text(secrets: EnvironmentSecrets, variable: str) -> str:
-    """Read a secret. Raises ConfigFileInvalid."""
-    text: Any = secrets.read(variable).get_secret_value()
-    return str(text)

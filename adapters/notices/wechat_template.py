@@ -10,7 +10,7 @@ from pydantic import Field
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.notices.message import Channel, NoticeMessage
-from adapters.notices.target import NoticeOptions, NoticeTarget, RefusedByPerson, notice_target, secret_text
+from adapters.notices.target import NoticeOptions, NoticeTarget, RefusedByPerson, notice_target
 from adapters.notices.vendor_api import TokenRequest, VendorApi, VendorCodes, VendorRefusal
 from adapters.notices.wording import cut
 from adapters.outbound_http import Deadline, HttpUrl
@@ -67,7 +67,7 @@ class WechatTemplateMessages:
 
     def __init__(self, options: WechatTemplateOptions, secrets: EnvironmentSecrets, services: TargetServices) -> None:
         """Read the secret and connect to nothing. Raises ConfigFileInvalid."""
-        secret = secret_text(secrets, options.secret)
+        secret = secrets.read(options.secret).get_secret_value()
         asked = {"grant_type": "client_credential", "appid": options.app_id, "secret": secret}
         self._now = services.now
         self._api = VendorApi(

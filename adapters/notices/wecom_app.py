@@ -10,7 +10,7 @@ from pydantic import Field
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.notices.message import Channel, FilledCard, NoticeMessage
-from adapters.notices.target import NoticeOptions, NoticeTarget, notice_target, secret_text
+from adapters.notices.target import NoticeOptions, NoticeTarget, notice_target
 from adapters.notices.vendor_api import TokenRequest, VendorApi, VendorCodes
 from adapters.notices.wording import cut
 from adapters.outbound_http import Deadline, HttpUrl
@@ -62,7 +62,7 @@ class WecomApp:
 
     def __init__(self, options: WecomAppOptions, secrets: EnvironmentSecrets, services: TargetServices) -> None:
         """Read the secret and connect to nothing. Raises ConfigFileInvalid."""
-        secret = secret_text(secrets, options.secret)
+        secret = secrets.read(options.secret).get_secret_value()
         asked = TOKEN + "?" + urlencode({"corpid": options.corp_id, "corpsecret": secret})
         self._agent_id, self._page = options.agent_id, options.page
         self._api = VendorApi(

@@ -17,9 +17,9 @@ import structlog
 from adapters.adapter import EnvironmentSecrets
 from adapters.mapped import cursors, dropped_files
 from adapters.mapped.asked_list import ListAway
+from adapters.mapped.fxiaoke_objects import FxiaokePoller
 from adapters.mapped.mqtt_transport import Mqtt
 from adapters.mapped.polled_list import ListPoller
-from adapters.mapped.polled_objects import ObjectPoller
 from adapters.mapped.source import MappedSource
 from adapters.mapped.transports import DroppedFiles, FxiaokeObjects, KafkaTopic, PolledList
 from bus.aio import Backoff, cancel_all
@@ -195,10 +195,10 @@ async def read_list(
                 await in_transaction(core.pool, cursors.note_next, source.name, every)
 
 
-def _poller(source: MappedSource, polled: PolledList | FxiaokeObjects) -> ListPoller | ObjectPoller:
+def _poller(source: MappedSource, polled: PolledList | FxiaokeObjects) -> ListPoller | FxiaokePoller:
     where = f"map of {source.name}: transport"
     if isinstance(polled, FxiaokeObjects):
-        return ObjectPoller(polled, EnvironmentSecrets(environment=os.environ, where=f"{where}.account"))
+        return FxiaokePoller(polled, EnvironmentSecrets(environment=os.environ, where=f"{where}.account"))
     secrets = EnvironmentSecrets(environment=os.environ, where=f"{where}.login")
     return ListPoller(polled, source.map.documents, source.map.time, secrets)
 

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from adapters.contract_suites.faulty_ways import http_response, listening, read_message
-from adapters.mapped.outbound_message import ACK, notifications
+from adapters.mapped.salesforce_outbound import ACK, notifications
 from bus.delivery.target import DeliveryFailed
 from tests.adapters.test_kingdee import call
 from tests.cli.test_simulate import NOTE, simulating, switch, target

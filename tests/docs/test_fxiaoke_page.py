@@ -15,7 +15,7 @@ from adapters.contract_suites.target import services
 from adapters.fxiaoke.options import FxiaokeOptions, FxiaokeWrite
 from adapters.fxiaoke.target import FxiaokeTarget
 from adapters.fxiaoke_api.account import FxiaokeAccount
-from adapters.mapped.polled_objects import ObjectPoller
+from adapters.mapped.fxiaoke_objects import FxiaokePoller
 from adapters.mapped.read_map import read_map
 from adapters.mapped.shipped import shipped
 from adapters.mapped.source import MappedSource
@@ -92,7 +92,7 @@ async def polled(crm: FxiaokeSimulator) -> list[object]:
     mapped = read_map(at(crm, shipped("fxiaoke")))
     assert isinstance(mapped.transport, FxiaokeObjects)
     source, now = MappedSource(mapped, 1, {}), datetime.now(UTC)
-    pages = ObjectPoller(mapped.transport, SECRETS).pages(now - timedelta(seconds=60))
+    pages = FxiaokePoller(mapped.transport, SECRETS).pages(now - timedelta(seconds=60))
     commands = list[object]()
     async for page in pages:
         for body in (orjson.dumps(one) for one in page.documents):

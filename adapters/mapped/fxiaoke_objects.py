@@ -26,7 +26,7 @@ PAGE_S_MAX: Final = 60.0  # the wait for the budget included
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class ObjectPoller:
+class FxiaokePoller:
     """One source's object."""
 
     def __init__(

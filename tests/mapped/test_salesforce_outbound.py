@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from adapters.contract_suites.source import SourceContract, delivered
 from adapters.mapped.map_file import SourceMap
-from adapters.mapped.outbound_message import notifications
 from adapters.mapped.read_map import SourceMapInvalid, read_map
+from adapters.mapped.salesforce_outbound import notifications
 from adapters.mapped.shipped import shipped
 from adapters.mapped.source import MappedSource
 from bus.domain.errors import MalformedInput
@@ -46,7 +46,7 @@ class TestNotificationKeepsTheContract(SourceContract):
 
 
 @given(at=st.integers(0, len(CREATED)), cut=st.integers(0, 40), put=st.binary(max_size=20))
-def test_outbound_message_whatever_the_bytes_nothing_but_malformed_input_leaves_it(
+def test_salesforce_outbound_whatever_the_bytes_nothing_but_malformed_input_leaves_it(
     at: int, cut: int, put: bytes
 ) -> None:
     try:
@@ -62,7 +62,7 @@ def refusal(body: bytes) -> str:
     return refused.value.code
 
 
-def test_outbound_message_a_notification_is_its_record_and_what_is_around_it_without_the_session() -> None:
+def test_salesforce_outbound_a_notification_is_its_record_and_what_is_around_it_without_the_session() -> None:
     assert SESSION in CREATED
     [document] = notifications(CREATED)
     assert document["Description"] == "第一行\r\n有焦味 & 漏水"
@@ -77,7 +77,7 @@ def test_outbound_message_a_notification_is_its_record_and_what_is_around_it_wit
     assert SESSION.decode() not in json.dumps(document)
 
 
-def test_outbound_message_nil_is_null_several_of_a_name_are_a_list_and_parts_have_parts() -> None:
+def test_salesforce_outbound_nil_is_null_several_of_a_name_are_a_list_and_parts_have_parts() -> None:
     body = CREATED.replace(
         b"<sf:Status>New</sf:Status>",
         b'<sf:Status xsi:nil="true"/><sf:Tag>a</sf:Tag><sf:Tag>b</sf:Tag><sf:Site><sf:City>x</sf:City></sf:Site>',
@@ -86,7 +86,7 @@ def test_outbound_message_nil_is_null_several_of_a_name_are_a_list_and_parts_hav
     assert (document["Status"], document["Tag"], document["Site"]) == (None, ["a", "b"], {"City": "x"})
 
 
-def test_outbound_message_every_notification_of_a_hundred_is_a_delivery_of_its_own() -> None:
+def test_salesforce_outbound_every_notification_of_a_hundred_is_a_delivery_of_its_own() -> None:
     start, end = CREATED.index(b"   <Notification>"), CREATED.index(b"  </notifications>")
     many = [CREATED[start:end].replace(b"04l000000000001", b"04l%012d" % number) for number in range(101)]
     one = source("salesforce")
@@ -101,7 +101,7 @@ def test_outbound_message_every_notification_of_a_hundred_is_a_delivery_of_its_o
     assert refusal(CREATED[:start] + CREATED[end:]) == "bad_count"
 
 
-def test_outbound_message_sent_again_with_the_record_as_it_is_by_then_it_is_the_same_delivery() -> None:
+def test_salesforce_outbound_sent_again_with_the_record_as_it_is_by_then_it_is_the_same_delivery() -> None:
     one = source("salesforce")
     later = CREATED.replace(b">New<", b">Closed<")
     first, again = (one.batch(delivered(one, body)) for body in (CREATED, later))
@@ -113,7 +113,7 @@ def test_outbound_message_sent_again_with_the_record_as_it_is_by_then_it_is_the_
     ]
 
 
-def test_outbound_message_half_of_one_is_none_wherever_it_ends() -> None:
+def test_salesforce_outbound_half_of_one_is_none_wherever_it_ends() -> None:
     assert {refusal(CREATED[:end]) for end in range(0, len(CREATED.rstrip()), 7)} == {"not_an_outbound_message"}
 
 
@@ -133,11 +133,11 @@ def test_outbound_message_half_of_one_is_none_wherever_it_ends() -> None:
         b"<a>" * 100_000 + b"</a>" * 100_000,
     ],
 )
-def test_outbound_message_what_is_none_is_refused(body: bytes) -> None:
+def test_salesforce_outbound_what_is_none_is_refused(body: bytes) -> None:
     assert refusal(body) == "not_an_outbound_message"
 
 
-def test_outbound_message_utf_16_is_read_and_ten_megabytes_take_no_long_time() -> None:
+def test_salesforce_outbound_utf_16_is_read_and_ten_megabytes_take_no_long_time() -> None:
     [document] = notifications(CREATED.decode().replace("UTF-8", "UTF-16").encode("utf-16"))
     assert document["Subject"] == "水泵不转"
     began = time.monotonic()
@@ -153,12 +153,12 @@ def test_outbound_message_utf_16_is_read_and_ten_megabytes_take_no_long_time() -
         (CREATED.replace(b">New<", b">" + b"<a>" * 9 + b"x" + b"</a>" * 9 + b"<"), "too_deep"),
     ],
 )
-def test_outbound_message_without_an_id_or_without_end_is_refused(body: bytes, code: str) -> None:
+def test_salesforce_outbound_without_an_id_or_without_end_is_refused(body: bytes, code: str) -> None:
     assert refusal(body) == code
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"_message": {}}', b'{"_message": {"notification_id": 7}}', b"[1]", CREATED])
-def test_outbound_message_what_is_replayed_and_is_no_notification_is_refused(body: bytes) -> None:
+def test_salesforce_outbound_what_is_replayed_and_is_no_notification_is_refused(body: bytes) -> None:
     one = source("salesforce")
     with pytest.raises(MalformedInput):
         one.translate(delivered(one, body))
@@ -170,7 +170,7 @@ def changed(old: str, new: str) -> SourceMap:
     return read_map(content.replace(old, new))
 
 
-def test_outbound_message_the_map_says_nothing_of_what_a_notification_has_by_itself() -> None:
+def test_salesforce_outbound_the_map_says_nothing_of_what_a_notification_has_by_itself() -> None:
     with pytest.raises(SourceMapInvalid, match="delivery_id"):
         changed("number: Id", "number: Id\ndelivery_id: {field: Id}")
     with pytest.raises(SourceMapInvalid, match="documents"):

@@ -10,7 +10,7 @@ import pytest
 from adapters.adapter import EnvironmentSecrets
 from adapters.fxiaoke_api import wire
 from adapters.mapped.asked_list import WAIT_S_MAX, ListAway
-from adapters.mapped.polled_objects import ObjectPoller
+from adapters.mapped.fxiaoke_objects import FxiaokePoller
 from adapters.mapped.read_map import SourceMapInvalid, read_map
 from adapters.mapped.transports import FxiaokeObjects
 from adapters.simulators.fxiaoke import QUERY, TOKEN, FxiaokeSimulator
@@ -54,15 +54,15 @@ def polled(crm: FxiaokeSimulator, **changed: Any) -> FxiaokeObjects:
     )
 
 
-def poller(crm: FxiaokeSimulator, clock: Clock, **changed: Any) -> ObjectPoller:
-    return ObjectPoller(polled(crm, **changed), READ, now=clock.now)
+def poller(crm: FxiaokeSimulator, clock: Clock, **changed: Any) -> FxiaokePoller:
+    return FxiaokePoller(polled(crm, **changed), READ, now=clock.now)
 
 
-async def read(one: ObjectPoller, since: datetime = T0) -> list[str]:
+async def read(one: FxiaokePoller, since: datetime = T0) -> list[str]:
     return [row["name"] for row in await rows(one, since)]
 
 
-async def rows(one: ObjectPoller, since: datetime = T0) -> list[Mapping[str, Any]]:
+async def rows(one: FxiaokePoller, since: datetime = T0) -> list[Mapping[str, Any]]:
     return [row async for page in one.pages(since) for row in page.documents]
 
 
@@ -73,7 +73,7 @@ def opened(crm: FxiaokeSimulator, clock: Clock, count: int, step_s: float = 1.0)
     return [one.values["name"] for one in crm.books.records]
 
 
-async def test_polled_objects_every_page_is_read_from_the_overlap_on_and_no_offset_is_used(
+async def test_fxiaoke_objects_every_page_is_read_from_the_overlap_on_and_no_offset_is_used(
     crm: FxiaokeSimulator, clock: Clock
 ) -> None:
     seen = list[bytes]()
@@ -86,7 +86,7 @@ async def test_polled_objects_every_page_is_read_from_the_overlap_on_and_no_offs
     assert await read(poller(crm, clock, overlap_s=0), clock.now() + timedelta(seconds=1)) == []
 
 
-async def test_polled_objects_a_full_last_page_is_followed_by_an_empty_one_and_pages_that_repeat_lose_nothing(
+async def test_fxiaoke_objects_a_full_last_page_is_followed_by_an_empty_one_and_pages_that_repeat_lose_nothing(
     crm: FxiaokeSimulator, clock: Clock
 ) -> None:
     names = opened(crm, clock, 200)
@@ -97,7 +97,7 @@ async def test_polled_objects_a_full_last_page_is_followed_by_an_empty_one_and_p
     assert await read(one) == names
 
 
-async def test_polled_objects_a_round_says_up_to_when_it_goes_and_never_beyond_its_own_begin(
+async def test_fxiaoke_objects_a_round_says_up_to_when_it_goes_and_never_beyond_its_own_begin(
     crm: FxiaokeSimulator, clock: Clock
 ) -> None:
     opened(crm, clock, 3)
@@ -110,7 +110,7 @@ async def test_polled_objects_a_round_says_up_to_when_it_goes_and_never_beyond_i
     assert [page.changed_until async for page in poller(crm, clock).pages(T0)] == [None]
 
 
-async def test_polled_objects_a_record_that_changes_behind_the_last_id_comes_in_the_next_round(
+async def test_fxiaoke_objects_a_record_that_changes_behind_the_last_id_comes_in_the_next_round(
     crm: FxiaokeSimulator, clock: Clock
 ) -> None:
     names, until, taken = opened(crm, clock, 150), T0, list[str]()
@@ -127,7 +127,7 @@ async def test_polled_objects_a_record_that_changes_behind_the_last_id_comes_in_
     assert len(found) >= 1
 
 
-async def test_polled_objects_conditions_and_fields_are_asked_for_and_empty_fields_are_left_out(
+async def test_fxiaoke_objects_conditions_and_fields_are_asked_for_and_empty_fields_are_left_out(
     crm: FxiaokeSimulator, clock: Clock
 ) -> None:
     for kind in ("a", "b", ""):
@@ -161,7 +161,7 @@ async def test_polled_objects_conditions_and_fields_are_asked_for_and_empty_fiel
         (FAULT.SYSTEM_ERROR, QUERY, "errorCode -1"),
     ],
 )
-async def test_polled_objects_an_answer_that_is_none_is_asked_for_again(
+async def test_fxiaoke_objects_an_answer_that_is_none_is_asked_for_again(
     crm: FxiaokeSimulator, clock: Clock, fault: FxiaokeFault, step: str, words: str
 ) -> None:
     names = opened(crm, clock, 3)
@@ -176,7 +176,7 @@ async def test_polled_objects_an_answer_that_is_none_is_asked_for_again(
 @pytest.mark.parametrize(
     ("fault", "wait"), [(FAULT.TOO_FAST, 20), (FAULT.TOO_FAST_GATEWAY, 20), (FAULT.DAY_QUOTA, WAIT_S_MAX)]
 )
-async def test_polled_objects_calls_too_many_say_how_long_to_wait(
+async def test_fxiaoke_objects_calls_too_many_say_how_long_to_wait(
     crm: FxiaokeSimulator, clock: Clock, fault: FxiaokeFault, wait: float
 ) -> None:
     crm.fail(fault, only=(QUERY,))
@@ -186,7 +186,7 @@ async def test_polled_objects_calls_too_many_say_how_long_to_wait(
 
 
 @pytest.mark.parametrize("fault", [FAULT.TEXT, FAULT.BOM, FAULT.GBK, FAULT.TOKEN_EXPIRED])
-async def test_polled_objects_an_answer_in_another_dress_is_read(
+async def test_fxiaoke_objects_an_answer_in_another_dress_is_read(
     crm: FxiaokeSimulator, clock: Clock, fault: FxiaokeFault
 ) -> None:
     crm.books.create(CASE, {"title__c": "水泵不转"})
@@ -195,7 +195,7 @@ async def test_polled_objects_an_answer_in_another_dress_is_read(
 
 
 @pytest.mark.parametrize("changed", [None, "x", -1, 10**17, True])
-async def test_polled_objects_a_record_without_a_time_of_change_is_no_answer(
+async def test_fxiaoke_objects_a_record_without_a_time_of_change_is_no_answer(
     crm: FxiaokeSimulator, clock: Clock, changed: object
 ) -> None:
     opened(crm, clock, 1)
@@ -204,7 +204,7 @@ async def test_polled_objects_a_record_without_a_time_of_change_is_no_answer(
         await read(poller(crm, clock))
 
 
-async def test_polled_objects_a_record_has_the_same_bytes_in_whatever_order_its_fields_come(
+async def test_fxiaoke_objects_a_record_has_the_same_bytes_in_whatever_order_its_fields_come(
     crm: FxiaokeSimulator, clock: Clock
 ) -> None:
     opened(crm, clock, 1)
@@ -227,7 +227,7 @@ commands: [{command: note, fields: {text: name}}]
 """
 
 
-def test_polled_objects_a_map_names_the_account_and_every_wrong_part_by_its_place() -> None:
+def test_fxiaoke_objects_a_map_names_the_account_and_every_wrong_part_by_its_place() -> None:
     mapped = read_map(MAP)
     assert isinstance(mapped.transport, FxiaokeObjects)
     assert (mapped.transport.account.user_id, mapped.transport.every_s) == ("1000", 60)
@@ -242,6 +242,6 @@ def test_polled_objects_a_map_names_the_account_and_every_wrong_part_by_its_plac
             read_map(MAP.replace(*change))
 
 
-def test_polled_objects_a_secret_that_is_not_set_is_named(crm: FxiaokeSimulator) -> None:
+def test_fxiaoke_objects_a_secret_that_is_not_set_is_named(crm: FxiaokeSimulator) -> None:
     with pytest.raises(ConfigFileInvalid, match=r"map of x: transport\.account.*FXIAOKE_SECRET"):
-        ObjectPoller(polled(crm), EnvironmentSecrets(environment={}, where="map of x: transport.account"))
+        FxiaokePoller(polled(crm), EnvironmentSecrets(environment={}, where="map of x: transport.account"))
