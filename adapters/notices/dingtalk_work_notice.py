@@ -172,7 +172,12 @@ def _left_out(result: Mapping[str, Any]) -> Mapping[str, Any]:
         for name in ("invalid_user_id_list", "failed_user_id_list", "forbidden_user_id_list")
         for one in result.get(name) or ()
     }
-    return found | {str(one.get("userid")): one.get("code") for one in result.get("forbidden_list") or ()}
+    return found | {str(one.get("userid")): _number(one.get("code")) for one in result.get("forbidden_list") or ()}
+
+
+def _number(code: Any) -> Any:
+    """Read a code that may be a text, as the vendor's own client has it."""
+    return int(code) if isinstance(code, str) and code.isdecimal() else code
 
 
 def _build(options: DingtalkWorkNoticeOptions, secrets: EnvironmentSecrets, services: TargetServices) -> NoticeTarget:

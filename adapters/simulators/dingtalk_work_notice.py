@@ -36,11 +36,15 @@ _ANSWERS: Final = {
 
 @dataclass(slots=True, kw_only=True)
 class DingtalkWorkNoticeSimulator(NoticeSimulator):
-    """`members`: who is there; None: everybody. `results_after`: a result is told after so many questions."""
+    """`members`: who is there; None: everybody. `results_after`: a result is told after so many questions.
+
+    `codes_as_text`: a result's codes are texts, as the vendor's own client has them.
+    """
 
     members: set[str] | None = None
     a_day: int = 500
     results_after: int = 0
+    codes_as_text: bool = True
     _days: dict[int, Counter[str]] = field(default_factory=dict)
     _sent_today: set[tuple[int, str, bytes]] = field(default_factory=set)
     _tasks: list[dict[str, Any]] = field(default_factory=list)
@@ -102,7 +106,8 @@ class DingtalkWorkNoticeSimulator(NoticeSimulator):
                 code = 143106 if content in self._sent_today else 143105
                 self.dropped.append(f"{code}")
                 result["forbidden_user_id_list"].append(one)
-                result["forbidden_list"].append({"code": code, "count": today[one], "userid": one})
+                given = str(code) if self.codes_as_text else code
+                result["forbidden_list"].append({"code": given, "count": today[one], "userid": one})
             else:
                 self._sent_today.add(content)
                 today[one] += 1

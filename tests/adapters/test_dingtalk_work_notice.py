@@ -58,8 +58,9 @@ async def test_dingtalk_work_notice_whom_it_did_not_reach_is_told() -> None:
     assert [one.to for one in dingtalk.delivered] == ["manager7"]
 
 
-async def test_dingtalk_work_notice_the_same_words_once_a_day_and_other_events_in_other_words() -> None:
-    dingtalk, now = DingtalkWorkNoticeSimulator(), Clock(datetime(2026, 11, 22, 15, 0, tzinfo=UTC))
+@pytest.mark.parametrize("as_text", [True, False])
+async def test_dingtalk_work_notice_the_same_words_once_a_day_and_other_events_in_other_words(*, as_text: bool) -> None:
+    dingtalk, now = DingtalkWorkNoticeSimulator(codes_as_text=as_text), Clock(datetime(2026, 11, 22, 15, 0, tzinfo=UTC))
     dingtalk.now = now.seconds
     began = now.at
     async with dingtalk.serving(), writing(dingtalk_work_notice.ADAPTER, dingtalk, FILE, now=now) as target:
@@ -77,8 +78,12 @@ async def test_dingtalk_work_notice_the_same_words_once_a_day_and_other_events_i
     assert dingtalk.dropped == ["143106"] * 2
 
 
-async def test_dingtalk_work_notice_a_person_whose_day_is_full_waits_for_the_next() -> None:
-    dingtalk, now = DingtalkWorkNoticeSimulator(a_day=0), Clock(datetime(2026, 11, 22, 15, 0, tzinfo=UTC))
+@pytest.mark.parametrize("as_text", [True, False])
+async def test_dingtalk_work_notice_a_person_whose_day_is_full_waits_for_the_next(*, as_text: bool) -> None:
+    dingtalk, now = (
+        DingtalkWorkNoticeSimulator(a_day=0, codes_as_text=as_text),
+        Clock(datetime(2026, 11, 22, 15, 0, tzinfo=UTC)),
+    )
     dingtalk.now = now.seconds
     async with dingtalk.serving(), writing(dingtalk_work_notice.ADAPTER, dingtalk, FILE, now=now) as target:
         with pytest.raises(DeliveryPostponed) as later:
