@@ -87,8 +87,9 @@ class DingtalkWorkNotices:
 
     async def send(self, call: Call, message: NoticeMessage, deadline: Deadline) -> str:
         """Send it, and say whom it did not reach. Raises DeliveryFailed, DeliveryPostponed."""
-        answer = await self._api.call(SEND, self._content(message), call.trace_headers, deadline, changes=True)
-        task = answer.get("task_id")
+        content = self._content(message)
+        answer = await self._api.call(SEND, content, call.trace_headers, deadline, changes=True, gives="task_id")
+        task = answer["task_id"]
         result = await self._result(call, task, message.addresses, deadline)
         if result is None:
             return f"{task}; {_NOT_KNOWN}"

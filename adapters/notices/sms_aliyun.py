@@ -19,7 +19,7 @@ from adapters.http_status import kind_of_status
 from adapters.notices.acs3_signature import AccessKey, canonical_query, signed_headers
 from adapters.notices.message import Channel, NoticeMessage
 from adapters.notices.target import LookedUpNoticeTarget, NoticeOptions, notice_file
-from adapters.notices.vendor_api import ANSWER_BYTES_MAX, CONNECTIONS_MAX, NO_CODE, whole_json
+from adapters.notices.vendor_api import ANSWER_BYTES_MAX, CONNECTIONS_MAX, NO_CODE, NOT_OF_THIS, whole_json
 from adapters.outbound_http import Deadline, HttpResponse, HttpUrl, OutboundHttp, retry_after_s
 from bus.config_file import VariableName
 from bus.delivery.recipients import SendLimit
@@ -99,12 +99,14 @@ class SmsAliyun:
         out_id = call.copy_key or call.key
         asked = {**_content(message, self._sign_name), "OutId": out_id}
         try:
-            await self._call(SEND, asked, call.trace_headers, deadline)
+            answer = await self._call(SEND, asked, call.trace_headers, deadline)
         except DeliveryFailed as failure:
             if failure.code == _NUMBER_FULL and self._now() < call.event.recorded_at + _NO_NEWS:
                 wait = next((wait for word, wait in _FULL_WAITS.items() if word in failure.message), _FULL_WAIT)
                 raise DeliveryPostponed(self._now() + wait, _FULL) from None
             raise
+        if not answer.get("BizId"):
+            raise DeliveryFailed(FailureKind.UNKNOWN, f"{NOT_OF_THIS} at {SEND}", status=200)
         return out_id
 
     async def find(self, call: Call, message: NoticeMessage, deadline: Deadline) -> str | None:

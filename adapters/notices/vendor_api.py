@@ -19,6 +19,7 @@ from bus.domain.text import Text
 CONNECTIONS_MAX: Final = 16
 ANSWER_BYTES_MAX: Final = 262_144
 NO_CODE: Final = Text("应答中没有返回码", "no code in its answer")
+NOT_OF_THIS: Final = Text("应答不是这次调用的", "the answer is none of this call")
 _NO_TOKEN: Final = Text("应答中没有 access_token", "no access_token in its answer")
 _REFUSED: Final = Text("对方拒绝", "refused")
 _THROTTLE_WORDS: Final = re.compile(
@@ -81,10 +82,28 @@ class VendorApi:
         )
 
     async def call(
-        self, path: str, content: Mapping[str, Any], trace: Mapping[str, str], deadline: Deadline, *, changes: bool
+        self,
+        path: str,
+        content: Mapping[str, Any],
+        trace: Mapping[str, str],
+        deadline: Deadline,
+        *,
+        changes: bool,
+        gives: str = "",
     ) -> Mapping[str, Any]:
-        """Post, and give the answer whose code is 0. Raises DeliveryFailed; VendorRefusal where it has another code."""
-        body = orjson.dumps(content)
+        """Post, and give the answer whose code is 0. Raises DeliveryFailed; VendorRefusal where it has another code.
+
+        `gives`: what an answer to this call has; one without it is that of another call, and says nothing of this one.
+        """
+        answer = await self._called(path, orjson.dumps(content), trace, deadline, changes=changes)
+        if gives and not answer.get(gives):
+            raise DeliveryFailed(FailureKind.UNKNOWN.of(changes=changes), f"{NOT_OF_THIS} at {path}", status=200)
+        return answer
+
+    async def _called(
+        self, path: str, body: bytes, trace: Mapping[str, str], deadline: Deadline, *, changes: bool
+    ) -> Mapping[str, Any]:
+        """Post with the token, and once more with another where it is refused."""
         token = await self._token.get(deadline)
         try:
             return await self._posted(path, token, body, trace, deadline, changes=changes)

@@ -83,7 +83,7 @@ class WechatTemplateMessages:
         """Send it. Raises DeliveryFailed, RefusedByPerson, DeliveryPostponed."""
         content = _content(message, (call.copy_key or call.key).replace("-", ""))
         try:
-            answer = await self._api.call(SEND, content, call.trace_headers, deadline, changes=True)
+            answer = await self._api.call(SEND, content, call.trace_headers, deadline, changes=True, gives="msgid")
         except VendorRefusal as refusal:
             match int(refusal.code):
                 case code if code == DUPLICATE_CODE:

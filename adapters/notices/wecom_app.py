@@ -77,7 +77,7 @@ class WecomApp:
     async def send(self, call: Call, message: NoticeMessage, deadline: Deadline) -> str:
         """Send it; an answer that leaves persons out says so. Raises DeliveryFailed."""
         content = self._content(message)
-        answer = await self._api.call(SEND, content, call.trace_headers, deadline, changes=True)
+        answer = await self._api.call(SEND, content, call.trace_headers, deadline, changes=True, gives="msgid")
         number = str(answer.get("msgid") or "")
         left_out = [
             f"{name} {len(listed)}"

@@ -24,6 +24,7 @@ def _framed(code: int, words: str) -> Mapping[str, Any]:
 
 
 _ANSWERS: Final = {
+    NoticeFault.FOREIGN: says(0, "ok"),
     NoticeFault.SYSTEM_BUSY: says(-1, "系统繁忙"),
     NoticeFault.THROTTLED: _framed(90018, "您的服务器调用钉钉开放平台当前接口的请求都被暂时禁用了"),
     NoticeFault.TOKEN_EXPIRED: _framed(42001, "access_token已过期"),

@@ -22,6 +22,7 @@ class NoticeFault(StrEnum):
     LONG = "the true answer behind 10 MB of blanks"
     PAGE = "200 with a page of a proxy's"
     GBK = "the true answer in GBK, whatever its head says"
+    FOREIGN = "200 with the answer of another call, and nothing sent"
     SYSTEM_BUSY = "the vendor's own code for busy"
     THROTTLED = "the vendor's own code for too many calls"
     TOKEN_EXPIRED = "the token is refused as expired"  # noqa: S105 - says what the switch does

@@ -25,6 +25,7 @@ def _says(code: str, words: str) -> Mapping[str, Any]:
 
 
 _ANSWERS: Final = {
+    NoticeFault.FOREIGN: _says("OK", "OK"),
     NoticeFault.SYSTEM_BUSY: _says("isp.SYSTEM_ERROR", "isp.SYSTEM_ERROR"),
     NoticeFault.THROTTLED: _says("Throttling.User", "Request was denied due to user flow control."),
     NoticeFault.TOKEN_EXPIRED: _says("InvalidAccessKeyId.NotFound", "Specified access key is not found."),

@@ -17,6 +17,7 @@ KNOWN_S, ALOUD_S = 600, 60  # so long an id is known, and a repeat is refused al
 _APP_ID, _SECRET = "wx-simulated-account", "a-made-up-secret-of-a-simulated-account"
 _LENGTHS: Final = {"thing": 20, "character_string": 32, "phone_number": 17, "const": 20}
 _ANSWERS: Final = {
+    NoticeFault.FOREIGN: says(0, "ok"),
     NoticeFault.SYSTEM_BUSY: says(-1, "system error"),
     NoticeFault.THROTTLED: says(45009, "reach max api daily quota limit"),
     NoticeFault.TOKEN_EXPIRED: says(42001, "access_token expired"),

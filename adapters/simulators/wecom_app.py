@@ -17,6 +17,7 @@ A_MINUTE: Final = 30
 _CORP, _SECRET, _AGENT = "ww-simulated-corp", "a-made-up-secret-of-a-simulated-wecom", 1000002
 _LIMITS: Final = {"title": 36, "desc": 44}
 _ANSWERS: Final = {
+    NoticeFault.FOREIGN: says(0, "ok"),
     NoticeFault.SYSTEM_BUSY: says(-1, "system busy"),
     NoticeFault.THROTTLED: says(45009, "api freq out of limit"),
     NoticeFault.TOKEN_EXPIRED: says(42001, "access_token expired"),

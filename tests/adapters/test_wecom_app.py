@@ -27,6 +27,7 @@ AT_SEND = {
     NoticeFault.ENDLESS: UNKNOWN,
     NoticeFault.LONG: UNKNOWN,
     NoticeFault.PAGE: UNKNOWN,
+    NoticeFault.FOREIGN: UNKNOWN,
     NoticeFault.SYSTEM_BUSY: UNAVAILABLE,
     NoticeFault.THROTTLED: FailureKind.THROTTLED,
     NoticeFault.TOKEN_EXPIRED: UNAUTHORIZED,

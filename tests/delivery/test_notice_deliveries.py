@@ -28,7 +28,7 @@ from tests.delivery.scripted import delivery_workers, utc_now
 from tests.schemas.codecs import recorded
 
 # Without those that make the whole target wait.
-FAULTS = (*sorted(AFTER - {NoticeFault.SLOW}), NoticeFault.ERROR, NoticeFault.PAGE)
+FAULTS = (*sorted(AFTER - {NoticeFault.SLOW}), NoticeFault.ERROR, NoticeFault.PAGE, NoticeFault.FOREIGN)
 CHANNELS: tuple[tuple[TargetAdapter[Any], type[NoticeSimulator], Mapping[str, Any], Mapping[str, Any]], ...] = (
     (wecom_app.ADAPTER, WecomAppSimulator, notice("handler", card=CARD), {}),
     (dingtalk_work_notice.ADAPTER, DingtalkWorkNoticeSimulator, notice("handler", card=CARD), {}),
