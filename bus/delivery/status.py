@@ -44,7 +44,8 @@ SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, c
        oldest_at, coalesce(paused, why) AS paused, coalesce(paused_by, '') AS paused_by, resumed_at,
        coalesce(resumed_by, '') AS resumed_by, coalesce(failures, 0) AS failures, not_before,
        coalesce(asked_wait, false) AS asked_wait, undeclared_at, last_failure,
-       probes.sent_at AS probed_at, probes.missing_since AS probe_missing_since, probes.waits_at AS probe_failure,
+       CASE WHEN probes.home_at IS NOT NULL OR probes.missing_since IS NOT NULL THEN probes.sent_at END AS probed_at,
+       probes.missing_since AS probe_missing_since, probes.waits_at AS probe_failure,
        lists.compared_at AS reconciled_at, lists.failure AS list_failure,
        coalesce(lists.missing_there + lists.unknown_here + lists.twice + lists.not_ours, 0) AS differences,
        coalesce(postponed, 0) AS postponed, postponed_until
@@ -97,8 +98,8 @@ class TargetStatus:
     `undeclared_at`: since when no live worker's targets file names it any more.
     `overdue`: what an engineer's app has not fetched in time. `last_failure`: of what is not settled, the latest failed
     attempt as it was written down.
-    `probed_at`: when it was last asked whether it is there (None: it is not probed), `probe_missing_since`: since when
-    it has not answered, `probe_failure`: why.
+    `probed_at`: when it was last asked whether it is there (None: it was not asked yet, or never is),
+    `probe_missing_since`: since when it has not answered, `probe_failure`: why.
     `reconciled_at`: when its documents were last compared with what was delivered (None: never), `differences`: how
     many were named then; `list_failure`: why its list did not come the last time.
     `postponed`: tickets whose next delivery the target does not have before a time, the first of them

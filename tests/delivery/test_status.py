@@ -8,7 +8,8 @@ from bus.delivery import target_state
 from bus.delivery.status import TargetStatus, target_statuses
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.domain.terms import TicketId
-from bus.postgres.pool import in_transaction
+from bus.journey import probes
+from bus.postgres.pool import connected, in_transaction
 from tests.bus_under_test import eventually
 from tests.delivery.deliveries import ERP, NOW, DeliveryQueue
 from tests.delivery.scripted import Scripted, delivery_workers, utc_now
@@ -143,3 +144,22 @@ def test_status_line_says_until_when_and_why_nothing_is_called() -> None:
     )  # fmt: skip
     assert "已熔断 breaker open, 下次探测 next probe 11-22 08:00:05" in status_line(held, NOW)
     assert "breaker open" in status_line(held, NOW + timedelta(seconds=5)), "a probe alone goes there"
+
+
+async def test_status_a_probe_that_was_never_sent_is_not_home(delivery_queue: DeliveryQueue) -> None:
+    await target_state.begin(delivery_queue.pool, ERP)
+    due, every = timedelta(0), timedelta(minutes=5)
+    async with connected(delivery_queue.pool) as connection:
+        assert await probes.take_turn(connection, ERP, every, every) is None, "it is due after one interval"
+    found = await status(delivery_queue)
+    assert found.probed_at is None
+    assert "probe home" not in status_line(found, NOW)
+    async with connected(delivery_queue.pool) as connection:
+        sent_at = await probes.take_turn(connection, ERP, due, every)
+        assert sent_at is not None
+    assert "probe home" not in status_line(await status(delivery_queue), NOW), "it is under way"
+    async with connected(delivery_queue.pool) as connection:
+        await probes.note_home(connection, ERP, sent_at)
+    found = await status(delivery_queue)
+    assert found.probed_at == sent_at
+    assert "probe home" in status_line(found, NOW)
