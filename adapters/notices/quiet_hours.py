@@ -1,7 +1,7 @@
 """Hours in which people are left alone, every day, by the clocks of one zone. Pure."""
 
 import re
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Annotated, Final, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -54,4 +54,6 @@ class QuietHours(FileModel):
         if not quiet:
             return None
         end = datetime.combine(local.date(), self.until, ZoneInfo(self.zone))
-        return end + timedelta(days=1) if clock >= self.until else end
+        end = end + timedelta(days=1) if clock >= self.until else end
+        # In the night in which clocks go back an hour comes twice: the end that is over already is the first one.
+        return end if end.astimezone(UTC) > now else end.replace(fold=1)

@@ -176,6 +176,22 @@ def test_notices_file_quiet_hours_go_over_midnight_by_their_zone(at: str, end: s
     assert noon.end_at(datetime(2026, 11, 22, 13, 30, tzinfo=UTC)) is None
 
 
+@pytest.mark.parametrize(
+    ("until", "at", "end"),
+    [
+        ("01:30", "2026-11-01T05:10:00+00:00", "2026-11-01T05:30:00+00:00"),
+        ("01:30", "2026-11-01T05:40:00+00:00", None),
+        ("01:30", "2026-11-01T06:10:00+00:00", "2026-11-01T06:30:00+00:00"),  # 01:10, for the second time
+        ("02:30", "2026-03-08T06:50:00+00:00", "2026-03-08T07:30:00+00:00"),  # there is no 02:30 in that night
+        ("07:30", "2026-11-01T04:00:00+00:00", "2026-11-01T12:30:00+00:00"),
+    ],
+)
+def test_notices_file_quiet_hours_end_later_than_now_where_clocks_change(until: str, at: str, end: str | None) -> None:
+    hours = QuietHours.model_validate({"from": "22:00", "until": until, "zone": "America/New_York"})
+    found = hours.end_at(datetime.fromisoformat(at))
+    assert (found and found.astimezone(UTC)) == (datetime.fromisoformat(end) if end else None)
+
+
 async def test_notices_file_a_message_in_quiet_hours_waits_or_is_dropped_and_nobody_to_tell_is_said() -> None:
     wecom, now = WecomAppSimulator(), Clock(datetime(2026, 11, 22, 15, 0, tzinfo=UTC))
     night = {"night": {"from": "22:00", "until": "07:30"}}
