@@ -19,7 +19,8 @@ SELECT {_COLUMNS} FROM sensor_alarms
 WHERE source = %s AND cause = %s AND seen_at < %s AND phase IN ('quiet', 'falling')
 ORDER BY seen_at LIMIT %s FOR UPDATE"""  # noqa: S608 - names of columns, from above
 _COUNTED: Final = """
-SELECT count(*) FILTER (WHERE seen_at < %(before)s AND phase IN ('quiet', 'falling')), count(*)
+SELECT count(*) FILTER (WHERE seen_at < %(before)s AND phase IN ('quiet', 'falling')),
+    count(*) FILTER (WHERE seen_at < %(late)s AND phase IN ('quiet', 'falling')), count(*)
 FROM sensor_alarms WHERE source = %(source)s AND cause = %(cause)s"""
 _DEVICES: Final = "SELECT DISTINCT device FROM sensor_alarms WHERE source = %s"
 _KEEP: Final = f"""
@@ -47,10 +48,13 @@ async def silent(
     return _alarms(mqtt, rows)
 
 
-async def count_silent(connection: AsyncConnection, source: str, cause: str, before: datetime) -> tuple[int, int]:
-    """Count those that would open, and all devices of a cause."""
-    row = await (await connection.execute(_COUNTED, {"source": source, "cause": cause, "before": before})).fetchone()
-    return row or (0, 0)
+async def count_silent(
+    connection: AsyncConnection, source: str, cause: str, *, before: datetime, late: datetime
+) -> tuple[int, int, int]:
+    """Count those that would open, those not heard since `late`, open ones aside, and all devices of a cause."""
+    asked = {"source": source, "cause": cause, "before": before, "late": late}
+    row = await (await connection.execute(_COUNTED, asked)).fetchone()
+    return row or (0, 0, 0)
 
 
 async def known_devices(connection: AsyncConnection, source: str) -> set[str]:

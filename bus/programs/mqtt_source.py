@@ -127,11 +127,14 @@ class MqttDevices:
         for rule in self._mqtt.alarms:
             if rule.silent_s is None or connected_s < rule.silent_s:
                 continue
-            before = now - timedelta(seconds=rule.silent_s)
+            before, late = (now - timedelta(seconds=rule.silent_s / part) for part in (1, 2))
             async with connected(self._core.pool) as connection:
-                due, known = await alarm_rows.count_silent(connection, self._source.name, rule.cause, before)
-                if due > max(TOGETHER_MIN, known // 2):
-                    why = f"{rule.cause}: {due} of {known} devices fell silent at once; no ticket is opened of them"
+                due, going, known = await alarm_rows.count_silent(
+                    connection, self._source.name, rule.cause, before=before, late=late
+                )
+                # Devices behind one gateway do not send in the same second, and fall due one after the other.
+                if due and going > max(TOGETHER_MIN, known // 2):
+                    why = f"{rule.cause}: {going} of {known} devices fell silent at once; no ticket is opened of them"
                     continue
                 alarms = await alarm_rows.silent(
                     connection, self._source.name, self._mqtt, rule.cause, before=before, most=BATCH

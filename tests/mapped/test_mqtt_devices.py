@@ -126,6 +126,30 @@ async def test_devices_that_fall_silent_open_once_each_but_not_all_at_once(bus: 
     assert versions(bus, "silent") == [2] * 15
 
 
+async def test_devices_behind_one_gateway_that_fall_due_one_after_the_other_open_nothing(bus: Bus, core: Core) -> None:
+    reading, _ = devices(core, "gateway", SILENT)
+    await reading.take(sent(NORMAL, 40))
+
+    async def heard(*, ago_s: int) -> None:
+        """Let the first device be heard so long ago, and each other half a second later than the one before it."""
+        async with connected(core.pool) as connection:
+            await connection.execute(
+                "UPDATE sensor_alarms SET seen_at = now()"
+                " - make_interval(secs => %s - split_part(device, '-', 2)::int / 2.0) WHERE source = 'gateway'",
+                (ago_s,),
+            )
+
+    for ago_s in (59, 61, 63, 70, 90):
+        await heard(ago_s=ago_s)
+        why = await reading.look_for_silence(61.0)
+        assert why.startswith("silent: 40 of 40 devices fell silent at once") is (ago_s > 60)
+    assert versions(bus, "gateway") == []
+    await reading.take(sent(NORMAL, 40))
+    await forget(core, "gateway", 1)
+    assert await reading.look_for_silence(61.0) == ""
+    assert versions(bus, "gateway") == [1]
+
+
 async def test_devices_beyond_the_most_are_passed_over(bus: Bus, core: Core) -> None:
     reading, _ = devices(core, "many", TOO_HOT, devices_max=3)
     await reading.take(sent(HOT, 10))
