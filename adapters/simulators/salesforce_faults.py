@@ -17,6 +17,7 @@ class SalesforceFault(StrEnum):
     UNAVAILABLE = "503, SERVER_UNAVAILABLE, with Retry-After"
     THROTTLED = "403, REQUEST_LIMIT_EXCEEDED: the calls of the day are used up"
     LOCKED = "400, UNABLE_TO_LOCK_ROW"
+    LOCKED_WITHIN = "400, a trigger's UNABLE_TO_LOCK_ROW in the message of another code"
     SESSION_EXPIRED = "401, INVALID_SESSION_ID"
     NO_ACCESS = "403, INSUFFICIENT_ACCESS_OR_READONLY"
     DUPLICATES = "400, DUPLICATES_DETECTED"
@@ -71,6 +72,14 @@ STATUSES: Final[Mapping[SalesforceFault, tuple[str, bytes]]] = {
     SalesforceFault.LOCKED: (
         "400 Bad Request",
         errors("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record"),
+    ),
+    SalesforceFault.LOCKED_WITHIN: (
+        "400 Bad Request",
+        errors(
+            "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+            "CaseTrigger: execution of AfterUpdate caused by: System.DmlException: Update failed. First exception on "
+            "row 0; first error: UNABLE_TO_LOCK_ROW, unable to obtain exclusive access to this record: []",
+        ),
     ),
     SalesforceFault.SESSION_EXPIRED: (
         "401 Unauthorized",
