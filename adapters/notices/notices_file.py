@@ -1,11 +1,12 @@
 """The notices file, typed: who is told what, when, by which target and in which words; all faults at once, by line."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from adapters.expressions import Expression, Jmes
 from adapters.map_faults import fault, reason
@@ -19,14 +20,25 @@ from bus.domain.naming import did_you_mean, nearest
 
 ROLES: Final = ("handler", "backup", "lead", "customer")
 _NOTICES_MAX: Final = 200
+_BETWEEN: Final = re.compile(r"[|,;\s]")
+
+
+def _of_one(given: str) -> str:
+    """Take no list of persons, nor WeCom's word for all of a company."""
+    if given.startswith("@") or _BETWEEN.search(given):
+        raise fault("只写一个人的编号", "the id of one person is meant")
+    return given
+
+
+_OneId = Annotated[str, Field(max_length=64, repr=False), AfterValidator(_of_one)]
 
 
 class Person(FileModel):
     """How one person is reached by each channel. `phone` is also how a customer is found here."""
 
-    wecom: Annotated[str, Field(max_length=64, repr=False)] = ""
-    dingtalk: Annotated[str, Field(max_length=64, repr=False)] = ""
-    wechat: Annotated[str, Field(max_length=64, repr=False)] = ""
+    wecom: _OneId = ""
+    dingtalk: _OneId = ""
+    wechat: _OneId = ""
     phone: Annotated[str, Field(max_length=32, repr=False)] = ""
 
 
@@ -161,7 +173,11 @@ def read_notices(path: Path) -> NoticesFile:
 
 def _faults(error: ValidationError, text: str) -> Iterator[str]:
     node = yaml.compose(text, yaml.SafeLoader)
-    for one in error.errors(include_input=False, include_url=False):
+    found = error.errors(include_input=False, include_url=False)
+    for one in found:
+        within = [other for other in found if other is not one and other["loc"][: len(one["loc"])] == one["loc"]]
+        if one["type"] == "too_short" and within:
+            continue  # it has items, all of them wrong
         _, mark = place_in(node, one["loc"])
         place = ".".join(map(str, one["loc"])) or "file"
         why = reason(one["type"], one["msg"], one.get("ctx", {}))

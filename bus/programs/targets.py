@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from adapters.adapter import PushAdapter, TargetAdapter, TargetServices, building
+from adapters.notices.served import refuse_unserved
 from adapters.registry import TARGETS
 from bus.app import Core
 from bus.config_file import ConfigFileInvalid
@@ -68,10 +69,14 @@ def targets_config_of(settings: Settings) -> TargetsConfig:
 
 
 async def check_targets(settings: Settings, config: TargetsConfig) -> None:
-    """Check that every target can be built and its secrets are there. Raises ConfigFileInvalid, SettingsInvalid."""
+    """Check that every target can be built, its secrets are there, and that every notice has a target.
+
+    Raises ConfigFileInvalid, SettingsInvalid.
+    """
     for name, target in config.targets.items():
         if built := unserved_target(settings, name, target):
             await built.close()
+    refuse_unserved({name: (target.options, target.events) for name, target in config.targets.items()})
 
 
 def unserved_target(settings: Settings, name: str, config: TargetConfig) -> Target | None:

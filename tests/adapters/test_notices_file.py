@@ -14,13 +14,14 @@ from adapters.notices.map_link import map_link
 from adapters.notices.message import message_of, notice_of
 from adapters.notices.notices_file import NoticesFile, read_notices
 from adapters.notices.quiet_hours import QuietHours
+from adapters.notices.served import refuse_unserved
 from adapters.notices.wording import Wording
 from adapters.simulators.wecom_app import WecomAppSimulator
 from bus.config_file import ConfigFileInvalid
 from bus.delivery.target import DeliveryFailed, DeliveryPostponed, FailureKind
 from bus.domain.events import EngineerArrived, TicketAssigned
 from bus.domain.values import Assignee
-from tests.adapters.notice_calls import ASSIGNED, CARD, Clock, call, notice, notices, ticket_of, writing
+from tests.adapters.notice_calls import ASSIGNED, CARD, Clock, call, notice, notices, ticket_of, writing, written
 
 WRONG = """\
 people:
@@ -63,6 +64,40 @@ def test_notices_file_tells_every_fault_with_its_line_and_no_value(tmp_path: Pat
     ):
         assert told in text, text
     assert "zhangwei" not in text
+    assert "at least 1 item" not in text
+
+
+@pytest.mark.parametrize("several", ["zhangwei|chenjing", "manager7,manager8", "@all", "a b"])
+def test_notices_file_an_id_is_of_one_person(tmp_path: Path, several: str) -> None:
+    path = tmp_path / "notices.yaml"
+    people = {"张伟": {"wecom": several, "dingtalk": several, "wechat": several}}
+    path.write_text(yaml.safe_dump({**notices(notice("handler", card=CARD)), "people": people, "lead": []}))
+    with pytest.raises(ConfigFileInvalid) as wrong:
+        read_notices(path)
+    assert str(wrong.value).count("the id of one person is meant") == 3
+    assert several not in str(wrong.value)
+
+
+def test_notices_file_a_notice_that_no_target_sends_is_refused() -> None:
+    file = notices(
+        notice("handler", card=CARD),
+        {**notice("handler", card=CARD), "by": ["it", "wecmo", "wechat"]},
+        {**notice("handler", card=CARD), "by": "other", "events": ["TicketAssigned", "EngineerArrived"]},
+    )
+    secret = {"corp_id": "ww1", "agent_id": 1, "secret": "SECRET"}
+    options = wecom_app.WecomAppOptions.model_validate({"notices": written(file), **secret})
+    assigned = frozenset({"TicketAssigned"})
+    with pytest.raises(ConfigFileInvalid) as wrong:
+        refuse_unserved({"it": (options, assigned), "wecom": (options, assigned), "erp": (None, assigned)})
+    assert "notices.1.by: " in str(wrong.value)
+    assert "no target 'wecmo' has this file; did you mean wecom?" in str(wrong.value)
+    assert str(wrong.value).count("no target") == 1, "others may be plugged in later"
+    both = dict.fromkeys(("it", "wecmo", "other"), (options, assigned))
+    with pytest.raises(
+        ConfigFileInvalid, match=r"notices\.2\.events: .*other never gets EngineerArrived: its `events`"
+    ):
+        refuse_unserved(both)
+    refuse_unserved({**both, "other": (options, {"TicketAssigned", "EngineerArrived", "NoteAdded"})})
 
 
 def test_notices_file_names_that_are_nowhere_are_told_with_what_may_be_meant(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from bus.programs.sources import sources
 from bus.programs.targets import check_targets, targets_config_of
 from bus.programs.worker import run_worker
 from bus.settings import Settings, SettingsInvalid
+from tests.adapters.notice_calls import CARD, notice, notices, written
 
 GROUP = "ticketbus.targets"
 SECRET = "whsec_" + "QUJD" * 12
@@ -118,6 +120,19 @@ async def test_registry_targets_are_built_at_start_and_a_secret_that_cannot_be_o
     monkeypatch.delenv("CRM_SECRET")
     with pytest.raises(ConfigFileInvalid, match=r"targets\.yaml: targets\.crm\.options: .*CRM_SECRET is not set"):
         await check_targets(settings, plan)
+
+
+async def test_registry_targets_are_checked_for_notices_that_none_of_them_sends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, file = tmp_path / "targets.yaml", written(notices(notice("handler", card=CARD)))
+    options = {"notices": file, "corp_id": "ww1", "agent_id": 1, "secret": "APP_SECRET"}
+    monkeypatch.setenv("APP_SECRET", "s")
+    for events, told in (("all", ""), (["NoteAdded"], "notices.0.events: ")):
+        path.write_text(json.dumps({"targets": {"it": {"adapter": "wecom-app", "events": events, "options": options}}}))
+        settings = Settings.model_validate({"targets_file": path})
+        with pytest.raises(ConfigFileInvalid, match=told) if told else nullcontext():
+            await check_targets(settings, targets_config_of(settings))
 
 
 def sources_file(folder: Path, **given: Any) -> Settings:
