@@ -13,6 +13,7 @@ from bus.intake.dead_letter_limit import LAST, above_limit
 from bus.intake.dispatch import Dispatcher
 from bus.intake.from_raw_request import as_sent
 from bus.intake.outcomes import OUTCOMES, count
+from bus.intake.source_adapter import Ignored
 from bus.postgres.pool import Connection
 from bus.wire.headers import RETURNED, check_names, header
 from bus.wire.record import Record
@@ -47,6 +48,8 @@ class _Waiting:
 class DispatchHandler:
     """Dispatches records, a batch in a transaction of its own; rejected input is kept, and the stage goes on.
 
+    What asks for nothing here is passed over and counted.
+
     Idempotent by command id and by origin: a batch may come again when its offset did not move. `know` looks
     up schemas that the codec was not taught; it raises Transient while the registry is away.
     """
@@ -71,6 +74,9 @@ class DispatchHandler:
         for record in records:
             try:
                 requests = self._translated(record)
+            except Ignored as ignored:
+                OUTCOMES.labels("ignored", ignored.code).inc()
+                continue
             except Refusal as refusal:
                 OUTCOMES.labels("unreadable", refusal.code).inc()
                 log.warning(

@@ -174,6 +174,20 @@ async def test_pulled_dropped_files_are_taken_in_and_moved_away(bus: Bus) -> Non
     await until(bus, "dropped", ["N-1", "N-2", "N-3"])
 
 
+async def test_pulled_documents_that_no_command_takes_are_passed_over_however_many_they_are(bus: Bus) -> None:
+    folder = bus.folder / "passed-over"
+    folder.mkdir()
+    asked = {"kind": "files", "directory": str(folder), "format": "ndjson", "settled_s": 0, "every_s": 1}
+    await apply(bus, "passed", asked)
+    for number, name in ((1, "a"), (2, "b")):
+        other = [document(number * 1_000 + n, "of nobody") for n in range(130)]
+        lines = [json.dumps(one).encode() for one in (*other, document(number))]
+        (folder / f".{name}").write_bytes(b"\n".join(lines))
+        (folder / f".{name}").rename(folder / f"{name}.ndjson")
+        await until(bus, "passed", [f"N-{n}" for n in range(1, number + 1)])
+    assert bus.query("SELECT count(*) FROM refused_inputs WHERE source = 'passed'") == [(0,)]
+
+
 FXIAOKE_MAP = """
 source: crm-objects
 transport: {transport}
