@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 import orjson
@@ -41,6 +41,8 @@ class DingtalkWorkNoticeSimulator(NoticeSimulator):
 
     `codes_as_text`: a result's codes are texts, as the vendor's own client has them.
     """
+
+    adapter: ClassVar[str] = "dingtalk-work-notice"
 
     members: set[str] | None = None
     a_day: int = 500

@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Self
@@ -90,7 +90,7 @@ class FaultySimulator(ABC, Generic[FaultT]):
         """Do what is asked, unless the fault comes before it, and give the bytes of the answer."""
 
 
-def turning(system: FaultySimulator[FaultT], faults: type[FaultT]) -> Callable[[Turn], None]:
+def turning(system: FaultySimulator[FaultT], faults: Iterable[FaultT]) -> Callable[[Turn], None]:
     """Give what flips a switch of a simulator by its name."""
     by_name = {switch_name(one): one for one in faults}
     return lambda turn: system.fail(by_name[turn.fault], times=turn.times, only=turn.only)

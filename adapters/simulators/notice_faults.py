@@ -1,6 +1,6 @@
 """The bad habits of systems that write to people, as switches of their simulators."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -59,3 +59,17 @@ STATUSES: Final[Mapping[NoticeFault, tuple[str, bytes]]] = {
     NoticeFault.BUSY: ("503 Service Unavailable\r\nretry-after: 7", b"<h1>Service Unavailable</h1>"),
     NoticeFault.PAGE: ("200 OK", b"<html><body>Please log in</body></html>"),
 }
+# What a vendor has no words for: a switch that would do nothing is not offered.
+NEVER: Final[Mapping[str, frozenset[NoticeFault]]] = {
+    "wecom-app": frozenset({NoticeFault.REFUSED_BY_PERSON, NoticeFault.TOO_OFTEN, NoticeFault.NO_MONEY}),
+    "dingtalk-work-notice": frozenset(
+        {NoticeFault.UNLICENSED, NoticeFault.REFUSED_BY_PERSON, NoticeFault.TOO_OFTEN, NoticeFault.NO_MONEY}
+    ),
+    "wechat-template": frozenset({NoticeFault.UNLICENSED, NoticeFault.NO_MONEY}),
+    "sms-aliyun": frozenset({NoticeFault.UNLICENSED, NoticeFault.REFUSED_BY_PERSON}),
+}
+
+
+def faults_of(adapter: str) -> Sequence[NoticeFault]:
+    """List the ways in which the stand-in of an adapter's system can fail."""
+    return [one for one in NoticeFault if one not in NEVER[adapter]]

@@ -11,7 +11,7 @@ import orjson
 
 from adapters.simulators.faulty_server import SimulatedRequest, http_answer
 from adapters.simulators.faulty_simulator import FaultySimulator, turning
-from adapters.simulators.notice_faults import AFTER, STATUSES, WAYS, NoticeFault
+from adapters.simulators.notice_faults import AFTER, STATUSES, WAYS, NoticeFault, faults_of
 from adapters.simulators.oldest import drop_oldest
 from adapters.simulators.switches import Switches, switch_names
 
@@ -45,6 +45,7 @@ class NoticeSimulator(FaultySimulator[NoticeFault]):
 
     ways = WAYS
     token_s: ClassVar[int] = 7200
+    adapter: ClassVar[str]
 
     now: Callable[[], float] = time.time
     delivered: list[Delivered] = field(default_factory=list)
@@ -64,7 +65,8 @@ class NoticeSimulator(FaultySimulator[NoticeFault]):
             newest = [{"to": one.to, "content": one.content, "key": one.key} for one in self.delivered[-_SHOWN:]]
             return {"on": self.switched_on, "delivered": newest, "dropped": len(self.dropped), "calls": self.called}
 
-        return Switches(faults=switch_names(NoticeFault), turn=turning(self, NoticeFault), heal=self.heal, state=state)
+        faults = faults_of(self.adapter)
+        return Switches(faults=switch_names(faults), turn=turning(self, faults), heal=self.heal, state=state)
 
     def reach(self, to: str, content: Any, key: str = "") -> None:
         """Write into the ledger that a message reached a person."""

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import orjson
@@ -41,6 +41,8 @@ _ANSWERS: Final = {
 @dataclass(slots=True, kw_only=True)
 class SmsAliyunSimulator(NoticeSimulator):
     """`shows_after_s`: how long after it the list shows a message. `others`: messages of others to the same number."""
+
+    adapter: ClassVar[str] = "sms-aliyun"
 
     shows_after_s: float = 0.0
     others: int = 0

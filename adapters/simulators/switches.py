@@ -1,6 +1,6 @@
 """The switches of a stand-in: named faults, turned on and off while it runs, by its command or by `POST /_switch`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -75,8 +75,8 @@ def switch_name(fault: StrEnum) -> str:
     return fault.name.lower().replace("_", "-")
 
 
-def switch_names(faults: type[StrEnum]) -> Mapping[str, str]:
-    """Name all faults, with what each does."""
+def switch_names(faults: Iterable[StrEnum]) -> Mapping[str, str]:
+    """Name faults, with what each does."""
     return {switch_name(fault): fault.value for fault in faults}
 
 

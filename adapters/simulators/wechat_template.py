@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 import orjson
@@ -33,6 +33,8 @@ _ANSWERS: Final = {
 @dataclass(slots=True, kw_only=True)
 class WechatTemplateSimulator(NoticeSimulator):
     """`refusing`: openids that refuse a template. Once a person refused, all of that template are refused."""
+
+    adapter: ClassVar[str] = "wechat-template"
 
     refusing: set[tuple[str, str]] = field(default_factory=set)
     forced: int = 0

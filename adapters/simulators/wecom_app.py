@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 import orjson
@@ -31,6 +31,8 @@ _ANSWERS: Final = {
 @dataclass(slots=True, kw_only=True)
 class WecomAppSimulator(NoticeSimulator):
     """`members`: who is there; None: everybody. `unlicensed`: who has no licence and gets nothing, though all is ok."""
+
+    adapter: ClassVar[str] = "wecom-app"
 
     members: set[str] | None = None
     unlicensed: set[str] = field(default_factory=set)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adapters.simulators.notice_faults import NoticeFault
+from adapters.simulators.notice_faults import faults_of
 from bus.cli.simulate_crm import commands
 from bus.cli.simulating import Port, Switch, listed, log_call, serve, turned
 
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["commands"]
 Notices = Annotated[Path, typer.Option("--notices", help="The notices file that the target is to name.")]
 _FILE = Path("notices.yaml")
-_SWITCHES = listed(NoticeFault)
 
 
-@commands.command("wecom-app", epilog=_SWITCHES)
+@commands.command("wecom-app", epilog=listed(faults_of("wecom-app")))
 def wecom_app(port: Port = 8711, notices: Notices = _FILE, switch: Switch = None) -> None:
     """Stand in for WeCom's messages of an app until Ctrl-C: tokens, its check for repeats, 30 a minute to a member.
 
@@ -33,7 +32,7 @@ def wecom_app(port: Port = 8711, notices: Notices = _FILE, switch: Switch = None
     _serve("wecom-app", WecomAppSimulator(port=port, most=CALLS_MAX), notices, switch)
 
 
-@commands.command("dingtalk-work-notice", epilog=_SWITCHES)
+@commands.command("dingtalk-work-notice", epilog=listed(faults_of("dingtalk-work-notice")))
 def dingtalk_work_notice(port: Port = 8712, notices: Notices = _FILE, switch: Switch = None) -> None:
     """Stand in for DingTalk's work notices until Ctrl-C: taken at once, sent later, the same words once a day.
 
@@ -48,7 +47,7 @@ def dingtalk_work_notice(port: Port = 8712, notices: Notices = _FILE, switch: Sw
     _serve("dingtalk-work-notice", DingtalkWorkNoticeSimulator(port=port, most=CALLS_MAX), notices, switch)
 
 
-@commands.command("wechat-template", epilog=_SWITCHES)
+@commands.command("wechat-template", epilog=listed(faults_of("wechat-template")))
 def wechat_template(port: Port = 8713, notices: Notices = _FILE, switch: Switch = None) -> None:
     """Stand in for a WeChat service account until Ctrl-C: stable tokens, template messages, persons who refuse.
 
@@ -63,7 +62,7 @@ def wechat_template(port: Port = 8713, notices: Notices = _FILE, switch: Switch 
     _serve("wechat-template", WechatTemplateSimulator(port=port, most=CALLS_MAX), notices, switch)
 
 
-@commands.command("sms-aliyun", epilog=_SWITCHES)
+@commands.command("sms-aliyun", epilog=listed(faults_of("sms-aliyun")))
 def sms_aliyun(port: Port = 8714, notices: Notices = _FILE, switch: Switch = None) -> None:
     """Stand in for Alibaba Cloud's SMS until Ctrl-C: signatures checked, repeats sent again, the list of messages.
 

@@ -11,7 +11,7 @@ from adapters.simulators.ticket_list import LIST_PATH
 from bus.cli.echo import echo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from enum import StrEnum
 
 Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="On 127.0.0.1; 0 takes a free one.")]
@@ -25,7 +25,7 @@ MAP_FILE = ("", "对照表 into a map, then ticketbus map apply")
 ALERTS_FILE = ("channels", "告警文件 into the alerts file (TICKETBUS_ALERTS_FILE)")
 
 
-def listed(*faults: "type[StrEnum]") -> str:
+def listed(*faults: "Iterable[StrEnum]") -> str:
     """List the switches of a simulator, for its help."""
     lines = "\n".join(f"{name:<22} {says}" for each in faults for name, says in switch_names(each).items())
     return f"\b\nSwitches:\n{lines}"

@@ -2,12 +2,21 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import ModuleType
 from typing import Any, ClassVar
 
+import pytest
+
 from adapters.notices import dingtalk_work_notice, sms_aliyun, wechat_template, wecom_app
+from adapters.simulators import dingtalk_work_notice as dingtalk
+from adapters.simulators import sms_aliyun as sms
+from adapters.simulators import wechat_template as wechat
+from adapters.simulators import wecom_app as wecom
 from adapters.simulators.dingtalk_work_notice import DingtalkWorkNoticeSimulator
+from adapters.simulators.notice_faults import AFTER, STATUSES, WAYS, NoticeFault, faults_of
 from adapters.simulators.notice_simulator import NoticeSimulator
 from adapters.simulators.sms_aliyun import SmsAliyunSimulator
+from adapters.simulators.switches import switch_name
 from adapters.simulators.wechat_template import WechatTemplateSimulator
 from adapters.simulators.wecom_app import WecomAppSimulator
 from tests.adapters.notice_calls import ASSIGNED, CARD, SMS, WECHAT, notice, notices, written
@@ -60,3 +69,21 @@ class TestSmsAliyun(NoticeContract):
     simulator = SmsAliyunSimulator
     secrets = SmsAliyunSimulator().variables
     file = notices(notice("customer", sms=SMS))
+
+
+SIMULATORS = (
+    (wecom, WecomAppSimulator),
+    (dingtalk, DingtalkWorkNoticeSimulator),
+    (wechat, WechatTemplateSimulator),
+    (sms, SmsAliyunSimulator),
+)
+
+
+@pytest.mark.parametrize(("module", "simulator"), SIMULATORS, ids=lambda one: getattr(one, "adapter", ""))
+def test_notices_contract_no_switch_is_offered_that_does_nothing(
+    module: ModuleType, simulator: type[NoticeSimulator]
+) -> None:
+    own = {*faults_of(simulator.adapter)} - AFTER - {*STATUSES} - {*WAYS}
+    counted = {NoticeFault.UNLICENSED} if module is wecom else set[NoticeFault]()
+    assert own == {*module._ANSWERS} | counted
+    assert {*simulator().switchable().faults} == {switch_name(one) for one in faults_of(simulator.adapter)}
