@@ -57,6 +57,18 @@ def _format(text: str) -> str:
     return text
 
 
+ZoneNamed = Annotated[ZoneInfo | None, BeforeValidator(_zone)]
+
+
+def refuse_utc_spelled(form: str, zone: ZoneInfo) -> None:
+    """Refuse a format that says UTC of times in another zone. Raises ValueError."""
+    if zone.key not in ("UTC", "GMT", "Etc/UTC") and _UTC_SPELLED.search(_DIRECTIVE.sub("", form)):
+        raise fault(
+            f"“{form}”写的是 UTC,而 zone 是 {zone.key};请用 %z 代替 Z、UTC 或 GMT",
+            f"{form!r} says UTC, and `zone` {zone.key}; write %z in place of Z, UTC or GMT",
+        )
+
+
 class TimeForm(BaseModel):
     """`format`: one or several, as strptime writes them, or `epoch_s`, `epoch_ms`, `iso8601`.
 
@@ -66,7 +78,7 @@ class TimeForm(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     format: Annotated[tuple[Annotated[str, AfterValidator(_format)], ...], BeforeValidator(listed), Field(min_length=1)]
-    zone: Annotated[ZoneInfo | None, BeforeValidator(_zone)] = None
+    zone: ZoneNamed = None
 
     @model_validator(mode="after")
     def _every_time_has_a_zone(self) -> Self:
@@ -78,11 +90,7 @@ class TimeForm(BaseModel):
                     f"“{one}”的时间没有时区,请写 zone,如 Asia/Shanghai",
                     f"the times of {one!r} name no zone: write `zone`, such as Asia/Shanghai",
                 )
-            if self.zone.key not in ("UTC", "GMT", "Etc/UTC") and _UTC_SPELLED.search(_DIRECTIVE.sub("", one)):
-                raise fault(
-                    f"“{one}”写的是 UTC,而 zone 是 {self.zone.key};请用 %z 代替 Z、UTC 或 GMT",
-                    f"{one!r} says UTC, and `zone` {self.zone.key}; write %z in place of Z, UTC or GMT",
-                )
+            refuse_utc_spelled(one, self.zone)
         return self
 
     def read(self, text: str) -> datetime:

@@ -12,7 +12,7 @@ import httpx2
 from adapters.adapter import EnvironmentSecrets
 from adapters.expressions import Expression
 from adapters.mapped.translate import read_any
-from adapters.mapped.transports import AskedList, ListLogin, NextPage
+from adapters.mapped.transports import AskedList, ListLogin, NextPage, SinceParameter
 from adapters.oauth import OAuth, OAuthTokens
 from adapters.outbound_http import DIRECT, Deadline, Egress, HttpResponse, NoResponse, OutboundHttp, retry_after_s
 from bus.delivery.target import DeliveryFailed
@@ -63,7 +63,7 @@ class ListReader:
         asked = self._asked
         text = asked.since.text
         for name, at in times.items():
-            text = text.replace(name, _spelled(at, asked.since.format))
+            text = text.replace(name, _spelled(at, asked.since))
         following = _Following(asked.next, asked.url, {**asked.query, asked.since.query: text})
         seen = set[str]()
         for _ in range(PAGES_MAX):
@@ -177,17 +177,17 @@ def with_query(url: str, more: dict[str, str]) -> str:
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def _spelled(at: datetime, form: str) -> str:
-    at = at.astimezone(UTC)
-    match form:
+def _spelled(at: datetime, since: SinceParameter) -> str:
+    at = at.astimezone(since.zone or UTC)
+    match since.format:
         case "iso8601":
-            return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+            return at.isoformat(timespec="seconds") if since.zone else at.strftime("%Y-%m-%dT%H:%M:%SZ")
         case "epoch_s":
             return str(int(at.timestamp()))
         case "epoch_ms":
             return str(int(at.timestamp() * 1000))
         case _:
-            return at.strftime(form)
+            return at.strftime(since.format)
 
 
 def _login(login: ListLogin, secrets: EnvironmentSecrets) -> dict[str, str]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from adapters.csv_form import CsvForm
 from adapters.expressions import Jmes
@@ -16,7 +16,7 @@ from adapters.mapping.proof_kinds import Header
 from adapters.oauth import OAuth
 from adapters.outbound_http import HttpUrl
 from adapters.public_addresses import refuse_inside
-from adapters.time_form import listed
+from adapters.time_form import ISO_8601, ZoneNamed, listed, refuse_utc_spelled
 from bus.config_file import AbsolutePath, VariableName
 
 EVERY_S_MAX: Final = 86_400
@@ -44,6 +44,22 @@ def _has_time(text: str) -> str:
     return text
 
 
+def _writes_time(form: str) -> str:
+    if form not in (ISO_8601, "epoch_s", "epoch_ms") and "%" not in form:
+        raise fault(
+            f"“{form}”写不出时间:iso8601、epoch_s、epoch_ms,或如 %Y-%m-%d %H:%M:%S",
+            f"{form!r} writes no time: iso8601, epoch_s, epoch_ms, or as %Y-%m-%d %H:%M:%S",
+        )
+    return form
+
+
+def _text(value: object) -> object:
+    """Take numbers and booleans as the words that YAML made of them."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
 class ListLogin(MapPart):
     """What a list is asked with: a bearer token, Basic (`user:password`), or a header of its own."""
 
@@ -56,13 +72,22 @@ class ListLogin(MapPart):
 class SinceParameter(MapPart):
     """How a list is asked for what changed since: the query parameter, and how the time is written in it.
 
-    `format`: iso8601, epoch_s, epoch_ms, or as strftime writes it, in UTC. `text`: what the parameter says around it,
-    as a query language has it.
+    `format`: iso8601, epoch_s, epoch_ms, or as strftime writes it, in `zone`, without one in UTC. `text`: what the
+    parameter says around it, as a query language has it.
     """
 
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
     query: str
-    format: str = "iso8601"
+    format: Annotated[str, AfterValidator(_writes_time)] = ISO_8601
+    zone: ZoneNamed = None
     text: Annotated[str, AfterValidator(_has_time)] = SINCE
+
+    @model_validator(mode="after")
+    def _zone_is_not_contradicted(self) -> Self:
+        if self.zone is not None:
+            refuse_utc_spelled(self.format, self.zone)
+        return self
 
 
 class NextPage(MapPart):
@@ -93,7 +118,7 @@ class AskedList(MapPart):
     """
 
     url: HttpUrl
-    query: Mapping[str, str] = {}
+    query: Mapping[str, Annotated[str, BeforeValidator(_text)]] = {}
     private_addresses: bool = False
     login: Annotated[ListLogin | OAuth, Field(discriminator="kind")] | None = None
     since: SinceParameter

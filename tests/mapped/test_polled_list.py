@@ -89,6 +89,44 @@ async def test_polled_list_the_time_is_written_as_the_list_wants_it(server: List
 
 
 @pytest.mark.parametrize(
+    ("form", "zone", "written"),
+    [
+        ("%Y-%m-%d %H:%M:%S", "Asia/Shanghai", "2026-11-22 09:00:00"),
+        ("%Y-%m-%d %H:%M:%S", "America/New_York", "2026-11-21 20:00:00"),
+        ("iso8601", "Asia/Shanghai", "2026-11-22T09:00:00+08:00"),
+        ("epoch_s", "Asia/Shanghai", "1795309200"),
+    ],
+)
+async def test_polled_list_the_time_is_written_in_the_list_s_own_zone(
+    server: ListServer, form: str, zone: str, written: str
+) -> None:
+    server.documents = []
+    await read(poller(server, since={"query": "since", "format": form, "zone": zone}, overlap_s=0))
+    assert server.queries[0]["since"] == [written]
+
+
+@pytest.mark.parametrize(
+    ("since", "word"),
+    [
+        ({"format": "rfc3339"}, "writes no time"),
+        ({"format": "%Y-%m-%dT%H:%M:%SZ", "zone": "Asia/Shanghai"}, "says UTC"),
+        ({"zone": "Asia/Shangai"}, "no time zone"),
+    ],
+)
+async def test_polled_list_a_time_that_cannot_be_meant_is_refused(
+    server: ListServer, since: dict[str, str], word: str
+) -> None:
+    with pytest.raises(ValidationError, match=word):
+        poller(server, since={"query": "since", **since})
+
+
+async def test_polled_list_numbers_in_a_query_are_texts(server: ListServer) -> None:
+    server.documents = []
+    await read(poller(server, query={"limit": 3, "open": True}))
+    assert (server.queries[0]["limit"], server.queries[0]["open"]) == (["3"], ["true"])
+
+
+@pytest.mark.parametrize(
     ("answer", "word"),
     [
         (b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n", "HTTP 500"),
