@@ -4,8 +4,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from adapters.mapped.translate import read_any
+from adapters.time_form import ISO_8601, TimeForm
 from bus.domain.errors import MalformedInput
 
 _DEPTH_MAX: Final = 6
@@ -24,13 +26,17 @@ _NAMES: Final[Mapping[str, Sequence[str]]] = {  # the likeliest first; names of 
 }
 _OPENS: Final = re.compile(r"creat|open|new|新建|创建", re.IGNORECASE)
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_TIMES: Final = (
-    (re.compile(r"\d{4}-\d\d-\d\dT"), "iso8601"),
-    (re.compile(r"\d{13}"), "epoch_ms"),
-    (re.compile(r"\d{10}"), "epoch_s"),
-    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), "%Y-%m-%d %H:%M:%S"),
-    (re.compile(r"\d{4}/\d\d/\d\d \d\d:\d\d"), "%Y/%m/%d %H:%M"),
+_COUNTS: Final = ((re.compile(r"\d{13}"), "epoch_ms"), (re.compile(r"\d{10}"), "epoch_s"))
+_FORMS: Final = (  # the first that reads a sample's time is its form
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S.%f",
+    "%Y-%m-%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+    ISO_8601,
 )
+_ZONE: Final = "Asia/Shanghai"
+_HAS_ZONE: Final = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
 
 
 def learned(source: str, bodies: Sequence[bytes]) -> str:
@@ -100,8 +106,10 @@ def _bare(name: str) -> str:
 
 def _head(source: str, where: str, guesses: Mapping[str, str], paths: Mapping[str, Any]) -> Sequence[str]:
     times = [str(paths[guesses[name]]) for name in ("at", "opened_at") if guesses[name]]
-    forms = list(dict.fromkeys(form for text in times for known, form in _TIMES if known.match(text))) or ["iso8601"]
-    zone = ", zone: Asia/Shanghai" if any("%" in one for one in forms) else ""
+    known = {text: form for text in times if (form := _form_of(text))}
+    forms = list(dict.fromkeys(known.values())) or [ISO_8601]
+    bare = any(not form.startswith("epoch") and not _HAS_ZONE.search(text) for text, form in known.items())
+    zone = f", zone: {_ZONE}" if bare else ""
     variable = re.sub(r"[^A-Z0-9]", "_", source.upper())
     return [
         "# 由样例推测的初稿,每一处“猜测”都要核对 / a first map, guessed from samples: go over every guess.",
@@ -115,6 +123,20 @@ def _head(source: str, where: str, guesses: Mapping[str, str], paths: Mapping[st
         *([_line("at", guesses["at"])] if guesses["at"] else []),
         f"time: {{format: {json.dumps(forms)}{zone}}} # 猜测 guess",
     ]
+
+
+def _form_of(text: str) -> str:
+    """Name the form that a time can be read in; empty: none of those that are known."""
+    for digits, form in _COUNTS:
+        if digits.fullmatch(text):
+            return form
+    for form in _FORMS:
+        try:
+            TimeForm(format=(form,), zone=ZoneInfo(_ZONE)).read(text)
+        except (ValueError, OverflowError):
+            continue
+        return form
+    return ""
 
 
 def _commands(

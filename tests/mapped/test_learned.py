@@ -37,6 +37,28 @@ async def test_learned_a_list_and_names_that_no_path_has_plain_are_read() -> Non
     assert found.commands[1].fields["text"] == "已到现场"
 
 
+@pytest.mark.parametrize(
+    ("written", "zoned"),
+    [
+        ("2026-11-22 09:05:06", True),
+        ("2026-11-22 09:05:06.123", True),
+        ("2026-11-22 09:05", True),
+        ("2026/11/22 09:05:06", True),
+        ("2026-11-22T09:05:06.123", True),
+        ("2026-11-22T09:05:06+0800", False),
+        ("2026-11-22T01:05:06.123Z", False),
+        (1795309506, False),
+        ("1795309506123", False),
+    ],
+)
+async def test_learned_the_form_of_times_is_one_that_reads_the_sample(written: str | int, zoned: bool) -> None:
+    body = json.dumps({"id": 7, "subject": "门禁失灵", "created_at": written}).encode()
+    content = learned("doors", [body])
+    (found,) = await tried(read_map(content, "learned", RULES.sla), {"created": body}, {}, RULES, NOW)
+    assert found.outcome == "accepted", (found, content)
+    assert ("zone:" in content) is zoned
+
+
 @pytest.mark.parametrize("body", [b"[]", b"[1]", b"no", b""])
 def test_learned_of_what_is_no_sample_nothing_is_guessed(body: bytes) -> None:
     with pytest.raises(MalformedInput):
