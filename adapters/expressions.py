@@ -22,6 +22,7 @@ from bus.domain.naming import did_you_mean, nearest
 LENGTH_MAX: Final = 500
 COPIES_MAX: Final = 100  # how often selections may multiply a document
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,9}")
+_PIPE: Final = re.compile(r"(?<!\|)\|(?!\|)")
 _SELECTIONS: Final = ("multi_select_list", "multi_select_dict")
 _FUNCTIONS: Final = tuple(sorted(jmespath.functions.Functions.FUNCTION_TABLE))
 
@@ -54,6 +55,9 @@ class Expression:
             words = _without_values(error)
             zh = f"表达式“{self.text}”不适用于此文档:{words}。若缺少某个字段,用 not_null(字段, '') 给出缺省值"
             en = f"{self.text!r} does not fit this document: {words}; where a field may be absent, not_null(field, '')"
+            if _PIPE.search(self.text):  # all that follows reads what stands before it: a || in it, too
+                zh += "。| 之后只读得到它前面的结果,要用文档的字段,写作 (a | [0]) || b"
+                en += "; behind | only what stands before it is read: for fields of the document write (a | [0]) || b"
             raise MalformedInput("expression_failed", self.path, zh, en) from None
 
     def holds(self, document: Any) -> bool:

@@ -5,8 +5,12 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from adapters.mapped.map_file import SourceMap
 from adapters.mapped.source import MappedSource
+from adapters.mapped.translate import read_any
+from adapters.mapped.transports import PolledList
 from bus.domain.batch import Accepted
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput
@@ -49,12 +53,13 @@ async def tried(
 ) -> Sequence[TriedSample]:
     """Play samples in order on one empty store: a note finds the ticket that was opened before. `headers`: of each.
 
-    Of a sample that holds several deliveries each is one: `NAME#1`, `NAME#2`.
+    Of a sample that holds several deliveries, or is a page of a list, each is one: `NAME#1`, `NAME#2`.
     """
     source = MappedSource(mapped, 1, {})
     dispatcher = Dispatcher(store=MemoryStore(), rules=rules)
     found = list[TriedSample]()
-    for number, (name, body) in enumerate(samples.items()):
+    parts = [part for name, body in samples.items() for part in _apart(mapped, name, body)]
+    for number, (name, body) in enumerate(parts):
         received = source.delivery(
             f"sample-{number}",
             body,
@@ -71,6 +76,20 @@ async def tried(
             shown = f"{name}#{place}" if batch and len(batch.deliveries) > 1 else name
             found.append(await _tried(source, dispatcher, shown, one))
     return found
+
+
+def _apart(mapped: SourceMap, name: str, body: bytes) -> Sequence[tuple[str, bytes]]:
+    """Take a page of a list apart, as whoever reads the list does; anything else is one document."""
+    if not isinstance(mapped.transport, PolledList):
+        return [(name, body)]
+    try:
+        page = read_any(body)
+        found = page if mapped.documents is None else mapped.documents.read(page)
+    except MalformedInput:
+        return [(name, body)]
+    if not isinstance(found, list):  # a sample may be one document of a page
+        return [(name, body)]
+    return [(f"{name}#{place}", orjson.dumps(one)) for place, one in enumerate(found, 1)]
 
 
 def _not_taken(name: str, refusal: MalformedInput) -> TriedSample:

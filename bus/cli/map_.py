@@ -83,7 +83,6 @@ def apply(file: MapFile, *, by: By, why: Why, data: Data = None) -> None:
     Example: ticketbus map apply zendesk.yaml --by 张工 --why "接入 Zendesk"
     """
     from adapters.mapped import versions
-    from adapters.mapped.transports import Webhook
     from bus.cli.run import with_core
     from bus.postgres.pool import in_transaction
 
@@ -91,9 +90,10 @@ def apply(file: MapFile, *, by: By, why: Why, data: Data = None) -> None:
     made = with_core(
         data, lambda core: in_transaction(core.pool, versions.apply, mapped.source, content, by=by, why=why)
     )
+    kind = mapped.transport.kind
     way = f"POST /v1/sources/{mapped.source}/webhook"
-    if not isinstance(mapped.transport, Webhook):
-        way = f"由工作进程读取 a worker reads it ({mapped.transport.kind})"
+    if kind != "webhook":
+        way = f"由 worker 读取({kind}),不接收推送 / a worker reads it ({kind}), nobody sends"
     echo(f"{mapped.source}: 第 {made} 版已生效 / version {made} is in force; {way}")
 
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import hmac
+import json
 import re
 import shlex
 import subprocess
 from pathlib import Path
 
+import orjson
 import pytest
 from typer.testing import CliRunner
 
@@ -17,7 +19,9 @@ from adapters.mapped.proof import Proof
 from adapters.mapped.read_map import read_map
 from adapters.mapped.shipped import shipped
 from adapters.mapped.source import MappedSource
-from adapters.mapped.transports import Transport
+from adapters.mapped.translate import MapTranslator
+from adapters.mapped.transports import AskedList, ListLogin, NextPage, SinceParameter, Transport
+from adapters.mapped.trial import tried
 from bus.cli import app
 from bus.domain.commands import Reopen
 from bus.domain.errors import MalformedInput
@@ -101,6 +105,37 @@ def test_plugging_in_sources_the_reopening_of_the_page_is_taken() -> None:
     assert len(commands) == 2
 
 
+async def test_plugging_in_sources_the_list_of_the_page_gives_tickets_in_the_form_of_its_webhooks() -> None:
+    part = next(text for text in blocks("yaml") if text.startswith("listing:"))
+    mapped = read_map(blocks("yaml")[0].replace("envelope:", f"{part}envelope:"), ticket_types=RULES.sla)
+    assert mapped.listing is not None
+    assert mapped.listing.documents is not None
+    opened = json.loads(blocks("json")[0])["changes"][0]["case"]
+    [document] = mapped.listing.documents.read({"data": {"items": [opened], "page": {"cursor": None}}})
+    listed = MapTranslator(mapped).listed(document, lambda _: NOW)
+    assert listed is not None
+    assert listed.opening is not None
+    assert (listed.number, listed.opening.title) == ("90017", "水泵不转")
+
+
+async def test_plugging_in_sources_a_page_of_a_list_is_a_sample_of_its_documents() -> None:
+    content = blocks("yaml")[0]
+    asked = (
+        "transport: {kind: list, url: 'https://desk.example/cases', since: {query: since}, changed_at: case.opened}\n"
+        "delivery_id: {field: case.no}\ndocuments: changes\nnumber:"
+    )
+    begin, end = content.index("proof:"), content.index("number:")
+    mapped = read_map(content[:begin] + asked + content[end + 7 :].replace("at: _envelope.sent\n", "", 1))
+    page = blocks("json")[0].encode()
+    found = await tried(mapped, {"page": page, "case": orjson.dumps(json.loads(page)["changes"][2])}, {}, RULES, NOW)
+    assert [(one.sample, one.outcome) for one in found] == [
+        ("page#1", "accepted"),
+        ("page#2", "accepted"),
+        ("page#3", "passed over"),
+        ("case", "passed over"),
+    ]
+
+
 def test_plugging_in_sources_every_key_of_the_language_is_on_the_page() -> None:
     tables = PAGE[PAGE.index("## The whole language") : PAGE.index("### Expressions")]
     for name in SourceMap.model_fields:
@@ -108,6 +143,9 @@ def test_plugging_in_sources_every_key_of_the_language_is_on_the_page() -> None:
     for transport in Transport.__origin__.__args__:  # type: ignore[attr-defined]  # each kind of the union
         page = SENSORS if transport is Mqtt else tables
         assert all(f"`{name}`" in page for name in transport.model_fields if name != "kind")
+    [asked] = [line for line in tables.splitlines() if line.startswith("| `list` |")]
+    for part in (AskedList, ListLogin, NextPage, SinceParameter):
+        assert all(re.search(rf"\b{field.alias or name}\b", asked) for name, field in part.model_fields.items())
     for proof in Proof.__origin__.__args__:  # type: ignore[attr-defined]  # each kind of the union
         assert f"| `{proof.model_fields['kind'].annotation.__args__[0]}` |" in tables
         assert all(f"`{name}`" in tables for name in proof.model_fields if name != "kind")

@@ -62,6 +62,14 @@ def test_expressions_a_document_that_does_not_fit_is_refused_without_its_values(
         Expression("a < `1`").read({"a": "text"})
 
 
+def test_expressions_a_field_that_is_looked_for_behind_a_pipe_is_said_to_be() -> None:
+    with pytest.raises(MalformedInput, match=r"behind \| only"):
+        Expression("tags[?k == 'sn'].v | [0] || join('-', ['desk', no])").read({"tags": None, "no": "7"})
+    with pytest.raises(MalformedInput) as refused:
+        Expression("tags || join('-', ['desk', no])").read({})
+    assert "|" not in refused.value.en.replace("||", "")
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["a", "b", "list", "k"]), inner),

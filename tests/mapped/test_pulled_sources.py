@@ -63,6 +63,8 @@ async def apply(bus: Bus, name: str, transport: dict[str, Any], documents: str =
     file.write_text(MAP.format(name=name, transport=json.dumps(transport), documents=documents))
     done = await asyncio.to_thread(bus.run, "map", "apply", str(file), *WHO)
     assert done.returncode == 0, done.stderr
+    assert "a worker reads it" in done.stdout
+    assert "POST" not in done.stdout
 
 
 def opened(bus: Bus, name: str) -> list[str]:
