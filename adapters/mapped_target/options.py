@@ -25,6 +25,7 @@ from bus.domain.text import Text
 from bus.intake.command_bodies import COMMANDS
 
 REQUESTS_MAX: Final = 100
+SETTLES_S: Final = 120.0  # a request may be under way there for so long after we have given it up
 SETTLES_S_MAX: Final = 3_600
 # Headers that are the bus's, or that the map has other words for.
 _OWN_HEADERS: Final = frozenset(
@@ -134,7 +135,8 @@ class ConfirmMap(SentRequest):
     """A question whether an earlier attempt took effect: it changes nothing there.
 
     An answer that is neither `found` nor `not_found` says nothing, and the question is asked again. `reference` and
-    `commands`: as of the request, where left out. `settles_s`: how long after an effect `not_found` may still come.
+    `commands`: as of the request, where left out. `settles_s`: how long after a request `not_found` may still come,
+    since it is under way there when we have given it up, or look-ups show its effect late.
     """
 
     method: Literal["GET", "POST"] = "GET"
@@ -142,7 +144,7 @@ class ConfirmMap(SentRequest):
     not_found: Criteria
     reference: Jmes | None = None
     commands: CommandsOfAnswer | None = None
-    settles_s: Annotated[float, Field(ge=0, le=SETTLES_S_MAX)] = 0.0
+    settles_s: Annotated[float, Field(ge=0, le=SETTLES_S_MAX)] = SETTLES_S
 
     @model_validator(mode="after")
     def _a_get_has_no_body(self) -> Self:

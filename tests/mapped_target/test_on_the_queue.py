@@ -71,3 +71,12 @@ async def test_mapped_target_on_the_queue_a_look_up_that_shows_effects_late_repe
                 await eventually(lambda: settled(delivery_queue))
     assert sorted((note["ticket"], note["version"]) for note in desk.notes) == sorted(FEW[:3])
     assert sum(line.startswith("GET /api/notes") for line in desk.calls) > 3
+
+
+async def test_mapped_target_on_the_queue_a_system_that_still_works_on_what_was_given_up_is_waited_for() -> None:
+    given = options("http://127.0.0.1:9")
+    async with target_of(given) as usual:
+        assert usual.lookup_settles_s == 120
+    given["requests"][0]["confirm"]["settles_s"] = 0
+    async with target_of(given) as quick:
+        assert quick.lookup_settles_s == 0
