@@ -88,7 +88,10 @@ def preview(target: Target, number: Annotated[str, typer.Argument(metavar="TICKE
     bad = False
     for one in run(previews(resolved(data), target, number, shell_reader())):
         bad = bad or bool(one.failure)
-        echo(f"── {one.version} {one.event}: {one.failure or one.request or '不发送 / nothing is sent'}")
+        first, *more = one.request.split("\n")  # a request has lines; the texts in it have none, JSON and forms escape
+        echo(f"── {one.version} {one.event}: {one.failure or first or '不发送 / nothing is sent'}")
+        for line in more:
+            echo(line)
     if bad:
         raise typer.Exit(1)
 

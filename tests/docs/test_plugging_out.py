@@ -141,6 +141,7 @@ def test_plugging_out_a_ticket_s_requests_are_shown_and_nothing_is_called(
     ]
     assert shown.exit_code == 0, shown.output
     assert "POST https://desk.example/api/cases/C-1/notes" in shown.output
+    assert "\ncontent-type: application/json\n\n{" in shown.output  # a line each, as it is sent
     assert '"text":"已改约周三"' in shown.output
     assert "a-secret-of-the-desk" not in shown.output
     assert "'desk'" in str(unknown.exception)
