@@ -38,6 +38,19 @@ class TestMappedKeepsTheContract(SourceContract):
         return body_of(document).decode().encode("utf-8", "replace")
 
 
+class TestMappedWithAnUnsignedIdKeepsTheContract(TestMappedKeepsTheContract):
+    """As GitHub's and Jira's: the id stands in a header that the signature does not cover."""
+
+    unsigned = ("x-desk-delivery",)
+
+    def adapter(self) -> Source:
+        return desk(CONTENT.replace("delivery_id: {field: id}", "delivery_id: {header: x-desk-delivery}"))
+
+    def good(self) -> tuple[Mapping[str, str], bytes]:
+        headers, body = super().good()
+        return {**headers, "x-desk-delivery": "d-1"}, body
+
+
 def requests(document: Any, content: str = CONTENT) -> tuple[Request, ...]:
     source = desk(content)
     return tuple(source.translate(delivered(source, body_of(document))))

@@ -57,6 +57,8 @@ def test_notice_board_plugin_is_shown_in_the_docs_as_it_is() -> None:
         ("toml", "pyproject.toml"),
         ("python", "notice_board/pins.py"),
         ("python", "tests/test_board.py"),
+        ("python", "notice_board/notes.py"),
+        ("python", "tests/test_notes.py"),
     ):
         assert f"```{language}\n{(PACKAGE / part).read_text(encoding='utf-8')}```" in shown, part
 
