@@ -2,7 +2,11 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 
+from typer.testing import CliRunner
+
+from bus.cli import app
 from bus.cli.run import GC_THRESHOLDS
 
 _RUN = """
@@ -35,3 +39,8 @@ def test_run_what_runs_by_the_command_line_collects_seldom() -> None:
     before, after = told.stdout.splitlines()
     assert after == str(GC_THRESHOLDS)
     assert before != after  # else the line above says nothing
+
+
+def test_run_the_version_is_said_without_a_command() -> None:
+    said = CliRunner().invoke(app, ["--version"])
+    assert (said.exit_code, said.stdout) == (0, f"ticketbus {version('ticketbus')}\n")
