@@ -48,13 +48,11 @@ def learned(source: str, bodies: Sequence[bytes]) -> str:
         where = where or where_here
     if not documents:
         raise MalformedInput("wrong_type", "$", "样例里没有对象", "the samples hold no object")
-    event = _event_of(documents)
-    opening = next((one for one in documents if event and _OPENS.search(str(one[event]))), documents[0])
-    paths = dict(_paths(opening, ""))
+    shapes = [dict(_paths(one, "")) for one in documents]
+    event = _event_of(shapes)
+    paths = next((one for one in shapes if event and _OPENS.search(one[event])), shapes[0])
     guesses = {name: _likeliest(paths, names) for name, names in _NAMES.items()}
-    return "\n".join(
-        [*_head(source, where, guesses, paths), *_commands(source, event, opening, documents, guesses), ""]
-    )
+    return "\n".join([*_head(source, where, guesses, paths), *_commands(source, event, paths, shapes, guesses), ""])
 
 
 def _documents(content: Any) -> tuple[list[Mapping[str, Any]], str]:
@@ -69,9 +67,14 @@ def _documents(content: Any) -> tuple[list[Mapping[str, Any]], str]:
     return [content] if content else [], ""
 
 
-def _event_of(documents: Sequence[Mapping[str, Any]]) -> str:
-    names = [name for name in documents[0] if name.lower() in _EVENT and isinstance(documents[0][name], str)]
-    return next((name for name in names if all(isinstance(one.get(name), str) for one in documents)), "")
+def _event_of(shapes: Sequence[Mapping[str, Any]]) -> str:
+    """Give the path of what tells events apart, the nearest to the top; empty: nothing does in every sample."""
+    named = [path for path in shapes[0] if path.split(".")[-1].lower() in _EVENT]
+    told = [path for path in named if all(isinstance(one.get(path), str) for one in shapes)]
+    apart = [path for path in told if len({one[path] for one in shapes}) > 1]  # below the top, a type may be anything's
+    return min(
+        (path for path in told if "." not in path or path in apart), key=lambda path: path.count("."), default=""
+    )
 
 
 def _paths(document: Mapping[str, Any], before: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -143,14 +146,14 @@ def _commands(
     source: str,
     event: str,
     opening: Mapping[str, Any],
-    documents: Sequence[Mapping[str, Any]],
+    shapes: Sequence[Mapping[str, Any]],
     guesses: Mapping[str, str],
 ) -> Sequence[str]:
     number, key = guesses["number"] or "id", guesses["serial"]
     fallback = f"join('-', ['{source}', to_string({number})])"
     lines = ["commands:", "  - command: open-ticket"]
     if event:
-        lines.append(f"    when: {_yaml(f'{_quoted(event)} == {_literal(opening[event])}')}")
+        lines.append(f"    when: {_yaml(f'{event} == {_literal(opening[event])}')}")
     kind = "serial" if key else "order"
     lines += [
         "    fields:",
@@ -165,17 +168,17 @@ def _commands(
     if any(people.values()):
         inner = ", ".join(f"{name}: {_yaml(path)}" for name, path in people.items() if path)
         lines.append(f"      customer: {{{inner}}} # 猜测 guess")
-    kinds = list(dict.fromkeys(str(one[event]) for one in documents))[:_LISTED_MAX] if event else []
+    kinds = list(dict.fromkeys(one[event] for one in shapes))[:_LISTED_MAX] if event else []
     for other in kinds:
         if other != opening[event]:
             text = _likeliest(
-                dict(_paths(next(one for one in documents if one[event] == other), "")),
+                next(one for one in shapes if one[event] == other),
                 ("body", "text", "comment", "content", "description", "current", "status"),
             )
             lines += [
                 "  - command: note # 猜测 guess",
-                f"    when: {_yaml(f'{_quoted(event)} == {_literal(other)}')}",
-                f"    fields: {{text: {_yaml(text or _quoted(event))}}}",
+                f"    when: {_yaml(f'{event} == {_literal(other)}')}",
+                f"    fields: {{text: {_yaml(text or event)}}}",
             ]
     return lines
 

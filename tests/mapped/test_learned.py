@@ -59,6 +59,19 @@ async def test_learned_the_form_of_times_is_one_that_reads_the_sample(written: s
     assert ("zone:" in content) is zoned
 
 
+async def test_learned_what_tells_events_apart_may_stand_below_the_top() -> None:
+    ticket = {"id": 7, "title": "门禁失灵", "type": "repair"}
+    bodies = {
+        kind: json.dumps({"event": {"kind": kind}, "data": {"ticket": ticket, **more}}).encode()
+        for kind, more in {"ticket.viewed": {}, "ticket.created": {}, "ticket.reply": {"text": "已到现场"}}.items()
+    }
+    content = learned("doors", list(bodies.values()))
+    del bodies["ticket.viewed"]
+    found = await tried(read_map(content, "learned", RULES.sla), bodies, {}, RULES, NOW)
+    assert [[one.command for one in sample.commands] for sample in found] == [["open-ticket"], ["note"]], content
+    assert found[1].commands[0].fields["text"] == "已到现场"
+
+
 @pytest.mark.parametrize("body", [b"[]", b"[1]", b"no", b""])
 def test_learned_of_what_is_no_sample_nothing_is_guessed(body: bytes) -> None:
     with pytest.raises(MalformedInput):
