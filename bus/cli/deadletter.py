@@ -1,5 +1,6 @@
 """`ticketbus deadletter`: list, show, retry, edit and discard dead letters."""
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,11 +23,24 @@ commands = typer.Typer(
 )
 commands.add_typer(redrive.commands)
 
-Number = Annotated[int, typer.Argument(metavar="LETTER", max=redrive.NUMBER_MAX)]
+
+def _letter_number(text: str) -> int:
+    """Read a letter's number; what the list begins a line with is a cause, and has letters of its own."""
+    if re.fullmatch(r"[0-9a-f]{12}", text) and not text.isdecimal():
+        raise typer.BadParameter(
+            f"{text} 是一类死信,其中各封见 ticketbus deadletter list --cause {text} / "
+            f"{text} is a cause; its letters: ticketbus deadletter list --cause {text}"
+        )
+    if not re.fullmatch(r"\d{1,19}", text, re.ASCII) or int(text) > redrive.NUMBER_MAX:
+        raise typer.BadParameter(f"“{text}”不是死信编号 / {text!r} is no number of a letter")
+    return int(text)
+
+
+Number = Annotated[int, typer.Argument(metavar="LETTER", parser=_letter_number)]
 BYTES_SHOWN = 64  # in the text; --json has them all
 Numbers = Annotated[
     list[int],
-    typer.Argument(metavar="LETTER…", max=redrive.NUMBER_MAX, help="Numbers of letters, as `list` shows them."),
+    typer.Argument(metavar="LETTER…", parser=_letter_number, help="Numbers of letters, as `list` shows them."),
 ]
 By = Annotated[str, typer.Option("--by", callback=redrive.person, help="Who decides this.")]
 Why = Annotated[str, typer.Option("--why", callback=redrive.not_blank, help="Why; it is kept with the letter.")]
@@ -241,7 +255,8 @@ def _letter(one: "ListedLetter") -> str:
 def _group(one: "DeadLetterGroup") -> str:
     seen = f"{one.first_at:%m-%d %H:%M}…{one.last_at:%m-%d %H:%M}"
     return (
-        f"{one.cause}  {one.origin:<14} {one.event:<18} {one.letters:>5} 封 letters, {one.behind} 在后等待 behind  "
+        f"原因 cause {one.cause}  {one.origin:<14} {one.event:<18} "
+        f"{one.letters:>5} 封 letters, {one.behind} 在后等待 behind  "
         f"{seen}  {one.reason}/{failure_line({'kind': one.kind, 'detail': one.detail, 'message': one.message})}  "
-        f"例 e.g. {one.sample}"
+        f"例 e.g. letter {one.sample}"
     )
