@@ -10,7 +10,7 @@ from adapters.expressions import Jmes
 from adapters.fxiaoke_api.account import FieldName, FxiaokeAccount, ObjectName
 from adapters.http_options import HttpOptions
 from adapters.map_faults import fault
-from adapters.mapping.field_values import MapPart, Words
+from adapters.mapping.field_values import MapPart, Words, refuse_unknown_tables
 from adapters.mapping.sent_values import Sent, SentValue
 from adapters.time_form import listed
 from bus.config_file import EventName
@@ -87,11 +87,11 @@ class FxiaokeOptions(HttpOptions):
 
     @model_validator(mode="after")
     def _tables_are_there(self) -> Self:
-        for number, write in enumerate(self.writes):
-            for place, value in write.values():
-                if isinstance(value.words, str) and value.words not in self.words:
-                    where = f"writes.{number}.{place}.words"
-                    raise fault(
-                        f"{where}: words 里没有表“{value.words}”", f"{where}: there is no table {value.words!r}"
-                    )
+        named = (
+            (("writes", number, place, "words"), value.words)
+            for number, write in enumerate(self.writes)
+            for place, value in write.values()
+            if isinstance(value.words, str)
+        )
+        refuse_unknown_tables(named, self.words)
         return self

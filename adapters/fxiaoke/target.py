@@ -12,9 +12,10 @@ import orjson
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.exchange import Talk, after_change, talk_of, talk_of_probe
 from adapters.fxiaoke.options import FxiaokeOptions
-from adapters.fxiaoke.writes import Written, may_take, written
+from adapters.fxiaoke.writes import Written, written
 from adapters.fxiaoke_api import wire
 from adapters.fxiaoke_api.session import FxiaokeSession, unexpected
+from adapters.mapping.event_rules import may_take
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
@@ -76,7 +77,7 @@ class FxiaokeTarget:
         await self._session.close()
 
     async def _write(self, call: Call) -> Written | None:
-        if not may_take(self._options, type(call.event.event).__name__):
+        if not may_take(self._options.writes, type(call.event.event).__name__):
             return None
         return written(self._options, call, await self._ticket_at(call))
 

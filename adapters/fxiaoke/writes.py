@@ -7,6 +7,7 @@ from typing import Any, Final
 from adapters.fxiaoke.options import FxiaokeOptions, FxiaokeWrite
 from adapters.fxiaoke_api import wire
 from adapters.mapping.event_document import document_of
+from adapters.mapping.event_rules import takes
 from adapters.mapping.sent_values import ABSENT, SentValue, Tables
 from bus.delivery.target import Call, DeliveryFailed, FailureKind
 from bus.domain.errors import MalformedInput
@@ -34,20 +35,13 @@ class Written:
         return wire.path(self.object, "update" if self.record else "create")
 
 
-def may_take(options: FxiaokeOptions, event: str) -> bool:
-    """Say whether any write takes events of a name."""
-    return any(not one.events or event in one.events for one in options.writes)
-
-
 def written(options: FxiaokeOptions, call: Call, ticket: Ticket) -> Written | None:
     """Give what an event becomes, None where no write takes it. Raises DeliveryFailed: it has no form there."""
     document = document_of(call, ticket)
     for number, one in enumerate(options.writes):
         place = f"writes.{number}"
-        if one.events and document["name"] not in one.events:
-            continue
         try:
-            if one.when is None or one.when.holds(document):
+            if takes(one, document):
                 return _written(one, place, document, options.words)
         except MalformedInput as error:
             raise _no_form(place, error.code, f"{error.field}: {error.zh} / {error.en}") from None

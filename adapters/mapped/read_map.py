@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from adapters.map_faults import reason
 from adapters.mapped.map_file import MODELS, SourceMap
-from adapters.mapping.field_values import word_is_no_path
+from adapters.mapping.field_values import no_table, word_is_no_path
 from adapters.yaml_places import place_in
 from bus.config_file import OnceLoader
 from bus.domain.commands import OpenTicket
@@ -126,9 +126,7 @@ def _word_faults(given: object, node: yaml.Node | None) -> Iterator[MapFault]:
     known = [str(one) for one in tables] if isinstance(tables, Mapping) else []
     for loc, named in _tables_named({key: value for key, value in given.items() if key != "words"}):
         if named not in known:
-            close = did_you_mean(nearest(named, known), quoted=True)
-            zh, en = f"words 里没有表“{named}”", f"`words` has no table {named!r}"
-            yield _at(*_place(node, loc), str(Text(f"{zh}{close.zh}", f"{en}{close.en}")))
+            yield _at(*_place(node, loc), str(no_table(named, known)))
 
 
 def _tables_named(given: object) -> Iterator[tuple[Sequence[str | int], str]]:

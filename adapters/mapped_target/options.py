@@ -11,7 +11,7 @@ from adapters.http_options import HttpOptions
 from adapters.map_faults import fault
 from adapters.mapped_target.proof import CallProof
 from adapters.mapping.commands import command_model, one_of
-from adapters.mapping.field_values import MapPart, Place, Words, values_in
+from adapters.mapping.field_values import MapPart, Place, Words, refuse_unknown_tables, values_in
 from adapters.mapping.proof_kinds import Header, StandardWebhooksProof
 from adapters.mapping.sent_values import RequestPath, Sent, SentValue, Tree
 from adapters.oauth import OAuth
@@ -20,7 +20,6 @@ from adapters.public_addresses import refuse_inside
 from adapters.time_form import ISO_8601, TimeForm, listed
 from bus.config_file import EventName
 from bus.domain.commands import OpenTicket
-from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import Text
 from bus.intake.command_bodies import COMMANDS
 
@@ -215,14 +214,7 @@ class MappedTargetOptions(HttpOptions):
 
     @model_validator(mode="after")
     def _tables_are_there(self) -> Self:
-        wrong = list[str]()
-        for place, named in self._tables_named():
-            if named not in self.words:
-                close = did_you_mean(nearest(named, self.words), quoted=True)
-                text = Text(f"words 里没有表“{named}”{close.zh}", f"`words` has no table {named!r}{close.en}")
-                wrong.append(f"{'.'.join(map(str, place))}: {text}")
-        if wrong:
-            raise ValueError("; ".join(wrong))
+        refuse_unknown_tables(self._tables_named(), self.words)
         return self
 
     def _tables_named(self) -> Sequence[tuple[Place, str]]:

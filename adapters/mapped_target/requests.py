@@ -20,6 +20,7 @@ from adapters.mapped_target.options import (
     SentRequest,
 )
 from adapters.mapping.commands import CommandReader
+from adapters.mapping.event_rules import may_take, takes
 from adapters.mapping.readers import Readers
 from adapters.mapping.sent_values import ABSENT, SentValue
 from adapters.outbound_http import HttpResponse
@@ -61,15 +62,13 @@ class MappedRequests:
 
     def may_take(self, event: str) -> bool:
         """Say whether any request takes events of a name."""
-        return any(not one.events or event in one.events for one in self._requests)
+        return may_take(self._requests, event)
 
     def find(self, document: dict[str, Any]) -> "MappedRequest | None":
         """Give the request that an event becomes, None for none. Raises DeliveryFailed."""
         for one in self._requests:
-            if one.events and document["name"] not in one.events:
-                continue
             with _translating(f"{one.place}.when"):
-                if one.when is None or one.when.holds(document):
+                if takes(one, document):
                     return one
         return None
 

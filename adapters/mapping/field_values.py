@@ -3,7 +3,7 @@
 The models are derived from the command classes, so that a map knows every field, its kind and its legal words.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -18,6 +18,7 @@ from adapters.map_faults import fault
 from bus.domain.naming import did_you_mean, nearest
 from bus.domain.simplified import simplified
 from bus.domain.terms import Term
+from bus.domain.text import Text
 
 WORDS_MAX: Final = 1_000
 Place = tuple[str | int, ...]  # of a part in its file: keys, and numbers from 0
@@ -83,6 +84,19 @@ Value = Annotated[FieldValue, BeforeValidator(_field_value)]
 def legal_words(kind: type[Term]) -> Mapping[str, Term]:
     """Give the words of a closed list: the English ones, and the Chinese."""
     return {word: member for member in kind for word in (member.value, member.zh)}
+
+
+def no_table(named: str, tables: Collection[str]) -> Text:
+    """Say that a map has no table of words of that name, and which may be meant."""
+    close = did_you_mean(nearest(named, tables), quoted=True)
+    return Text(f"words 里没有表“{named}”{close.zh}", f"`words` has no table {named!r}{close.en}")
+
+
+def refuse_unknown_tables(named: Iterable[tuple[Place, str]], tables: Collection[str]) -> None:
+    """Refuse every name of a table that is not there, each with its place. Raises ValueError."""
+    wrong = [f"{'.'.join(map(str, place))}: {no_table(one, tables)}" for place, one in named if one not in tables]
+    if wrong:
+        raise ValueError("; ".join(wrong))
 
 
 def word_is_no_path(word: str) -> ValueError:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
+from adapters.mapping.event_rules import takes
 from adapters.notices.map_link import map_link
 from adapters.notices.notices_file import FoundPerson, NoticeCard, NoticeEntry, NoticesFile, Person
 from adapters.notices.wording import MAP, NOTHING, Wording
@@ -42,7 +43,7 @@ class NoticeMessage:
 def notice_of(file: NoticesFile, target: str, document: Mapping[str, Any]) -> NoticeEntry | None:
     """Find the first notice for an event at a target. Raises MalformedInput where `when` does not fit."""
     for one in file.notices:
-        if target in one.by and document["name"] in one.events and (one.when is None or one.when.holds(document)):
+        if target in one.by and takes(one, document):
             return one
     return None
 

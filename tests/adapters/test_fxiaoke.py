@@ -204,6 +204,9 @@ async def test_fxiaoke_a_preview_shows_the_request_without_its_proof_and_sends_n
     assert not [secret for secret in SECRETS.values() if secret in shown]
 
 
+LVELS = {"from": "type", "words": "lvels"}
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -218,7 +221,14 @@ async def test_fxiaoke_a_preview_shows_the_request_without_its_proof_and_sends_n
         ({"writes": [{**CREATE, "fields": {KEY: "type"}}]}, "`key_field` is the adapter's"),
         ({"writes": [{**UPDATE, "fields": {"owner": "type"}}]}, "cannot write `owner`"),
         ({"writes": [{**UPDATE, "fields": {"_id": "type"}}]}, "_id is the adapter's own"),
-        ({"writes": [{**UPDATE, "fields": {"a": {"from": "type", "words": "none"}}}]}, "there is no table 'none'"),
+        (
+            {"writes": [{**UPDATE, "fields": {"a": {"from": "type", "words": "none"}}}]},
+            "writes.0.fields.a.words: .*has no table 'none'",
+        ),
+        (
+            {"words": {"levels": {"P1": "1"}}, "writes": [{**UPDATE, "fields": {"a": LVELS, "b": LVELS}}]},
+            "fields.a.words: .*did you mean 'levels'.*; writes.0.fields.b.words: ",
+        ),
         ({"writes": [{**UPDATE, "fields": {"a b": "type"}}]}, "apiName of a field"),
         ({"writes": [{**UPDATE, "update": "客户"}]}, "apiName of an object"),
     ],
