@@ -1,12 +1,13 @@
 """Alarms of devices on a real database, without a broker: what a program leaves that ends in between, and storms."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
 import yaml
 
+from adapters.mapped.mqtt_session import MqttAway, MqttSession
 from adapters.mapped.mqtt_transport import Mqtt
 from adapters.mapped.read_map import read_map
 from adapters.mapped.readings import MqttMessage
@@ -90,6 +91,36 @@ async def test_devices_what_a_program_left_that_ended_is_taken_in_once_by_the_ne
     assert versions(bus, name) == [2, 2, 2]  # opened, and the note that it is over
     assert bus.query("SELECT count(*) FROM sensor_news WHERE source = %s", name) == [(0,)]
     assert bus.query("SELECT count(*) FROM refused_inputs WHERE source = %s", name) == [(0,)]
+
+
+class HandedOut:
+    """A session that hands out some messages once, and ends."""
+
+    idle, connected_at = True, 0.0
+
+    def __init__(self, messages: list[MqttMessage]) -> None:
+        self.waiting, self.acknowledged = [messages], list[MqttMessage]()
+
+    async def batch(self, _most: int, _within_s: float) -> list[MqttMessage]:
+        """Give them; after that it is away."""
+        if not self.waiting:
+            raise MqttAway("it ended")
+        return self.waiting.pop()
+
+    def acknowledge(self, messages: list[MqttMessage]) -> None:
+        """Note what was acknowledged."""
+        self.acknowledged += messages
+
+
+async def test_devices_messages_are_acknowledged_once_they_are_taken_in_and_not_before(bus: Bus, core: Core) -> None:
+    for fails in (True, False):
+        session = HandedOut(sent(HOT, 3))
+        reading, taker = devices(core, "acknowledged", TOO_HOT)
+        taker.before = fails
+        with pytest.raises(StoreUnavailable if fails else MqttAway):
+            await reading.read(cast("MqttSession", session), lambda *_: None)
+        assert len(session.acknowledged) == (0 if fails else 3)
+    assert versions(bus, "acknowledged") == [1, 1, 1]
 
 
 async def test_devices_an_alarm_that_comes_again_opens_another_ticket(bus: Bus, core: Core) -> None:
