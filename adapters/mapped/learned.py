@@ -70,10 +70,12 @@ def _documents(content: Any) -> tuple[list[Mapping[str, Any]], str]:
 def _event_of(shapes: Sequence[Mapping[str, Any]]) -> str:
     """Give the path of what tells events apart, the nearest to the top; empty: nothing does in every sample."""
     named = [path for path in shapes[0] if path.split(".")[-1].lower() in _EVENT]
-    told = [path for path in named if all(isinstance(one.get(path), str) for one in shapes)]
-    apart = [path for path in told if len({one[path] for one in shapes}) > 1]  # below the top, a type may be anything's
+    texts = [path for path in named if all(isinstance(one.get(path), str) for one in shapes)]
+    apart = [
+        path for path in texts if len({one[path] for one in shapes}) > 1
+    ]  # below the top, a type may be anything's
     return min(
-        (path for path in told if "." not in path or path in apart), key=lambda path: path.count("."), default=""
+        (path for path in texts if "." not in path or path in apart), key=lambda path: path.count("."), default=""
     )
 
 
