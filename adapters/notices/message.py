@@ -8,7 +8,7 @@ from adapters.mapping.event_rules import takes
 from adapters.notices.map_link import map_link
 from adapters.notices.notices_file import FoundPerson, NoticeCard, NoticeEntry, NoticesFile, Person
 from adapters.notices.wording import MAP, NOTHING, Wording
-from bus.domain.phone_numbers import plain_phone
+from bus.domain.phone_numbers import mobile_number, plain_phone
 
 Channel = Literal["wecom", "dingtalk", "wechat", "sms"]
 Form = Literal["card", "wechat", "sms"]
@@ -135,7 +135,7 @@ def _address(file: NoticesFile, channel: Channel, name: str, phone: str) -> str:
     """Give a person's address: by the book, where it has the name, or else the phone; a phone is one by itself."""
     person = file.people.get(name) or _by_phone(file, phone)
     if channel == "sms":
-        return (person.phone if person else "") or phone
+        return mobile_number((person.phone if person else "") or phone)
     return getattr(person, channel) if person else ""
 
 

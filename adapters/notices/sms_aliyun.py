@@ -24,7 +24,6 @@ from adapters.outbound_http import Deadline, HttpResponse, HttpUrl, OutboundHttp
 from bus.config_file import VariableName
 from bus.delivery.recipients import SendLimit
 from bus.delivery.target import Call, DeliveryFailed, DeliveryPostponed, FailureKind
-from bus.domain.phone_numbers import plain_phone
 from bus.domain.text import Text
 from bus.domain.time_text import CHINA
 
@@ -113,7 +112,7 @@ class SmsAliyun:
         """Look through the number's messages of the days since it may have been sent. Raises DeliveryFailed."""
         out_id, (phone,) = call.copy_key or call.key, message.addresses
         for day in _days(call.unsure_since or self._now(), self._now()):
-            for row in await self._details(call, plain_phone(phone), day, deadline):
+            for row in await self._details(call, phone, day, deadline):
                 if row.get("OutId") == out_id:
                     failed = row.get("SendStatus") == _FAILED
                     return f"{out_id}; {_NOT_ARRIVED}: {row.get('ErrCode', '')}" if failed else out_id
@@ -199,9 +198,8 @@ def _kind_of(code: str, status: int, *, changes: bool) -> FailureKind:
 
 def _content(message: NoticeMessage, sign_name: str) -> dict[str, str]:
     """Give the parameters of a message, without its id."""
-    phone = next(iter(message.addresses), "")
     return {
-        "PhoneNumbers": plain_phone(phone) if phone else "",
+        "PhoneNumbers": next(iter(message.addresses), ""),
         "SignName": sign_name,
         "TemplateCode": message.template,
         "TemplateParam": orjson.dumps(dict(message.values)).decode(),

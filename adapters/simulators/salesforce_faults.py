@@ -21,6 +21,7 @@ class SalesforceFault(StrEnum):
     SESSION_EXPIRED = "401, INVALID_SESSION_ID"
     NO_ACCESS = "403, INSUFFICIENT_ACCESS_OR_READONLY"
     DUPLICATES = "400, DUPLICATES_DETECTED"
+    MADE_MEANWHILE = "400, DUPLICATE_VALUE: an insert that was slow came first"
     VALIDATION = "400, FIELD_CUSTOM_VALIDATION_EXCEPTION"
     MISSING = "400, REQUIRED_FIELD_MISSING"
     SEVERAL = "300: the external id is that of several records"
@@ -90,6 +91,10 @@ STATUSES: Final[Mapping[SalesforceFault, tuple[str, bytes]]] = {
         errors("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id"),
     ),
     SalesforceFault.DUPLICATES: ("400 Bad Request", errors("DUPLICATES_DETECTED", "Use one of these records?")),
+    SalesforceFault.MADE_MEANWHILE: (
+        "400 Bad Request",
+        errors("DUPLICATE_VALUE", "duplicate value found: Ticket_No__c duplicates value on record", "Ticket_No__c"),
+    ),
     SalesforceFault.VALIDATION: (
         "400 Bad Request",
         errors("FIELD_CUSTOM_VALIDATION_EXCEPTION", "A closed case keeps its engineer.", "Engineer__c"),

@@ -12,6 +12,7 @@ _MOBILE = re.compile(r"(?:0{0,2}86)?0?(1[3-9][0-9]{9})")
 # An extension: by its word, or as digits behind a last hyphen or comma.
 _EXTENSION = re.compile(r"(.*?)(?:转|轉|分机|分機|ext|x|#|;)\D*(\d{1,7})\D*", re.DOTALL)
 _TAIL = re.compile(r"(.*\d)\s*(?:-|,+)\s*(\d{1,5})\s*", re.DOTALL)
+_BETWEEN = re.compile(r"[,、;/|\n]|或")  # of several numbers
 _SPREADSHEET = re.compile(r"(\d{7,15})\.0+|(\d)\.(\d{6,14})E\+?(\d{1,2})", re.ASCII | re.IGNORECASE)
 _CARRIERS = ("179", "12593", "11808")  # prefixes of long distance: 17951, 17909 …
 # The 0 of long distance within a country, in brackets: `(0)212`, `(0212)`, `[0]`. Some countries have none.
@@ -38,6 +39,21 @@ def plain_phone(text: str) -> str:
         if number := _national(head):
             return number + extension
     return _digits(shown) or "".join(shown.split()).upper()
+
+
+def mobile_number(text: str) -> str:
+    """Give the mobile that a message can be sent to, without an extension; of several numbers the first that is one.
+
+    China's are eleven digits, those of other countries `+` and all digits; empty where there is none.
+    """
+    shown = as_dialled(normalize("NFKC", text).strip()).casefold()
+    for part in _BETWEEN.split(shown):
+        marked = _EXTENSION.fullmatch(part)
+        for found in (marked,) if marked else (None, _TAIL.fullmatch(part)):
+            number = _national(found[1] if found else part)
+            if number.startswith("+") or _MOBILE.fullmatch(number):
+                return number
+    return ""
 
 
 def earlier_spellings(text: str) -> list[str]:

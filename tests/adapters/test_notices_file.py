@@ -154,7 +154,7 @@ async def test_notices_file_a_customer_is_found_by_phone_however_it_is_spelled()
     file = NoticesFile.model_validate(notices(notice("customer", wechat=wechat, sms={"template_code": "S"})))
     document = await _document()
     assert message_of(file, file.notices[0], "wechat", document).addresses == ["oLiNvShi"]
-    assert message_of(file, file.notices[0], "sms", document).addresses == ["138 0000 1111"]
+    assert message_of(file, file.notices[0], "sms", document).addresses == ["13800001111"]
 
 
 async def test_notices_file_the_first_notice_whose_condition_holds_is_taken() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given as given_any
 from hypothesis import strategies as st
 
 from bus.domain.batch import CommandResult
-from bus.domain.phone_numbers import is_phone, plain_phone
+from bus.domain.phone_numbers import is_phone, mobile_number, plain_phone
 from bus.domain.terms import KeyKind
 from bus.domain.ticket_keys import phone_spellings, phones_of, plain_number, spellings
 from bus.domain.values import Customer, IncidentKey
@@ -112,6 +112,23 @@ def test_ticket_keys_bare_digits_that_no_plan_gives_out_are_no_phone(text: str) 
 def test_ticket_keys_bare_digits_lose_nothing_that_may_be_their_own() -> None:
     bare = ("865-609-8731", "864 687 9756", "860-914-9821", "1251234567890", "11013800138000")
     assert [plain_phone(text) for text in bare] == ["".join(filter(str.isdigit, text)) for text in bare]
+
+
+@pytest.mark.parametrize(
+    ("text", "mobile"),
+    [
+        ("138-0000-1111 转 2", "13800001111"),
+        ("+86 138 0000 1111", "13800001111"),
+        ("010-62176966, 13800001111", "13800001111"),
+        ("13800001111/13900002222", "13800001111"),
+        ("+49 170 1234567", "+491701234567"),
+        ("010-62176966", ""),
+        ("王工", ""),
+        ("", ""),
+    ],
+)
+def test_ticket_keys_a_message_goes_to_the_first_mobile_without_its_extension(text: str, mobile: str) -> None:
+    assert mobile_number(text) == mobile
 
 
 def test_ticket_keys_a_phone_of_no_numbering_plan_is_its_digits() -> None:
