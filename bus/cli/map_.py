@@ -63,14 +63,14 @@ def try_(
     headers = dict(_header(one) for one in header or ())
     bodies = {str(one): _bytes(one) for one in samples}
     found = run(tried(mapped, bodies, headers, load_rules(resolved(data)), utc_now()))
+    proven = {name: proof_holds(mapped, name, body, headers) for name, body in bodies.items()} if prove else {}
     for one in found:
         if as_json:
-            echo_json(asdict(one))
+            echo_json(asdict(one) | ({"proven": proven.get(one.sample)} if prove else {}))
         else:
-            for line in lines_of(one):
+            for line in lines_of(one, proven=proven.get(one.sample, True)):
                 echo(line)
-    proven = [proof_holds(mapped, name, body, headers) for name, body in bodies.items()] if prove else []
-    if any(one.outcome == "refused" for one in found) or not all(proven):
+    if any(one.outcome == "refused" for one in found) or not all(proven.values()):
         raise typer.Exit(1)
 
 

@@ -9,13 +9,14 @@ if TYPE_CHECKING:
     from adapters.mapped.trial import TriedSample
 
 _OUTCOMES = {"accepted": "接受 accepted", "refused": "拒绝 refused", "passed over": "不处理 passed over"}
+_UNPROVEN = ",但来源未证实,网关不会收 — but its sender is not proven: a gateway takes it for a stranger's"
 
 
-def lines_of(one: "TriedSample") -> list[str]:
-    """Show what came of a sample: its commands with their fields, or the refusal."""
+def lines_of(one: "TriedSample", *, proven: bool = True) -> list[str]:
+    """Show what came of a sample: its commands with their fields, or the refusal; and that no gateway would take it."""
     import json
 
-    head = f"{one.sample}: {_OUTCOMES[one.outcome]}"
+    head = f"{one.sample}: {_OUTCOMES[one.outcome]}" + ("" if proven else _UNPROVEN)
     if one.code:
         return [f"{head}: {one.code} ({one.path}): {one.detail}"]
     lines = [head]

@@ -84,6 +84,7 @@ def test_plugging_in_sources_try_proves_a_delivery_that_is_old(folder: Path) -> 
     def outcome(signature: str, secret: str) -> tuple[int, str]:
         words = shlex.split(line.replace("SIGNATURE", signature))[1:]
         done = CliRunner().invoke(app, words, env={"QUAN_DESK_SECRET": secret})
+        assert ("来源未证实" in done.stdout) == (done.exit_code != 0)
         return done.exit_code, done.stderr
 
     code, shown = outcome(digest.hexdigest(), SECRET)
