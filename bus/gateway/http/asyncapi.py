@@ -115,11 +115,10 @@ def _servers(hosts: Hosts) -> dict[str, Any]:
 def _channel(name: str, topic: Topic, types: Iterable[RecordType], hosts: Hosts) -> dict[str, Any]:
     address = physical(hosts.namespace, name)
     kept_ms = int(topic.retention.total_seconds() * 1000) if topic.retention else -1
-    zh, _, en = topic.about.partition(" / ")
     return {
         "address": address,
-        "title": zh,
-        "description": en,
+        "title": name,
+        "description": topic.about,
         "servers": [{"$ref": "#/servers/kafka"}],
         "messages": {one.cls.__name__: _ref("messages", one.cls.__name__) for one in types},
         "bindings": {
