@@ -1,14 +1,14 @@
 """How the alarms of devices stand, in PostgreSQL, and what is still to be taken in of them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from adapters.mapped.alarm_steps import DeviceAlarm, Phase
-from adapters.mapped.mqtt_transport import Mqtt
+from adapters.mapped.mqtt_transport import Mqtt, SensorAlarm
 from adapters.mapped.readings import AlarmKey, AlarmNews, Alarms
 
 _COLUMNS: Final = "device, cause, phase, since, readings, times, episode, ended_at, seen_at, about"
@@ -16,12 +16,18 @@ _LOAD: Final = f"""
 SELECT {_COLUMNS} FROM sensor_alarms WHERE source = %s AND device = ANY(%s) ORDER BY device, cause FOR UPDATE"""  # noqa: S608 - names of columns, from above
 _SILENT: Final = f"""
 SELECT {_COLUMNS} FROM sensor_alarms
-WHERE source = %s AND cause = %s AND seen_at < %s AND phase IN ('quiet', 'falling')
+WHERE source = %s AND cause = %s AND seen_at < %s AND phase <> 'open'
 ORDER BY seen_at LIMIT %s FOR UPDATE"""  # noqa: S608 - names of columns, from above
 _COUNTED: Final = """
-SELECT count(*) FILTER (WHERE seen_at < %(before)s AND phase IN ('quiet', 'falling')),
-    count(*) FILTER (WHERE seen_at < %(late)s AND phase IN ('quiet', 'falling')), count(*)
+SELECT count(*) FILTER (WHERE seen_at < %(before)s AND phase <> 'open'),
+    count(*) FILTER (WHERE seen_at < %(late)s AND phase <> 'open'), count(*)
 FROM sensor_alarms WHERE source = %(source)s AND cause = %(cause)s"""
+_DUE: Final = f"""
+SELECT {_COLUMNS} FROM sensor_alarms
+WHERE source = %(source)s AND cause = %(cause)s AND phase IN ('rising', 'falling')
+    AND (phase = 'falling' AND since <= %(back)s::timestamptz OR phase = 'rising' AND since <= %(beyond)s::timestamptz
+        AND readings >= %(readings)s AND (ended_at IS NULL OR ended_at <= %(ended)s))
+ORDER BY since LIMIT %(most)s FOR UPDATE"""  # noqa: S608 - names of columns, from above
 _DEVICES: Final = "SELECT DISTINCT device FROM sensor_alarms WHERE source = %s"
 _KEEP: Final = f"""
 INSERT INTO sensor_alarms (source, {_COLUMNS})
@@ -55,6 +61,33 @@ async def count_silent(
     asked = {"source": source, "cause": cause, "before": before, "late": late}
     row = await (await connection.execute(_COUNTED, asked)).fetchone()
     return row or (0, 0, 0)
+
+
+async def due(
+    connection: AsyncConnection,
+    source: str,
+    mqtt: Mqtt,
+    rule: SensorAlarm,
+    *,
+    now: datetime,
+    since: datetime,
+    most: int,
+) -> Alarms:
+    """Give those of a value whose time is up by `now`, locked; `most` at once.
+
+    `since`: from when on we are told of readings. None is up of a time that is longer than from then until now.
+    """
+    back, beyond, ended = (now - timedelta(seconds=one) for one in (rule.back_for_s, rule.for_s, rule.again_after_s))
+    asked = {
+        "source": source,
+        "cause": rule.cause,
+        "back": back if back >= since else None,
+        "beyond": beyond if beyond >= since else None,
+        "ended": ended,
+        "readings": rule.readings,
+        "most": most,
+    }
+    return _alarms(mqtt, await (await connection.execute(_DUE, asked)).fetchall())
 
 
 async def known_devices(connection: AsyncConnection, source: str) -> set[str]:

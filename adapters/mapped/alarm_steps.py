@@ -1,4 +1,4 @@
-"""One alarm of one device, step by step: what a reading makes of how it stands. Pure."""
+"""One alarm of one device, step by step: what a reading makes of how it stands, or time alone. Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ News = Literal["open", "over"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceAlarm:
-    """How an alarm stands. `since`: when its phase began; `readings`: how many in a row are beyond.
+    """How an alarm stands. `since`: when its phase began; `readings`: how many in a row are beyond, up to the rule's.
 
     `times`: how often it came again while it was open. `episode`: the last one's number, which never comes twice;
     `ended_at`: when it was over.
@@ -74,6 +74,20 @@ def step(state: DeviceAlarm, level: Level, rule: SensorAlarm, now: datetime) -> 
             return replace(state, phase=Phase.OPEN, since=now, times=state.times + again), None
 
 
+def waits_at(state: DeviceAlarm, rule: SensorAlarm) -> Level | None:
+    """Give where the value lies of an alarm that only waits for time to pass: a step with it is due. Pure.
+
+    The last reading counts until another comes; time makes no readings of which there are too few.
+    """
+    match state.phase:
+        case Phase.RISING:
+            return Level.BEYOND if state.readings >= rule.readings else None
+        case Phase.FALLING:
+            return Level.BACK
+        case Phase.QUIET | Phase.OPEN:
+            return None
+
+
 def _quiet(state: DeviceAlarm, now: datetime) -> DeviceAlarm:
     if state.phase is Phase.QUIET:
         return state
@@ -82,11 +96,12 @@ def _quiet(state: DeviceAlarm, now: datetime) -> DeviceAlarm:
 
 def _rising(state: DeviceAlarm, rule: SensorAlarm, now: datetime) -> tuple[DeviceAlarm, News | None]:
     if state.phase is Phase.QUIET:
-        if state.ended_at and now - state.ended_at < timedelta(seconds=rule.again_after_s):
-            return state, None
         state = replace(state, phase=Phase.RISING, since=now)
-    state = replace(state, readings=state.readings + 1)
+    if state.readings < rule.readings:
+        state = replace(state, readings=state.readings + 1)
     if state.readings < rule.readings or now - state.since < timedelta(seconds=rule.for_s):
+        return state, None
+    if state.ended_at and now - state.ended_at < timedelta(seconds=rule.again_after_s):
         return state, None
     episode = max(state.episode + 1, int(now.timestamp()))
     return replace(state, phase=Phase.OPEN, since=now, times=0, episode=episode), "open"

@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from adapters.expressions import Expression
-from adapters.mapped.alarm_steps import DeviceAlarm, Level, News, Phase, level_of, step
+from adapters.mapped.alarm_steps import DeviceAlarm, Level, News, Phase, level_of, step, waits_at
 from adapters.mapped.mqtt_transport import ALARM, TOPIC, Mqtt, SensorAlarm, levels_of
 from adapters.mapped.translate import DOCUMENTS_MAX, read_any
 from bus.domain.errors import MalformedInput
@@ -17,6 +17,7 @@ from bus.wire.json_body import may_hold_unstorable, refuse_unstorable
 
 DEVICE_CHARS_MAX: Final = 100
 PAYLOAD_BYTES_MAX: Final = 256 * 1024
+SEEN_EVERY_S: Final = 86_400.0
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?")
 AlarmKey = tuple[str, str]
 """A device, and a cause."""
@@ -122,7 +123,9 @@ class Sign:
 class Alarms:
     """How the alarms of some devices stand, as they were loaded, and what readings make of them, in place.
 
-    `changed`: those whose row is to be written; `news`: what is to be taken in, in order.
+    `about`: of silence the topic's levels when the device was last heard; of a value, while it waits for time to
+    pass, the reading with which it began to. `changed`: those whose row is to be written; `news`: what is to be taken
+    in, in order.
     """
 
     mqtt: Mqtt
@@ -138,7 +141,10 @@ class Alarms:
             key = (reading.device, rule.cause)
             if rule.silent_s is not None:
                 self._heard(key, rule, reading, now)
-            elif rule.cause in reading.values:
+                continue
+            if key in self.states:
+                self._seen(key, SEEN_EVERY_S, now)
+            if rule.cause in reading.values:
                 value, level = reading.values[rule.cause]
                 if key not in self.states and level is not Level.BEYOND:
                     continue  # quiet, and never was otherwise: it needs no row
@@ -148,15 +154,29 @@ class Alarms:
         """Take it that nothing came of a device for too long."""
         self._step(key, rule, Sign(Level.BEYOND, {TOPIC: self.about[key]}), now)
 
+    def time_passed(self, key: AlarmKey, rule: SensorAlarm, now: datetime) -> None:
+        """Step an alarm of a value that waits for time to pass, as the same reading would that came again now."""
+        level = waits_at(self.states[key], rule)
+        if level is not None:
+            about = self.about[key]
+            read = ALARM in about  # else it was an alarm of silence until the map was changed
+            sign = Sign(level, about, about[ALARM]["value"]) if read else Sign(level, {TOPIC: about})
+            self._step(key, rule, sign, now)
+
     def _heard(self, key: AlarmKey, rule: SensorAlarm, reading: Reading, now: datetime) -> None:
         assert rule.silent_s is not None, "it is a rule of silence"
-        seen = self.seen_at.get(key)
-        if seen is None or (now - seen).total_seconds() >= max(1.0, rule.silent_s / 10):
-            self.seen_at[key] = now
+        if self._seen(key, max(1.0, rule.silent_s / 10), now):
             self.about[key] = reading.about
             self.states.setdefault(key, DeviceAlarm(phase=Phase.QUIET, since=now))
-            self.changed.add(key)
         self._step(key, rule, Sign(Level.BACK, reading.document), now)
+
+    def _seen(self, key: AlarmKey, every_s: float, now: datetime) -> bool:
+        seen = self.seen_at.get(key)
+        if seen is not None and (now - seen).total_seconds() < every_s:
+            return False
+        self.seen_at[key] = now
+        self.changed.add(key)
+        return True
 
     def _step(self, key: AlarmKey, rule: SensorAlarm, sign: Sign, now: datetime) -> None:
         before = self.states.get(key) or DeviceAlarm(phase=Phase.QUIET, since=now)
@@ -165,7 +185,9 @@ class Alarms:
             return
         self.states[key] = after
         self.seen_at.setdefault(key, now)
-        self.about.setdefault(key, sign.document[TOPIC])
+        if rule.silent_s is None:
+            waits = after.phase in {Phase.RISING, Phase.FALLING}
+            self.about[key] = {**sign.document, ALARM: {"value": sign.value}} if waits else {}
         self.changed.add(key)
         if news:
             self.news.append(_news(key, news, before, after, sign))

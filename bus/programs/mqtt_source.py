@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 BATCH: Final = 1_000
 NEWS: Final = 200
 LOOK_EVERY_S: Final = 1.0
-SILENCE_EVERY_S_MAX: Final = 10.0
+CLOCK_EVERY_S_MAX: Final = 10.0
 LEASE: Final = timedelta(seconds=30)
 RENEW_S: Final = 10.0
 TOGETHER_MIN: Final = 10
@@ -85,16 +85,19 @@ class MqttDevices:
     async def read(self, session: MqttSession, well: Callable[..., None]) -> None:
         """Take messages until the connection ends. Raises MqttAway, StoreUnavailable."""
         await self.go_on()
-        silent = [rule.silent_s for rule in self._mqtt.alarms if rule.silent_s is not None]
-        every_s = min(SILENCE_EVERY_S_MAX, min(silent, default=0) / 10)
+        rules = self._mqtt.alarms
+        waits = [s for one in rules for s in (one.silent_s, one.for_s, one.back_for_s, one.again_after_s) if s]
+        every_s = min(CLOCK_EVERY_S_MAX, min(waits, default=0) / 10)
         looked_at, renewed_at, trouble = monotonic(), monotonic(), ""
         while True:
-            messages = await session.batch(BATCH, LOOK_EVERY_S if not silent else min(LOOK_EVERY_S, every_s))
+            messages = await session.batch(BATCH, LOOK_EVERY_S if not waits else min(LOOK_EVERY_S, every_s))
             if messages:
                 await self.take(messages)
                 session.acknowledge(messages)
-            if silent and session.idle and monotonic() - looked_at >= every_s:
-                trouble, looked_at = await self.look_for_silence(monotonic() - session.connected_at), monotonic()
+            if waits and session.idle and monotonic() - looked_at >= every_s:
+                connected_s = monotonic() - session.connected_at
+                await self.step_by_clock(connected_s)
+                trouble, looked_at = await self.look_for_silence(connected_s), monotonic()
             if monotonic() - renewed_at >= RENEW_S:
                 await in_transaction(self._core.pool, cursors.note_next, self._source.name, LEASE)
                 renewed_at = monotonic()
@@ -144,6 +147,26 @@ class MqttDevices:
                 await alarm_rows.keep(connection, self._source.name, alarms)
         await self._hand_over()
         return why
+
+    async def step_by_clock(self, connected_s: float) -> None:
+        """Step what waits for time alone: a device that sends only what changes does not send again.
+
+        None for longer than we were connected ourselves: what came meanwhile may not be here yet.
+        """
+        now = utc_now()
+        for rule in self._mqtt.alarms:
+            if rule.silent_s is not None:
+                continue
+            async with connected(self._core.pool) as connection:
+                since = now - timedelta(seconds=connected_s)
+                alarms = await alarm_rows.due(
+                    connection, self._source.name, self._mqtt, rule, now=now, since=since, most=BATCH
+                )
+                for key in list(alarms.states):
+                    alarms.time_passed(key, rule, now)
+                await alarm_rows.keep(connection, self._source.name, alarms)
+            if alarms.news:
+                await self._hand_over()
 
     async def _step(self, readings: Sequence[Reading]) -> None:
         now = utc_now()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.mapped.alarm_steps import DeviceAlarm, Level, News, Phase, level_of, step
+from adapters.mapped.alarm_steps import DeviceAlarm, Level, News, Phase, level_of, step, waits_at
 from adapters.mapped.mqtt_transport import SensorAlarm
 
 AT = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
@@ -56,6 +56,35 @@ def test_alarm_with_the_same_reading_again_at_once_tells_the_same(steps: list[tu
     twice = [one for level, seconds in steps for one in ((level, seconds), (level, 0))]
     alarm = rule(for_s=60, back_for_s=60)
     assert [(news, at) for news, _, at in course(alarm, twice)] == [(news, at) for news, _, at in course(alarm, steps)]
+
+
+@given(COURSES, st.integers(1, 90), st.integers(0, 300), st.integers(0, 300), st.integers(0, 300))
+def test_alarm_stepped_by_the_clock_goes_as_if_the_same_reading_came_again(
+    steps: list[tuple[Level, int]], every_s: int, for_s: int, back_for_s: int, again_after_s: int
+) -> None:
+    alarm = rule(for_s=for_s, back_for_s=back_for_s, again_after_s=again_after_s)
+    timed = again = QUIET
+    now = AT
+    for level, seconds in steps:
+        timed, timed_news = step(timed, level, alarm, now)
+        again, again_news = step(again, level, alarm, now)
+        assert (timed, timed_news) == (again, again_news)
+        for later in range(every_s, seconds, every_s):
+            at = now + timedelta(seconds=later)
+            before, kept = timed, waits_at(timed, alarm)
+            timed, timed_news = step(timed, kept, alarm, at) if kept else (timed, None)
+            assert timed_news or timed == before  # a row is written of news alone
+            again, again_news = step(again, level, alarm, at)
+            assert (timed, timed_news) == (again, again_news)
+        now += timedelta(seconds=seconds)
+
+
+def test_alarm_that_wants_more_readings_is_not_opened_by_time() -> None:
+    alarm = rule(readings=2, for_s=60)
+    one, _ = step(QUIET, Level.BEYOND, alarm, AT)
+    assert waits_at(one, alarm) is None
+    two, _ = step(one, Level.BEYOND, alarm, AT)
+    assert waits_at(two, alarm) is Level.BEYOND
 
 
 @pytest.mark.parametrize(

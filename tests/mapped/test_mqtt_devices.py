@@ -1,5 +1,6 @@
 """Alarms of devices on a real database, without a broker: what a program leaves that ends in between, and storms."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, cast
 
@@ -155,6 +156,78 @@ async def test_devices_that_fall_silent_open_once_each_but_not_all_at_once(bus: 
     why = await reading.look_for_silence(61.0)
     assert why.startswith("silent: 30 of 40 devices fell silent at once")
     assert versions(bus, "silent") == [2] * 15
+
+
+def wait(bus: Bus, name: str, seconds: int) -> None:
+    """Let the phases of a source's alarms have begun so much earlier."""
+    query = "UPDATE sensor_alarms SET since = since - make_interval(secs => %s) WHERE source = %s RETURNING 1"
+    bus.query(query, seconds, name)
+
+
+async def test_devices_that_send_only_what_changes_open_and_end_by_the_clock(bus: Bus, core: Core) -> None:
+    reading, _ = devices(core, "changes", {**TOO_HOT, "for_s": 60, "back_for_s": 60})
+    for celsius, before, after in ((HOT, [], [1] * 3), (NORMAL, [1] * 3, [2] * 3)):
+        await reading.take(sent(celsius, 3))
+        await reading.step_by_clock(61.0)
+        assert versions(bus, "changes") == before  # it is not so for long enough
+        wait(bus, "changes", 61)
+        await reading.step_by_clock(59.0)
+        assert versions(bus, "changes") == before  # connected for less than it must be so
+        for _ in range(2):
+            await reading.step_by_clock(61.0)
+        assert versions(bus, "changes") == after
+    assert bus.query("SELECT DISTINCT phase FROM sensor_alarms WHERE source = 'changes'") == [("quiet",)]
+
+
+async def test_devices_by_the_clock_wait_for_readings_and_for_the_time_between_alarms(bus: Bus, core: Core) -> None:
+    reading, _ = devices(core, "waits", {**TOO_HOT, "readings": 2, "again_after_s": 60})
+    for celsius in (HOT, HOT, NORMAL, HOT):
+        await reading.take(sent(celsius))
+    await reading.step_by_clock(600.0)
+    assert versions(bus, "waits") == [2]
+    bus.query("UPDATE sensor_alarms SET ended_at = now() - interval '61 s' WHERE source = 'waits' RETURNING 1")
+    await reading.step_by_clock(600.0)
+    assert versions(bus, "waits") == [2]  # a reading is missing, and time makes none
+    bus.query("UPDATE sensor_alarms SET ended_at = now() WHERE source = 'waits' RETURNING 1")
+    await reading.take(sent(HOT))
+    await reading.step_by_clock(600.0)
+    assert versions(bus, "waits") == [2]
+    bus.query("UPDATE sensor_alarms SET ended_at = now() - interval '61 s' WHERE source = 'waits' RETURNING 1")
+    await reading.step_by_clock(600.0)
+    assert versions(bus, "waits") == [3]
+
+
+async def test_devices_that_are_not_due_keep_no_batch_from_those_that_are(
+    bus: Bus, core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, _ = devices(core, "due", {**TOO_HOT, "readings": 2, "for_s": 60})
+    await reading.take(sent(HOT, 3))
+    await reading.take(sent(HOT, 3)[1:])
+    wait(bus, "due", 61)
+    bus.query(
+        """
+        UPDATE sensor_alarms SET since = since - interval '1 h', ended_at = CASE device WHEN 'p-1' THEN now() END
+        WHERE source = 'due' AND device <> 'p-2' RETURNING 1"""
+    )
+    monkeypatch.setattr(mqtt_source, "BATCH", 1)
+    again, _ = devices(core, "due", {**TOO_HOT, "readings": 2, "for_s": 60, "again_after_s": 60})
+    await again.step_by_clock(61.0)
+    assert bus.query("SELECT device FROM sensor_alarms WHERE source = 'due' AND phase = 'open'") == [("p-2",)]
+
+
+async def test_devices_a_session_in_which_nothing_comes_steps_by_the_clock(bus: Bus, core: Core) -> None:
+    reading, _ = devices(core, "idle", {**TOO_HOT, "back_for_s": 1})
+    for celsius in (HOT, NORMAL):
+        await reading.take(sent(celsius))
+    session = HandedOut([])
+
+    def well(_: str) -> None:
+        if versions(bus, "idle") != [2]:
+            session.waiting.append([])
+
+    async with asyncio.timeout(30):
+        with pytest.raises(MqttAway):
+            await reading.read(cast("MqttSession", session), well)
 
 
 async def test_devices_behind_one_gateway_that_fall_due_one_after_the_other_open_nothing(bus: Bus, core: Core) -> None:

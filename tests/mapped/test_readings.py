@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from adapters.expressions import Expression
+from adapters.mapped.alarm_steps import DeviceAlarm, Phase
 from adapters.mapped.mqtt_transport import Mqtt, levels_of, subscribed
 from adapters.mapped.read_map import SourceMapInvalid, read_map
 from adapters.mapped.readings import Alarms, MqttMessage, Reading, closing, read_messages
@@ -171,6 +172,43 @@ def test_readings_what_was_heard_is_written_now_and_then_alone() -> None:
     assert state.seen_at[("pump-1", "silent")] == AT
     take(state, 20, 6)
     assert state.seen_at[("pump-1", "silent")] == AT + timedelta(seconds=6)
+
+
+def test_readings_time_alone_opens_and_ends_an_alarm_with_the_reading_that_began_it() -> None:
+    state = alarms({**HOT, "for_s": 60, "back_for_s": 60})
+    key, (rule,) = ("pump-1", "hot"), state.mqtt.alarms
+    for celsius, begun in ((95, 0), (70, 100)):
+        take(state, celsius, begun)
+        told = len(state.news)
+        state.time_passed(key, rule, AT + timedelta(seconds=begun + 59))
+        assert len(state.news) == told
+        state.time_passed(key, rule, AT + timedelta(seconds=begun + 60))
+        document = orjson.loads(state.news[told].body)
+        about = document["_alarm"]
+        assert (document["celsius"], document["_topic"]["site"], about["value"]) == (celsius, "sh1", celsius)
+        assert about["since"] == (AT + timedelta(seconds=begun)).isoformat()
+        assert state.about[key] == {}
+    assert [one.known_by.rpartition("/")[2] for one in state.news] == ["open", "over"]
+
+
+def test_readings_time_ends_an_alarm_that_the_map_had_as_silence_before() -> None:
+    state = alarms({**HOT, "back_for_s": 60})
+    key, (rule,) = ("pump-1", "hot"), state.mqtt.alarms
+    state.states[key] = DeviceAlarm(phase=Phase.FALLING, since=AT)
+    state.seen_at[key], state.about[key] = AT, {"site": "sh1"}
+    state.time_passed(key, rule, AT + timedelta(seconds=60))
+    document = orjson.loads(state.news[0].body)
+    assert (document["_topic"], document["_alarm"]["value"]) == ({"site": "sh1"}, None)
+
+
+def test_readings_a_device_that_is_heard_is_noted_once_a_day_whatever_it_says() -> None:
+    state = alarms(HOT)
+    key = ("pump-1", "hot")
+    take(state, 95, 0)
+    (other,), _ = read(message({"bar": 3}), transport=state.mqtt)
+    for seconds, seen in ((3_600, 0), (86_400, 86_400), (90_000, 86_400)):
+        state.take(other, AT + timedelta(seconds=seconds))
+        assert state.seen_at[key] == AT + timedelta(seconds=seen)
 
 
 @pytest.mark.parametrize(
