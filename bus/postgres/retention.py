@@ -98,11 +98,7 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
     ),
     "source_minutes": RowLifetime(days=29, since="minute", what="minutes in which a source sent something"),
     "sensor_alarms": RowLifetime(
-        days=400,
-        since="since",
-        of="phase = 'quiet'",
-        only="seen_at < %(before)s",
-        what="how it stood with alarms of devices that were quiet, once nothing came of them",
+        days=30, since="seen_at", what="how it stands with alarms of devices, by when the device was last heard"
     ),
     "topic_minutes": RowLifetime(days=29, since="minute", what="minutes in which something was written to a topic"),
     "certificates": RowLifetime(days=7, since="read_at", what="when certificates end, by who uses them"),
