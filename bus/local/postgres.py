@@ -92,7 +92,21 @@ def _wheel(data: Path) -> tuple[Path, str | None]:
     unused = data / "postgres.unused"  # it makes the directory that it is given, and nothing in it before a start
     server = get_server(unused, start=False)
     unused.rmdir()
+    if server.system_user is not None:
+        wheel = server.bin_path.parents[1]
+        for folder in (server.bin_path.parent, wheel.with_name(f"{wheel.name}.libs")):
+            let_others_read(folder)  # what was installed under a strict umask is root's alone
     return server.bin_path, server.system_user
+
+
+def let_others_read(folder: Path) -> None:
+    """Let others read what is in a folder of the wheel; links are left alone."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = stat.S_IMODE(path.stat().st_mode)
+            wanted = mode | stat.S_IROTH | (stat.S_IXOTH if path.is_dir() else 0)
+            if mode != wanted:
+                path.chmod(wanted)
 
 
 def _make_cluster(binaries: Path, directory: Path, *, password: str, user: str | None) -> None:

@@ -16,7 +16,7 @@ for (const place of document.querySelectorAll("[data-charts]")) {
     const counts = texts.map((text) => (text ? Number(text) : null));
     const options = {
       title: head.textContent,
-      width: Math.min(560, place.clientWidth),
+      width: Math.min(560, Math.floor(place.getBoundingClientRect().width)), // clientWidth rounds up
       height: 180,
       legend: { show: false },
       cursor: { show: false },

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bus.local.permissions import close_to_others
+from bus.local.postgres import let_others_read
 from bus.local.stack import Urls
 
 
@@ -30,3 +31,13 @@ def test_permissions_of_a_running_stack_let_nobody_in(embedded: tuple[Path, Urls
     data, _ = embedded
     open_to_others = [one for one in data.iterdir() if one.name != "postgres" and one.stat().st_mode & 0o077]
     assert open_to_others == []
+
+
+def test_permissions_what_a_strict_umask_installed_postgres_s_user_can_read(tmp_path: Path) -> None:
+    libraries = tmp_path / "libs"
+    libraries.mkdir(mode=0o700)
+    (libraries / "libpq.so").write_bytes(b"")
+    (libraries / "libpq.so").chmod(0o600)
+    (libraries / "libpq.so.5").symlink_to("/nowhere")
+    let_others_read(libraries)
+    assert [one.stat().st_mode & 0o777 for one in (libraries, libraries / "libpq.so")] == [0o705, 0o604]
