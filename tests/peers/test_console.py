@@ -141,7 +141,8 @@ async def test_console_markup_in_every_field_stays_text(bus: Bus, browser: Any, 
 async def test_console_a_ticket_is_found_by_the_keyboard_alone(bus: Bus, browser: Any, ticket: str) -> None:
     window = await Window(browser, bus.url).open()
     await window.page.goto(f"{bus.url}/console")
-    await window.page.keyboard.type(TOKEN)  # the field has the focus
+    await window.page.wait_for_function("document.activeElement.id === 'token'")  # by itself, once the page is there
+    await window.page.keyboard.type(TOKEN)
     await window.page.keyboard.press("Enter")
     await window.page.wait_for_selector("#find")
     await window.page.keyboard.press("/")
