@@ -7,6 +7,7 @@ its actions are what the subscriber does. Pure.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -198,7 +199,8 @@ def _pattern(group: str) -> str:
     return f"{literal}.*" if group.endswith("*") else literal
 
 
-def _message(one: RecordType) -> dict[str, Any]:
+@cache
+def _message(one: RecordType) -> Mapping[str, Any]:
     schema = one.schema
     return {
         "name": one.ce_type,
@@ -252,8 +254,9 @@ def _kind(kind: str, properties: Mapping[str, Any], optional: Sequence[str] = ()
     return {"type": "object", "properties": {"kind": {"const": kind}, **properties}, "required": needed}
 
 
-def _event_schemas() -> dict[str, Any]:
-    """Give each event as JSON, as the stream and HTTP have it."""
+@cache
+def _event_schemas() -> Mapping[str, Any]:
+    """Give each event as JSON, as the stream and HTTP have it; made once, as messages are: a file is read for each."""
     definitions: dict[str, Any] = TypeAdapter(EventAnswer).json_schema(
         mode="serialization", ref_template="#/components/schemas/{model}"
     )["$defs"]
