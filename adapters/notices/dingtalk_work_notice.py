@@ -12,7 +12,7 @@ from pydantic import Field
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.notices.message import Channel, FilledCard, NoticeMessage
 from adapters.notices.target import NoticeOptions, NoticeTarget, notice_target
-from adapters.notices.vendor_api import TokenRequest, VendorApi, VendorCodes
+from adapters.notices.vendor_api import TokenRequest, VendorChannel, VendorCodes
 from adapters.notices.wording import cut
 from adapters.outbound_http import Deadline, HttpUrl
 from bus.config_file import VariableName
@@ -63,7 +63,7 @@ class DingtalkWorkNoticeOptions(NoticeOptions):
     agent_id: int = Field(ge=1)
 
 
-class DingtalkWorkNotices:
+class DingtalkWorkNotices(VendorChannel):
     """An app's work notices. Meets adapters.notices.target.NoticeChannel."""
 
     channel: Channel = "dingtalk"
@@ -75,14 +75,15 @@ class DingtalkWorkNotices:
         """Read the secret and connect to nothing. Raises ConfigFileInvalid."""
         secret = secrets.read(options.app_secret).get_secret_value()
         asked = TOKEN + "?" + urlencode({"appkey": options.app_key, "appsecret": secret})
-        self._agent_id, self._now = options.agent_id, services.now
-        self._api = VendorApi(
+        self._agent_id = options.agent_id
+        super().__init__(
             options.url,
             CODES,
             lambda _force: TokenRequest(method="GET", path=asked),
-            hidden=(secret,),
-            egress=options.egress(secrets, services.now()),
-            now=services.now,
+            secret=secret,
+            options=options,
+            secrets=secrets,
+            services=services,
         )
 
     async def send(self, call: Call, message: NoticeMessage, deadline: Deadline) -> str:
@@ -103,14 +104,6 @@ class DingtalkWorkNotices:
     def shown(self, message: NoticeMessage) -> str:
         """Write the request's body."""
         return orjson.dumps(self._content(message), option=orjson.OPT_INDENT_2).decode()
-
-    async def probe(self, within_s: float) -> None:
-        """Get a token. Raises DeliveryFailed."""
-        await self._api.probe(within_s)
-
-    async def close(self) -> None:
-        """Close connections; idempotent."""
-        await self._api.close()
 
     def _content(self, message: NoticeMessage) -> Mapping[str, Any]:
         assert message.card is not None, "a card is what a notice of this channel has"

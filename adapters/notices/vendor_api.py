@@ -9,8 +9,10 @@ from urllib.parse import quote
 
 import orjson
 
+from adapters.adapter import EnvironmentSecrets, TargetServices
 from adapters.answers.text import charset, decoded
 from adapters.exchange import any_answer, masked, of_login, status_failure, unbelieved
+from adapters.http_options import HttpOptions
 from adapters.outbound_http import Deadline, Egress, HttpResponse, OutboundHttp
 from adapters.shared_token import SharedToken, Token
 from bus.delivery.target import DeliveryFailed, FailureKind
@@ -177,6 +179,34 @@ class VendorApi:
             message=words,
             retry_after_s=self._codes.waits_s.get(code),
         )
+
+
+class VendorChannel:
+    """A channel of one app at a vendor: its API, its probe and its end. The rest of NoticeChannel is each vendor's."""
+
+    def __init__(
+        self,
+        url: str,
+        codes: VendorCodes,
+        token_request: Callable[[bool], TokenRequest],
+        *,
+        secret: str,
+        options: HttpOptions,
+        secrets: EnvironmentSecrets,
+        services: TargetServices,
+    ) -> None:
+        """Connect to nothing. `secret`: the app's, which no message repeats. Raises ConfigFileInvalid."""
+        self._now = services.now
+        egress = options.egress(secrets, services.now())
+        self._api = VendorApi(url, codes, token_request, hidden=(secret,), egress=egress, now=services.now)
+
+    async def probe(self, within_s: float) -> None:
+        """Get a token. Raises DeliveryFailed."""
+        await self._api.probe(within_s)
+
+    async def close(self) -> None:
+        """Close connections; idempotent."""
+        await self._api.close()
 
 
 async def whole_json(

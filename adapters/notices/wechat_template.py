@@ -11,7 +11,7 @@ from pydantic import Field
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.notices.message import Channel, NoticeMessage
 from adapters.notices.target import NoticeOptions, NoticeTarget, RefusedByPerson, notice_target
-from adapters.notices.vendor_api import TokenRequest, VendorApi, VendorCodes, VendorRefusal
+from adapters.notices.vendor_api import TokenRequest, VendorChannel, VendorCodes, VendorRefusal
 from adapters.notices.wording import cut
 from adapters.outbound_http import Deadline, HttpUrl
 from bus.config_file import VariableName
@@ -59,7 +59,7 @@ class WechatTemplateOptions(NoticeOptions):
     secret: VariableName
 
 
-class WechatTemplateMessages:
+class WechatTemplateMessages(VendorChannel):
     """A service account's messages. Meets adapters.notices.target.NoticeChannel."""
 
     channel: Channel = "wechat"
@@ -69,14 +69,14 @@ class WechatTemplateMessages:
         """Read the secret and connect to nothing. Raises ConfigFileInvalid."""
         secret = secrets.read(options.secret).get_secret_value()
         asked = {"grant_type": "client_credential", "appid": options.app_id, "secret": secret}
-        self._now = services.now
-        self._api = VendorApi(
+        super().__init__(
             options.url,
             CODES,
             lambda force: TokenRequest(method="POST", path=TOKEN, body=orjson.dumps({**asked, "force_refresh": force})),
-            hidden=(secret,),
-            egress=options.egress(secrets, services.now()),
-            now=services.now,
+            secret=secret,
+            options=options,
+            secrets=secrets,
+            services=services,
         )
 
     async def send(self, call: Call, message: NoticeMessage, deadline: Deadline) -> str:
@@ -103,14 +103,6 @@ class WechatTemplateMessages:
     def shown(self, message: NoticeMessage) -> str:
         """Write the request's body, without the id that each event has of its own."""
         return orjson.dumps(_content(message, ""), option=orjson.OPT_INDENT_2).decode()
-
-    async def probe(self, within_s: float) -> None:
-        """Get a token. Raises DeliveryFailed."""
-        await self._api.probe(within_s)
-
-    async def close(self) -> None:
-        """Close connections; idempotent."""
-        await self._api.close()
 
 
 def _content(message: NoticeMessage, key: str) -> Mapping[str, Any]:

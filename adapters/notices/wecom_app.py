@@ -11,7 +11,7 @@ from pydantic import Field
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
 from adapters.notices.message import Channel, FilledCard, NoticeMessage
 from adapters.notices.target import NoticeOptions, NoticeTarget, notice_target
-from adapters.notices.vendor_api import TokenRequest, VendorApi, VendorCodes
+from adapters.notices.vendor_api import TokenRequest, VendorChannel, VendorCodes
 from adapters.notices.wording import cut
 from adapters.outbound_http import Deadline, HttpUrl
 from bus.config_file import VariableName
@@ -54,7 +54,7 @@ class WecomAppOptions(NoticeOptions):
     page: HttpUrl = "https://work.weixin.qq.com"
 
 
-class WecomApp:
+class WecomApp(VendorChannel):
     """An app's messages. Meets adapters.notices.target.NoticeChannel."""
 
     channel: Channel = "wecom"
@@ -65,13 +65,14 @@ class WecomApp:
         secret = secrets.read(options.secret).get_secret_value()
         asked = TOKEN + "?" + urlencode({"corpid": options.corp_id, "corpsecret": secret})
         self._agent_id, self._page = options.agent_id, options.page
-        self._api = VendorApi(
+        super().__init__(
             options.url,
             CODES,
             lambda _force: TokenRequest(method="GET", path=asked),
-            hidden=(secret,),
-            egress=options.egress(secrets, services.now()),
-            now=services.now,
+            secret=secret,
+            options=options,
+            secrets=secrets,
+            services=services,
         )
 
     async def send(self, call: Call, message: NoticeMessage, deadline: Deadline) -> str:
@@ -93,14 +94,6 @@ class WecomApp:
     def shown(self, message: NoticeMessage) -> str:
         """Write the request's body."""
         return orjson.dumps(self._content(message), option=orjson.OPT_INDENT_2).decode()
-
-    async def probe(self, within_s: float) -> None:
-        """Get a token. Raises DeliveryFailed."""
-        await self._api.probe(within_s)
-
-    async def close(self) -> None:
-        """Close connections; idempotent."""
-        await self._api.close()
 
     def _content(self, message: NoticeMessage) -> Mapping[str, Any]:
         """Give the message, the same to the byte at every attempt: by that the other side knows a repeat."""
