@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 import yaml
 
 from adapters.adapter import EnvironmentSecrets, TargetAdapter, TargetServices
@@ -18,7 +19,7 @@ from adapters.contract_suites import target as suite
 from adapters.simulators.notice_faults import NoticeFault
 from adapters.simulators.notice_simulator import NoticeSimulator
 from bus.delivery.recipients import Recipients, RecipientsInMemory
-from bus.delivery.target import Call, FailureKind, Target, delivery_key
+from bus.delivery.target import Call, DeliveryFailed, FailureKind, Target, delivery_key
 from bus.domain.events import Event, TicketAssigned
 from bus.domain.terms import EventId
 from bus.domain.ticket import Ticket
@@ -55,6 +56,7 @@ WECHAT: Mapping[str, Any] = {
 SMS: Mapping[str, Any] = {"template_code": "SMS_154950909", "params": {"no": "{ticket_id}", "title": "{ticket.title}"}}
 
 
+UNKNOWN, UNAVAILABLE, UNAUTHORIZED = FailureKind.UNKNOWN, FailureKind.UNAVAILABLE, FailureKind.UNAUTHORIZED
 HANGING = {NoticeFault.SLOW, NoticeFault.HANG, NoticeFault.HANG_AFTER}
 
 
@@ -65,6 +67,38 @@ async def hanging_apart(
     """Try all faults at the same time, but those that last until a short deadline after the others."""
     for hangs in (False, True):
         await asyncio.gather(*(failing(*one) for one in kinds.items() if (one[0] in HANGING) is hangs))
+
+
+async def leaves_one_message(
+    adapter: TargetAdapter[Any],
+    simulator: Callable[[], NoticeSimulator],
+    file: Mapping[str, Any],
+    *,
+    step: str,
+    kinds: Mapping[NoticeFault, FailureKind | None],
+    reached: Sequence[str],
+) -> None:
+    """Try every fault at a step of a channel with a token: its kind, and in the end one message to each person."""
+    refused = {UNKNOWN: UNAVAILABLE, FailureKind.REJECTED: UNAUTHORIZED}
+
+    async def failing(fault: NoticeFault, kind: FailureKind | None) -> None:
+        system = simulator()
+        within_s = 1.5 if fault in HANGING else 20.0
+        async with system.serving(), writing(adapter, system, file) as target:
+            system.fail(fault, only=(step,))
+            if kind is None:
+                await target.send(call())
+            else:
+                if step == "token":  # a question, which sends nothing; and what it refuses no row of ours can mend
+                    kind = refused.get(kind, kind)
+                with pytest.raises(DeliveryFailed) as failed:
+                    await target.send(call(within_s=within_s))
+                assert failed.value.kind is kind, fault
+            system.heal()
+            await target.send(call(attempt=2))
+            assert sorted(one.to for one in system.delivered) == reached, fault
+
+    await hanging_apart(failing, kinds)
 
 
 def notice(to: Any, **more: Any) -> dict[str, Any]:

@@ -9,32 +9,22 @@ from adapters.notices import dingtalk_work_notice
 from adapters.simulators.dingtalk_work_notice import RESULT, SEND, TOKEN, DingtalkWorkNoticeSimulator
 from adapters.simulators.notice_faults import NoticeFault
 from bus.delivery.target import DeliveryFailed, DeliveryPostponed, FailureKind
-from tests.adapters.notice_calls import CARD, HANGING, Clock, call, hanging_apart, notice, notices, writing
-from tests.adapters.test_wecom_app import AT_SEND, UNAUTHORIZED, UNAVAILABLE, UNKNOWN
+from tests.adapters.notice_calls import CARD, Clock, call, leaves_one_message, notice, notices, writing
+from tests.adapters.test_wecom_app import AT_SEND
 
 FILE = notices(notice(["handler", "backup"], card=CARD))
 
 
 @pytest.mark.parametrize("step", [SEND, TOKEN])
 async def test_dingtalk_work_notice_each_fault_has_its_kind_and_leaves_one_message_a_person(step: str) -> None:
-    async def failing(fault: NoticeFault, kind: FailureKind | None) -> None:
-        dingtalk = DingtalkWorkNoticeSimulator()
-        within_s = 1.5 if fault in HANGING else 20.0
-        async with dingtalk.serving(), writing(dingtalk_work_notice.ADAPTER, dingtalk, FILE) as target:
-            dingtalk.fail(fault, only=(step,))
-            if kind is None:
-                await target.send(call())
-            else:
-                if step == TOKEN:
-                    kind = {UNKNOWN: UNAVAILABLE, FailureKind.REJECTED: UNAUTHORIZED}.get(kind, kind)
-                with pytest.raises(DeliveryFailed) as failed:
-                    await target.send(call(within_s=within_s))
-                assert failed.value.kind is kind, fault
-            dingtalk.heal()
-            await target.send(call(attempt=2))
-            assert sorted(one.to for one in dingtalk.delivered) == ["manager7", "manager8"], fault
-
-    await hanging_apart(failing, AT_SEND)
+    await leaves_one_message(
+        dingtalk_work_notice.ADAPTER,
+        DingtalkWorkNoticeSimulator,
+        FILE,
+        step=step,
+        kinds=AT_SEND,
+        reached=["manager7", "manager8"],
+    )
 
 
 @pytest.mark.parametrize("fault", [NoticeFault.ERROR, NoticeFault.THROTTLED, NoticeFault.PAGE, NoticeFault.GBK])

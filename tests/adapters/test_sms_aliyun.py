@@ -10,8 +10,19 @@ from adapters.notices.acs3_signature import AccessKey, canonical_query, signed_h
 from adapters.simulators.notice_faults import NoticeFault
 from adapters.simulators.sms_aliyun import DETAILS, SEND, SmsAliyunSimulator
 from bus.delivery.target import DeliveryFailed, DeliveryPostponed, FailureKind
-from tests.adapters.notice_calls import HANGING, SMS, Clock, call, hanging_apart, notice, notices, writing
-from tests.adapters.test_wecom_app import UNAUTHORIZED, UNAVAILABLE, UNKNOWN
+from tests.adapters.notice_calls import (
+    HANGING,
+    SMS,
+    UNAUTHORIZED,
+    UNAVAILABLE,
+    UNKNOWN,
+    Clock,
+    call,
+    hanging_apart,
+    notice,
+    notices,
+    writing,
+)
 
 FILE = notices(notice("customer", sms=SMS))
 REJECTED = FailureKind.REJECTED

@@ -11,9 +11,8 @@ from adapters.simulators.notice_faults import NoticeFault
 from adapters.simulators.wechat_template import SEND, TOKEN, WechatTemplateSimulator
 from bus.delivery.recipients import RecipientsInMemory
 from bus.delivery.target import DeliveryFailed, DeliveryPostponed, FailureKind
-from tests.adapters.notice_calls import HANGING, WECHAT, Clock, call, hanging_apart, notice, notices, writing
+from tests.adapters.notice_calls import WECHAT, Clock, call, leaves_one_message, notice, notices, writing
 from tests.adapters.test_wecom_app import AT_SEND as AT_WECOM
-from tests.adapters.test_wecom_app import UNAUTHORIZED, UNAVAILABLE, UNKNOWN
 
 FILE = notices(notice("customer", wechat=WECHAT))
 # As WeCom's, but that a token refused is got anew by force, also where another call holds it.
@@ -22,24 +21,9 @@ AT_SEND = AT_WECOM
 
 @pytest.mark.parametrize("step", [SEND, TOKEN])
 async def test_wechat_template_each_fault_has_its_kind_and_leaves_one_message(step: str) -> None:
-    async def failing(fault: NoticeFault, kind: FailureKind | None) -> None:
-        wechat = WechatTemplateSimulator()
-        within_s = 1.5 if fault in HANGING else 20.0
-        async with wechat.serving(), writing(wechat_template.ADAPTER, wechat, FILE) as target:
-            wechat.fail(fault, only=(step,))
-            if kind is None:
-                await target.send(call())
-            else:
-                if step == TOKEN:
-                    kind = {UNKNOWN: UNAVAILABLE, FailureKind.REJECTED: UNAUTHORIZED}.get(kind, kind)
-                with pytest.raises(DeliveryFailed) as failed:
-                    await target.send(call(within_s=within_s))
-                assert failed.value.kind is kind, fault
-            wechat.heal()
-            await target.send(call(attempt=2))
-            assert [one.to for one in wechat.delivered] == ["oLiNvShi"], fault
-
-    await hanging_apart(failing, AT_SEND)
+    await leaves_one_message(
+        wechat_template.ADAPTER, WechatTemplateSimulator, FILE, step=step, kinds=AT_SEND, reached=["oLiNvShi"]
+    )
 
 
 async def test_wechat_template_a_refusal_is_remembered_and_the_person_is_not_asked_again() -> None:

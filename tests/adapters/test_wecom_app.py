@@ -11,9 +11,19 @@ from adapters.notices.wecom_app import KEY, SUB_TITLE, TITLE, VALUE
 from adapters.simulators.notice_faults import NoticeFault
 from adapters.simulators.wecom_app import A_MINUTE, SEND, TOKEN, WecomAppSimulator
 from bus.delivery.target import DeliveryFailed, DeliveryPostponed, FailureKind
-from tests.adapters.notice_calls import CARD, HANGING, Clock, call, hanging_apart, notice, notices, writing
+from tests.adapters.notice_calls import (
+    CARD,
+    UNAUTHORIZED,
+    UNAVAILABLE,
+    UNKNOWN,
+    Clock,
+    call,
+    leaves_one_message,
+    notice,
+    notices,
+    writing,
+)
 
-UNKNOWN, UNAVAILABLE, UNAUTHORIZED = FailureKind.UNKNOWN, FailureKind.UNAVAILABLE, FailureKind.UNAUTHORIZED
 FILE = notices(notice(["handler", "backup"], card=CARD))
 AT_SEND = {
     NoticeFault.ERROR: UNKNOWN,
@@ -41,24 +51,9 @@ AT_SEND = {
 
 @pytest.mark.parametrize("step", [SEND, TOKEN])
 async def test_wecom_app_each_fault_has_its_kind_and_leaves_one_message_a_person(step: str) -> None:
-    async def failing(fault: NoticeFault, kind: FailureKind | None) -> None:
-        wecom = WecomAppSimulator()
-        within_s = 1.5 if fault in HANGING else 20.0
-        async with wecom.serving(), writing(wecom_app.ADAPTER, wecom, FILE) as target:
-            wecom.fail(fault, only=(step,))
-            if kind is None:
-                await target.send(call())
-            else:
-                if step == TOKEN:  # a question, which sends nothing; and what it refuses no row of ours can mend
-                    kind = {UNKNOWN: UNAVAILABLE, FailureKind.REJECTED: UNAUTHORIZED}.get(kind, kind)
-                with pytest.raises(DeliveryFailed) as failed:
-                    await target.send(call(within_s=within_s))
-                assert failed.value.kind is kind, fault
-            wecom.heal()
-            await target.send(call(attempt=2))
-            assert sorted(one.to for one in wecom.delivered) == ["chenjing", "zhangwei"], fault
-
-    await hanging_apart(failing, AT_SEND)
+    await leaves_one_message(
+        wecom_app.ADAPTER, WecomAppSimulator, FILE, step=step, kinds=AT_SEND, reached=["chenjing", "zhangwei"]
+    )
 
 
 async def test_wecom_app_a_token_that_is_refused_is_renewed_once_for_all() -> None:
