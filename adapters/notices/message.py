@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from adapters.mapping.event_rules import takes
 from adapters.notices.map_link import map_link
-from adapters.notices.notices_file import FoundPerson, NoticeCard, NoticeEntry, NoticesFile, Person
+from adapters.notices.notices_file import FoundPerson, ListedPerson, NoticeCard, NoticeEntry, NoticesFile
 from adapters.notices.wording import MAP, NOTHING, Wording
 from bus.domain.phone_numbers import mobile_number, plain_phone
 
@@ -139,7 +139,7 @@ def _address(file: NoticesFile, channel: Channel, name: str, phone: str) -> str:
     return getattr(person, channel) if person else ""
 
 
-def _by_phone(file: NoticesFile, phone: str) -> Person | None:
+def _by_phone(file: NoticesFile, phone: str) -> ListedPerson | None:
     if not phone or phone == NOTHING:
         return None
     plain = plain_phone(phone)

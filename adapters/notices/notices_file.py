@@ -33,7 +33,7 @@ def _of_one(given: str) -> str:
 _OneId = Annotated[str, Field(max_length=64, repr=False), AfterValidator(_of_one)]
 
 
-class Person(FileModel):
+class ListedPerson(FileModel):
     """How one person is reached by each channel. `phone` is also how a customer is found here."""
 
     wecom: _OneId = ""
@@ -133,7 +133,7 @@ class NoticeEntry(FileModel):
 class NoticesFile(FileModel):
     """All of it. `people`: the address book, by the names that tickets have. `lead`: who leads, by those names."""
 
-    people: Mapping[str, Person] = {}
+    people: Mapping[str, ListedPerson] = {}
     lead: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     quiet_hours: Mapping[str, QuietHours] = {}
     map: Maps = "amap"
