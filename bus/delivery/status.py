@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from bus.delivery import metrics
+from bus.delivery.target_lists import SEEN_WITHIN
 from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Connection, Pool, connected, read_rows
 
@@ -52,7 +53,7 @@ SELECT target, coalesce(waiting, 0) AS waiting, coalesce(parked, 0) AS parked, c
 FROM delivery_targets LEFT JOIN targets_at_floor USING (target)
     FULL JOIN waiting USING (target) FULL JOIN heads USING (target)
     LEFT JOIN late USING (target) LEFT JOIN last USING (target)
-    LEFT JOIN (SELECT * FROM target_lists WHERE seen_at > clock_timestamp() - interval '10 minutes') lists
+    LEFT JOIN (SELECT * FROM target_lists WHERE seen_at > clock_timestamp() - %(seen)s::interval) lists
         USING (target)
     LEFT JOIN probes ON probes.route = target ORDER BY target"""
 
@@ -148,7 +149,7 @@ async def target_statuses(pool: Pool, *, failures: bool = True) -> list[TargetSt
     Raises StoreUnavailable.
     """
     async with connected(pool) as connection:
-        return await read_rows(connection, _STATUS, TargetStatus, {"failures": failures})
+        return await read_rows(connection, _STATUS, TargetStatus, {"failures": failures, "seen": SEEN_WITHIN})
 
 
 async def report_target_status(pool: Pool, now: Callable[[], datetime]) -> None:
