@@ -42,6 +42,7 @@ class RuleName(StrEnum):
     CLOCK_SKEW = "clock_skew"  # a host's clock differs from PostgreSQL's
     CLIENT_EXPIRES = "client_expires"  # a client's token ends soon, or has
     CERTIFICATE_EXPIRES = "certificate_expires"  # a certificate that workers use ends soon, or has
+    DEPRECATED_READ = "deprecated_read"  # a subscriber reads what will go within 30 days
     LOG_NOT_VERIFIED = "log_not_verified"  # `log verify` has found differences, or has not run for a day
     TICKET_MISSING = "ticket_missing"  # a source lists a ticket that never arrived
     TARGET_DIFFERS = "target_differs"  # a target's documents are not those that were delivered

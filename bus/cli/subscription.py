@@ -34,6 +34,10 @@ def add(
         list[str] | None,
         typer.Option("--group", metavar="GROUP", help="Its consumer group on Kafka, `mes-*`: all that begin so."),
     ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option("--field", metavar="FIELD", help="A field that it uses, as TicketAssigned.assignee; repeatable."),
+    ] = None,
     version: Version = "1",
     why: Annotated[str, typer.Option("--why", help="What it is for.")] = "",
     data: Data = None,
@@ -64,6 +68,7 @@ def add(
             types=tuple(dict.fromkeys(event or ())),
             version=version,
             groups=tuple(dict.fromkeys(group or ())) or groups_of(client, core.settings.namespace),
+            fields=tuple(dict.fromkeys(field or ())),
         )
         checked = read_subscription(asked, core.contract)
         async with connected(core.pool) as connection:
@@ -117,6 +122,8 @@ def show(client: Client, data: Data = None, as_json: Json = False) -> None:
         readers = [reader for reader in seen if one.subscription.is_read_by(reader.who)]
         echo(_line(one))
         echo(f"  消费组 groups: {', '.join(one.subscription.groups)}")
+        if one.subscription.fields:
+            echo(f"  字段 fields: {', '.join(one.subscription.fields)}")
         echo(f"  添加 added: {one.added_at:%Y-%m-%d %H:%M} {one.added_by} {one.added_why}".rstrip())
         if one.removed_at:
             echo(f"  移除 removed: {one.removed_at:%Y-%m-%d %H:%M} {one.removed_by} {one.removed_why}")

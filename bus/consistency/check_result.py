@@ -20,6 +20,8 @@ class CheckCode(StrEnum):
     SCHEMA_FILE = "schema_file"  # a schema file does not say what its class says
     SUBSCRIBED_TOPIC = "subscribed_topic"  # a subscription names a topic that subscribers cannot read
     SUBSCRIBED_TYPE = "subscribed_type"  # a subscription names a type of event that its topics never carry
+    SUBSCRIBED_FIELD = "subscribed_field"  # a subscription names a field that its events do not have
+    DEPRECATED = "deprecated"  # a subscriber reads what will go
     TOPIC_MISSING = "topic_missing"  # a declared topic is not on the broker
     PARTITIONS = "partitions"  # the broker's topic has another number of partitions
     CONFIG = "config"  # retention, compaction or another config of the broker's topic is not the contract's

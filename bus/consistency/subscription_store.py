@@ -11,10 +11,10 @@ from bus.consistency.topic_readers import ReaderKind, TopicReader
 from bus.domain.errors import CommandRefused
 from bus.postgres.pool import Connection
 
-_COLUMNS: Final[LiteralString] = "client, version, owner, contact, topics, types, groups"
+_COLUMNS: Final[LiteralString] = "client, version, owner, contact, topics, types, groups, fields"
 _ADD: Final[LiteralString] = f"""
 INSERT INTO subscriptions ({_COLUMNS}, added_by, added_why)
-VALUES (%(client)s, %(version)s, %(owner)s, %(contact)s, %(topics)s, %(types)s, %(groups)s, %(by)s, %(why)s)
+VALUES (%(client)s, %(version)s, %(owner)s, %(contact)s, %(topics)s, %(types)s, %(groups)s, %(fields)s, %(by)s, %(why)s)
 RETURNING number"""  # noqa: S608 - our own columns
 _REMOVE: Final[LiteralString] = """
 UPDATE subscriptions SET removed_at = now(), removed_by = %s, removed_why = %s
@@ -40,6 +40,7 @@ async def add_subscription(connection: Connection, one: Subscription, *, by: str
         "topics": [*one.topics],
         "types": [*one.types],
         "groups": [*one.groups],
+        "fields": [*one.fields],
     }
     try:
         cursor = await connection.execute(_ADD, {**row, "by": by, "why": why})
@@ -67,7 +68,7 @@ async def list_subscriptions(
 
 
 def _listed(row: dict[str, Any]) -> ListedSubscription:
-    names, arrays = ("client", "version", "owner", "contact"), ("topics", "types", "groups")
+    names, arrays = ("client", "version", "owner", "contact"), ("topics", "types", "groups", "fields")
     made = {name: row.pop(name) for name in names} | {name: tuple(row.pop(name)) for name in arrays}
     return ListedSubscription(subscription=Subscription(**made), **row)
 

@@ -1,6 +1,6 @@
 """Subscriptions: who reads the public topics from outside, for whom, and whom to ask. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -14,17 +14,24 @@ from bus.domain.text import Text, is_blank
 from bus.intake.reserved_names import is_client_name, refuse_control, refuse_reserved
 from bus.observability.masking import mask_text
 from schemas.catalogue import EVENT_NAMES
+from schemas.deprecations import field_names
 from schemas.topics import Contract, physical
 
 FIRST_VERSION = "1"
 TEXT_CHARS_MAX = 100
 GROUPS_MAX = 20
+_ASKED_BY = {
+    CheckCode.SUBSCRIBED_TOPIC: "topic",
+    CheckCode.SUBSCRIBED_TYPE: "type",
+    CheckCode.SUBSCRIBED_FIELD: "field",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """What a client reads: `topics`, of them the events in `types`, or all where it is empty.
 
+    `fields` are those that it uses, as `TicketAssigned.assignee`; of an event without any it has not said so.
     `groups` are its consumer groups on Kafka; one that ends with `*` stands for all that begin so.
     """
 
@@ -35,6 +42,7 @@ class Subscription:
     types: tuple[str, ...] = ()
     version: str = FIRST_VERSION
     groups: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
 
     def is_read_by(self, who: str) -> bool:
         """Say whether a consumer group, named as people see it, or a client of the gateway is this subscriber's."""
@@ -61,6 +69,13 @@ def subscription_json(one: ListedSubscription) -> dict[str, Any]:
     """Give its fields as the command line and HTTP show them."""
     row = asdict(one)
     return {**row.pop("subscription"), **row}
+
+
+def subscription_read(row: Mapping[str, Any]) -> Subscription:
+    """Read back what `subscription_json` gave. Raises KeyError, TypeError."""
+    texts, lists = ("client", "owner", "contact", "version"), ("topics", "types", "groups", "fields")
+    given: dict[str, Any] = {name: row[name] for name in texts}
+    return Subscription(**{**given, **{name: tuple(row.get(name, ())) for name in lists}})
 
 
 def groups_of(client: str, namespace: str) -> tuple[str, ...]:
@@ -96,8 +111,7 @@ def read_subscription(asked: Subscription, contract: Contract) -> Subscription:
         zh, en = f"最多 {GROUPS_MAX} 个消费组", f"at most {GROUPS_MAX} groups"
         raise MalformedInput("too_many", "group", zh, f"{en}: name their common beginning with * at the end")
     for wrong in check_subscription(asked, contract):
-        field = "topic" if wrong.code is CheckCode.SUBSCRIBED_TOPIC else "type"
-        raise MalformedInput(wrong.code.value, field, wrong.text.zh, wrong.text.en)
+        raise MalformedInput(wrong.code.value, _ASKED_BY[wrong.code], wrong.text.zh, wrong.text.en)
     return asked
 
 
@@ -127,6 +141,15 @@ def check_subscription(one: Subscription, contract: Contract) -> Iterator[CheckR
             where = ", ".join(topic for topic in public if name in contract.topics[topic].event_names)
             elsewhere = Text(f"不在所订阅的主题里,而在 {where}", f"is on none of its topics, but on {where}")
             yield _wrong(one, CheckCode.SUBSCRIBED_TYPE, name, elsewhere)
+    for name in one.fields:
+        event, known = name.partition(".")[0], field_names(name.partition(".")[0])
+        if name not in known:
+            yield _wrong(
+                one, CheckCode.SUBSCRIBED_FIELD, name, Text("不是事件的字段", "is no field of an event"), known
+            )
+        elif event not in (one.types or carried):
+            zh, en = f"属于 {event},而它未订阅该事件", f"is one of {event}, to which it does not subscribe"
+            yield _wrong(one, CheckCode.SUBSCRIBED_FIELD, name, Text(zh, en))
 
 
 def _wrong(one: Subscription, code: CheckCode, name: str, what: Text, known: Sequence[str] = ()) -> CheckResult:

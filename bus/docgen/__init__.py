@@ -21,17 +21,19 @@ from bus.docgen import (
 )
 from bus.docgen.markdown import replace_drawn
 from schemas.catalogue import RECORD_TYPES
+from schemas.deprecations import load_deprecations
 from schemas.topics import load_contract
 
 
 def pages() -> Mapping[str, str]:
     """Draw every page that is wholly drawn, by its path from the root of the checkout."""
     contract = load_contract()
+    deprecations = load_deprecations(contract)
     return {
         "docs/states.md": states.page(),
         "docs/commands.md": commands.page(),
-        "docs/events.md": events.page(contract),
-        "docs/topics.md": topics.page(contract),
+        "docs/events.md": events.page(contract, deprecations),
+        "docs/topics.md": topics.page(contract, deprecations),
         "docs/access.md": access.page(),
         "docs/settings.md": settings.page(),
         "docs/metrics.md": metrics.page(),

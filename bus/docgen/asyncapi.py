@@ -4,6 +4,8 @@ import json
 from typing import Final
 
 from bus.gateway.http.asyncapi import Hosts, document
+from bus.gateway.http.asyncapi_deprecations import with_deprecations
+from schemas.deprecations import load_deprecations
 from schemas.topics import Contract
 
 FILE: Final = "docs/asyncapi.json"
@@ -11,4 +13,5 @@ FILE: Final = "docs/asyncapi.json"
 
 def document_file(contract: Contract) -> str:
     """Draw the file."""
-    return json.dumps(document(contract, Hosts()), indent=1, ensure_ascii=False) + "\n"
+    whole = with_deprecations(document(contract, Hosts()), load_deprecations(contract))
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"

@@ -1,11 +1,12 @@
 """The event reference, drawn from the catalogue, the event classes and the topic contract."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from bus.docgen.markdown import code, codes, document, table
+from bus.docgen.markdown import code, codes, deprecated, document, table
 from bus.docgen.shapes import field_table, record_section, records, sentence
 from bus.domain.events import Recorded
 from schemas.catalogue import EVENT_TYPES, HOST, INTAKE, LETTER_TYPES, RecordType
+from schemas.deprecations import Deprecation
 from schemas.topics import Contract
 
 _ABOUT = """\
@@ -20,7 +21,7 @@ In Avro a *time* is `timestamp-micros` in UTC, a *UUID* a string with that logic
 `ce_type` (`ticket.opened`). `type` inside TicketOpened is another thing, the ticket's own type (`repair`)."""
 
 
-def page(contract: Contract) -> str:
+def page(contract: Contract, deprecations: Sequence[Deprecation] = ()) -> str:
     """Draw docs/events.md. Pure but for the schemas' files."""
     index = (
         (f"[{one.cls.__name__}](#{one.cls.__name__.lower()})", code(one.ce_type), _topics(one, contract))
@@ -32,7 +33,7 @@ def page(contract: Contract) -> str:
         _ABOUT,
         "## Every event begins with\n\n" + field_table(Recorded, but="event") + "\n\n" + _TYPES,
         "## All events\n\n" + table(("Event", "`ce_type`", "Topics"), index),
-        *(_section(one, contract) for one in EVENT_TYPES),
+        *(_section(one, contract, deprecations) for one in EVENT_TYPES),
         "## Records inside events",
         *(record_section(cls) for cls in records(one.cls for one in EVENT_TYPES)),
         "## The bus's own records\n\nNot for subscribers; they may change with any release.",
@@ -40,9 +41,11 @@ def page(contract: Contract) -> str:
     )
 
 
-def _section(one: RecordType, contract: Contract) -> str:
+def _section(one: RecordType, contract: Contract, deprecations: Sequence[Deprecation]) -> str:
     where = f"{code(one.ce_type)} · {code(one.subject)} · {_topics(one, contract)}"
-    return f"### {one.cls.__name__}\n\n{sentence(one.cls)}\n\n{where}\n\n{field_table(one.cls)}"
+    name = one.cls.__name__
+    gone = "".join(deprecated(each) for each in deprecations if each.what.partition(".")[0] == name)
+    return f"### {name}\n\n{sentence(one.cls)}\n\n{where}\n\n{gone}{field_table(one.cls)}"
 
 
 def _topics(one: RecordType, contract: Contract) -> str:

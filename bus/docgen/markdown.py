@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from bus.domain.errors import BusError
+from schemas.deprecations import Deprecation
 
 HEADER = "<!-- Drawn by `ticketbus docs draw` from {source}. Change it there, then draw again. -->"
 
@@ -31,6 +32,12 @@ def code(text: str) -> str:
 def codes(words: Iterable[str]) -> str:
     """Set words in code, one after another. Pure."""
     return " ".join(code(word) for word in words)
+
+
+def deprecated(one: Deprecation) -> str:
+    """Set a paragraph about what will go. Pure."""
+    stays = f"**Deprecated** since {one.since}: {code(one.what)} stays until {one.until}"
+    return f"{stays}. Instead: {one.instead}. {one.why}\n\n"
 
 
 def replace_drawn(text: str, name: str, drawn: str) -> str:

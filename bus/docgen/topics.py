@@ -1,10 +1,11 @@
 """The topics page, drawn from the contract schemas/topics.yaml."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bus.docgen import topic_checks
-from bus.docgen.markdown import code, codes, document, table
+from bus.docgen.markdown import code, codes, deprecated, document, table
 from schemas.acls import CLUSTER, EVERY, Acl, acls_of
+from schemas.deprecations import Deprecation
 from schemas.topics import Contract, Topic
 
 _ABOUT = """\
@@ -21,7 +22,7 @@ namespace stands before every name."""
 _HEADS = ("Topic", "Holds", "Key", "Partitions", "Retention", "Written by", "Read by", "For subscribers")
 
 
-def page(contract: Contract) -> str:
+def page(contract: Contract, deprecations: Sequence[Deprecation] = ()) -> str:
     """Draw docs/topics.md. Pure."""
     return document(
         "Topics 主题",
@@ -29,7 +30,11 @@ def page(contract: Contract) -> str:
         _ABOUT,
         table(_HEADS, (_row(name, topic) for name, topic in contract.topics.items())),
         "## What goes where",
-        *(f"### {name}\n\n{topic.about}\n\n{_holds(topic)}" for name, topic in contract.topics.items()),
+        *(
+            f"### {name}\n\n{topic.about}\n\n{''.join(deprecated(one) for one in deprecations if one.what == name)}"
+            f"{_holds(topic)}"
+            for name, topic in contract.topics.items()
+        ),
         "## What `topics check` finds",
         *topic_checks.section(),
         "## Who may do what on the broker",

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bus.alerts.alert import Alert, Severity
+from bus.alerts.rules.expiry import severity_before
 from bus.alerts.rules.silent_topics import TOPIC_SILENT
 from bus.app import require
 from bus.consistency.check_result import CheckCode, CheckResult
 from bus.consistency.contract_check import check_contract
+from bus.consistency.deprecated_reads import DeprecatedRead, deprecated_reads
 from bus.consistency.mismatch_store import read_mismatches, with_owners
 from bus.consistency.registry_check import schema_differences
 from bus.consistency.subscription_store import seen_readers, subscriptions
@@ -23,6 +25,7 @@ from bus.programs.topic_watch import topics_in_use
 from bus.schema_registry import registry_of
 from bus.settings import Settings
 from deadletter.topic_mismatch import mend_of, mismatch_text, severity_of
+from schemas.deprecations import load_deprecations
 from schemas.topics import Contract, physical
 
 APPLY = "ticketbus topics apply"
@@ -51,6 +54,9 @@ async def check_live(settings: Settings, contract: Contract, now: datetime) -> l
         refused = [one for one in await read_mismatches(connection) if one.kind is MismatchKind.STREAM]
     results += [mismatch_result(one) for one in (*with_owners(use.mismatches, known), *refused)]
     results += [silent_result(one) for one in silent]
+    results += [
+        deprecated_result(one, now) for one in deprecated_reads(load_deprecations(contract), contract, known, seen, now)
+    ]
     readers = _with_now(seen, use.readers, now)
     return results + check_readers(contract, settings.namespace, seen=readers, subscriptions=known, ends=ends, now=now)
 
@@ -85,6 +91,18 @@ def silent_result(one: Alert) -> CheckResult:
     severity = one.severity or TOPIC_SILENT.severity
     return CheckResult(
         code=CheckCode.SILENT, about=one.about, text=Text(one.zh, one.en), severity=severity, mend=one.mend
+    )
+
+
+def deprecated_result(one: DeprecatedRead, now: datetime) -> CheckResult:
+    """Give who reads what will go as a result; for information while there is time."""
+    return CheckResult(
+        code=CheckCode.DEPRECATED,
+        about=one.about,
+        text=one.text(),
+        severity=severity_before(one.ends_at - now),
+        evidence=(one.deprecation.why,),
+        mend=one.mend,
     )
 
 

@@ -1,7 +1,7 @@
 """What rules read every few seconds, at 100,000 rows: by an index, whatever the table holds."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -9,11 +9,13 @@ from psycopg import AsyncCursor
 from psycopg.rows import tuple_row
 
 from bus.alert_catalogue import RULES
+from bus.alerts.rules import deprecated_read
 from bus.journey.expected_hops import read_expected
 from bus.journey.hop_sources import SOURCES
 from bus.journey.no_ticket import REFUSED_BY_NAME
 from bus.journey.readings import read_readings
 from bus.postgres.pool import Connection, Pool, connected
+from schemas.deprecations import Deprecation
 from schemas.topics import LOG
 
 ROWS = 100_000
@@ -94,6 +96,12 @@ class Explained(AsyncCursor[Any]):
         return await super().execute(query, params, **how)
 
 
+def going() -> Deprecation:
+    """Deprecate a topic."""
+    since = date(2026, 1, 1)
+    return Deprecation(what="ticket.parts", since=since, until=date(2027, 1, 1), instead="ticket.events", why="a test")
+
+
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield plan
     for one in plan.get("Plans", ()):
@@ -111,7 +119,10 @@ async def _plans(connection: Connection, rule: str) -> Sequence[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("rule", RULES)
-async def test_rule_plans_no_rule_reads_a_whole_large_table(filled: Pool, rule: str) -> None:
+async def test_rule_plans_no_rule_reads_a_whole_large_table(
+    filled: Pool, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deprecated_read, "load_deprecations", lambda _: [going()])  # else it has nothing to read
     async with connected(filled) as connection:
         plans = await _plans(connection, rule)
     assert plans, "it reads"

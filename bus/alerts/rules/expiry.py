@@ -43,7 +43,7 @@ class Expiry:
 Expiries = Sequence[Expiry]
 
 
-def severity_of(left: timedelta) -> Severity | None:
+def severity_before(left: timedelta) -> Severity | None:
     """Say how soon a person must act on what ends so soon; None: not yet. Pure."""
     return next((severity for mark, severity in MARKS if left <= mark), None)
 
@@ -59,7 +59,7 @@ def _expiring(
     def evaluate(found: Expiries, now: datetime) -> Sequence[Alert]:
         alerts = dict[str, Alert]()
         for one in sorted(found, key=lambda each: each.ends_at, reverse=True):
-            severity = severity_of(one.ends_at - now)
+            severity = severity_before(one.ends_at - now)
             if severity and now - one.ends_at < LISTED_AFTER:
                 text = words(one, _when(one.ends_at, now))
                 alerts[one.what] = Alert(

@@ -12,10 +12,12 @@ from bus.domain.text import Text
 from bus.gateway.auth.authorize import authenticate, not_allowed
 from bus.gateway.auth.roles import Access
 from bus.gateway.http.asyncapi import Hosts, document
+from bus.gateway.http.asyncapi_deprecations import with_deprecations
 from bus.gateway.http.request_models import gone
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.http.single_values import query_of
 from bus.gateway.ports import SubscriptionService
+from schemas.deprecations import load_deprecations
 from schemas.topics import Contract
 
 PATH: Final = "/asyncapi.json"
@@ -43,7 +45,9 @@ _ABOUT: Final = {
 
 def asyncapi_routes(service: SubscriptionService, contract: Contract, hosts: Hosts) -> Sequence[HttpRoute]:
     """Make the route; the open document names no host of ours. Pure."""
-    whole = orjson.dumps(document(contract, Hosts(namespace=hosts.namespace, secure=hosts.secure)))
+    deprecations = load_deprecations(contract)
+    bare = document(contract, Hosts(namespace=hosts.namespace, secure=hosts.secure))
+    whole = orjson.dumps(with_deprecations(bare, deprecations))
 
     async def asyncapi(http: HttpRequest) -> Response:
         """Describe what may be read, with which schemas; for a client what it reads by its subscriptions."""
@@ -58,6 +62,6 @@ def asyncapi_routes(service: SubscriptionService, contract: Contract, hosts: Hos
             raise gone("client", _NONE)
         here = replace(hosts, gateway=http.headers.get("host", hosts.gateway))
         own = document(contract, here, client=client, of=subscribed)
-        return Response(orjson.dumps(own), media_type="application/json")
+        return Response(orjson.dumps(with_deprecations(own, deprecations)), media_type="application/json")
 
     return [HttpRoute(method="GET", path=PATH, run=asyncapi, about=_ABOUT, query=("client",))]

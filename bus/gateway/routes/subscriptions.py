@@ -38,7 +38,12 @@ from schemas.topics import Contract
 
 _REMOVED: Final = {"name": "removed", "in": "query", "schema": {"enum": ["true", "false"], "default": "false"}}
 _CLIENT: Final = in_path("client", {"type": "string"})
-_FIELDS: Final = {"topic": "topics", "type": "types", "group": "groups"}  # as the command's options name them
+_FIELDS: Final = {
+    "topic": "topics",
+    "type": "types",
+    "group": "groups",
+    "field": "fields",
+}  # as the command's options name them
 _GONE: Final = Text("没有这个订阅,或已移除", "there is no such subscription, or it was removed")
 Names = list[NotBlank]
 
@@ -56,6 +61,7 @@ class AddSubscription(RequestModel):
     topics: Annotated[Names, Field(min_length=1)]
     types: Names = Field(default_factory=list)
     groups: Names = Field(default_factory=list)
+    fields: Names = Field(default_factory=list)
     version: NotBlank = FIRST_VERSION
     why: Name = ""
 
@@ -79,6 +85,7 @@ class SubscriptionAnswer(TypedDict):
     topics: list[str]
     types: list[str]
     groups: list[str]
+    fields: list[str]
     added_at: datetime
     added_by: str
     added_why: str
@@ -149,6 +156,7 @@ class _SubscriptionHandlers:
                     types=tuple(dict.fromkeys(wanted.types)),
                     version=wanted.version,
                     groups=tuple(dict.fromkeys(wanted.groups)) or groups_of(wanted.client, self.namespace),
+                    fields=tuple(dict.fromkeys(wanted.fields)),
                 ),
                 self.contract,
             )

@@ -1,0 +1,74 @@
+"""The fields of an Avro record by their paths (`assignee.person`), each with its type and default. Pure."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+_NO_BYTES: Final = ("doc", "aliases", "personal")
+_PRIMITIVE: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldShape:
+    """What a field is: its type as text, records by name, whether readers may miss it, and what it means."""
+
+    type: str
+    has_default: bool
+    default: str = ""
+    doc: str = ""
+
+
+def fields_of(schema: Mapping[str, Any]) -> dict[str, FieldShape]:
+    """Give every field of a record and of the records within it, through unions, arrays and maps."""
+    return dict(_fields(schema, "", {}, ()))
+
+
+def _fields(
+    record: Mapping[str, Any], within: str, named: dict[str, Mapping[str, Any]], outer: tuple[str, ...]
+) -> Iterator[tuple[str, FieldShape]]:
+    for one in record["fields"]:
+        path = f"{within}{one['name']}"
+        yield (
+            path,
+            FieldShape(
+                type=_text(one["type"]),
+                has_default="default" in one,
+                default=json.dumps(one["default"], ensure_ascii=False) if "default" in one else "",
+                doc=one.get("doc", ""),
+            ),
+        )
+        for held in _records(one["type"], named):
+            if held["name"] not in outer:
+                yield from _fields(held, f"{path}.", named, (*outer, held["name"]))
+
+
+def _records(kind: Any, named: dict[str, Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Find the records of a type; one that was defined before stands by its name."""
+    if isinstance(kind, list):
+        for part in kind:
+            yield from _records(part, named)
+    elif isinstance(kind, Mapping):
+        if kind["type"] == "record":
+            named[kind["name"]] = kind
+            yield kind
+        else:
+            yield from _records(kind.get("items", kind.get("values", kind["type"])), named)
+    elif kind not in _PRIMITIVE and (known := named.get(str(kind).rpartition(".")[2])):
+        yield known
+
+
+def _text(kind: Any) -> str:
+    if isinstance(kind, list):
+        return " | ".join(_text(part) for part in kind)
+    if not isinstance(kind, Mapping):
+        return str(kind).rpartition(".")[2]
+    if kind["type"] == "record":
+        return str(kind["name"])
+    for container, part in (("array", "items"), ("map", "values")):
+        if kind["type"] == container:
+            return f"{container} of {_text(kind[part])}"
+    rest = {name: value for name, value in kind.items() if name not in (*_NO_BYTES, "type")}
+    return (
+        f"{_text(kind['type'])} {json.dumps(rest, ensure_ascii=False, sort_keys=True)}" if rest else str(kind["type"])
+    )

@@ -1,0 +1,73 @@
+"""`ticketbus schemas check`: what a pull request breaks, and whom; as its author runs it."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bus.cli import app
+from bus.consistency.subscriptions import Subscription
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+BI = Subscription(client="bi", owner="数据组", contact="bi@example.com", topics=("ticket.assign",), groups=("bi",))
+
+
+def ran(*words: str, text: str = "") -> tuple[int, str]:
+    """Run it; gives the exit code and what it prints."""
+    result = CliRunner().invoke(app, ["schemas", "check", *words], input=text)
+    return result.exit_code, result.output
+
+
+@pytest.fixture
+def before(tmp_path: Path) -> Path:
+    """Make an older version, which had a field and kept a topic longer."""
+    shutil.copytree(SCHEMAS, tmp_path / "schemas", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    file = tmp_path / "schemas" / "records" / "ticket_assigned.v1.avsc"
+    schema = json.loads(file.read_text(encoding="utf-8"))
+    schema["fields"].append({"name": "zone", "type": "string", "default": ""})
+    file.write_text(json.dumps(schema), encoding="utf-8")
+    return tmp_path
+
+
+def test_schemas_check_names_whom_a_field_breaks(before: Path) -> None:
+    rows = [
+        BI,
+        replace(BI, client="app", fields=("TicketAssigned.zone",)),
+        replace(BI, client="wall", fields=("TicketAssigned.assignee",)),
+        replace(BI, client="mes", topics=("ticket.parts",)),
+    ]
+    lines = "\n".join(json.dumps({name: getattr(one, name) for name in one.__slots__}) for one in rows)
+    code, shown = ran("--against", str(before), "--subscriptions", "-", text=lines)
+    assert code == 1
+    assert "BREAKS     TicketAssigned.zone" in shown
+    assert "→ bi 1 (数据组, bi@example.com) 可能 maybe" in shown
+    assert "→ app 1 (数据组, bi@example.com)\n" in shown
+    assert "wall" not in shown
+    assert "mes" not in shown
+
+
+def test_schemas_check_as_json_and_as_a_changelog(before: Path) -> None:
+    code, shown = ran("--against", str(before), "--json")
+    [one] = [json.loads(line) for line in shown.splitlines()]
+    assert (code, one["change"], one["about"], one["breaks"], one["readers"]) == (
+        1, "removed", "TicketAssigned.zone", True, [],
+    )  # fmt: skip
+    code, shown = ran("--against", str(before), "--changelog")
+    assert shown == "### Removed\n\n- **breaks readers** `TicketAssigned.zone`: the field is gone.\n"
+
+
+def test_schemas_check_of_what_it_is_itself_breaks_nothing_and_says_whose_readers_it_does_not_know() -> None:
+    code, shown = ran("--against", str(SCHEMAS))
+    assert code == 0
+    assert "0 differences, 0 break readers" in shown
+    assert "without --subscriptions" in shown
+
+
+def test_schemas_check_refuses_what_cannot_be_read(before: Path, tmp_path: Path) -> None:
+    assert ran("--against", str(tmp_path / "nowhere"))[0] == 2
+    code, shown = ran("--against", str(before), "--subscriptions", "-", text='{"client": "bi"}')
+    assert code == 2
+    assert "line 1 is" in shown
