@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Final
 
 from bench import machine, report
-from bench.bus import bus_on
+from bench.bus import bus_on, may_look
 from bench.figure import Figure, json_line
 from bus.cli.run import GC_THRESHOLDS
 from bus.local.stack import Urls, running_parts
@@ -32,6 +32,7 @@ SUITES: Final = (
     "hops",
     "behind",
     "idle",
+    "growth",
     "deliveries",
     "backlog",
     "expecting",
@@ -69,6 +70,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="ticketbus-bench-") as folder,
         running_parts(Path(folder) / "parts", settings=load(), say=_say) as parts,
     ):
+        may_look(parts)
         described = machine.describe(parts)
         figures, failed = _measured(suites, parts, Path(folder))
     report.show(figures, described)

@@ -2,11 +2,25 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from urllib.parse import urlsplit
 
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+from bus.local.stack import Urls
 from tests import bus_under_test
 from tests.bus_under_test import TOKEN, Bus
 
-__all__ = ("TOKEN", "Bus", "bus_on", "until")
+__all__ = ("TOKEN", "Bus", "bus_on", "may_look", "until")
+
+
+def may_look(parts: Urls) -> None:
+    """Let the user of measured databases make checkpoints, and see what every process of the server does."""
+    user = urlsplit(parts.database_url).username
+    assert user, "the parts have a user of their own"
+    with psycopg.connect(parts.admin_url, autocommit=True) as server:
+        server.execute(SQL("GRANT pg_checkpoint, pg_read_all_stats TO {}").format(Identifier(user)))
+
 
 bus_on = partial(bus_under_test.bus_on, database_kept=False, fork=False)
 

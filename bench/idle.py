@@ -59,14 +59,20 @@ async def _projected(bus: Bus) -> bool:
 
 def _spent(bus: Bus, processes: dict[str, psutil.Process]) -> dict[str, float]:
     """Give the CPU that each has used, in seconds."""
+    return {who: _cpu_s(one) for who, one in processes.items()} | {
+        "PostgreSQL": sum(map(_cpu_s, postgres_processes(bus)))
+    }
+
+
+def postgres_processes(bus: Bus) -> list[psutil.Process]:
+    """Find the server's processes without other databases' connections; the server is this machine's."""
     with psycopg.connect(bus.database_url) as connection:
         others = {pid for (pid,) in connection.execute(_OTHERS).fetchall()}
         row = connection.execute(_SERVER).fetchone()
     assert row
     server = psutil.Process(row[0]).parent()
     assert server is not None
-    databases = [server, *(one for one in server.children() if one.pid not in others)]
-    return {who: _cpu_s(one) for who, one in processes.items()} | {"PostgreSQL": sum(map(_cpu_s, databases))}
+    return [server, *(one for one in server.children() if one.pid not in others)]
 
 
 def _cpu_s(process: psutil.Process) -> float:

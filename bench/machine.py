@@ -23,14 +23,15 @@ def describe(parts: Urls) -> list[str]:
     memory_gib = psutil.virtual_memory().total / 2**30
     return [
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load before: {load}",
-        f"{_processor()}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, {platform.system()} {platform.release()}",
+        f"{processor()}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, {platform.system()} {platform.release()}",
         f"Python {platform.python_version()}, PostgreSQL {row[0]} (fsync {row[1]}), "
         + ", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
         "bus, parts and load generators share these cores",
     ]
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name the processor."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text().splitlines():

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import httpx2
@@ -16,7 +16,7 @@ import psycopg
 from bench.bus import TOKEN, Bus, until
 from bench.figure import Figure
 from bench.seed import seed
-from bench.traffic import ticket
+from bench.traffic import NOTE, ticket
 from bus.app import Core
 from bus.kafka.range_reader import open_reader
 from bus.postgres.pool import connected
@@ -182,16 +182,13 @@ async def _commands(bus: Bus, ids: Sequence[str]) -> None:
         async def work() -> None:
             for number, ticket_id in waiting:
                 key = uuid4().hex
-                path, body = ("", ticket(key)) if number % 4 == 0 else (f"/{ticket_id}/note", _NOTE)
+                path, body = ("", ticket(key)) if number % 4 == 0 else (f"/{ticket_id}/note", NOTE)
                 answer = await http.post(f"/v1/tickets{path}", json=body, headers={"Idempotency-Key": key})
                 assert answer.is_success, answer.text
 
         async with asyncio.TaskGroup() as group:
             for _ in range(_AT_ONCE):
                 group.create_task(work())
-
-
-_NOTE: Final[dict[str, Any]] = {"text": "客户来电询问进度"}
 
 
 async def _projected(bus: Bus, core: Core) -> None:
