@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from bus.domain.errors import AdapterUnusable, BusError
 from bus.domain.naming import nearest
 from bus.domain.text import Text
+from bus.secret_files import SecretFileUnusable, secret_from
 from schemas.catalogue import EVENT_NAMES
 
 
@@ -162,8 +163,14 @@ def with_options(path: Path, section: str, entries: Mapping[str, Entry], adapter
 
 
 def secret_of(variable: str, environment: Mapping[str, str], *, where: str) -> SecretStr:
-    """Read the secret that a target names. Raises ConfigFileInvalid: the variable, and `where` it is asked for."""
-    value = environment.get(variable, "").strip()
+    """Read the secret that a target names, from its variable or that one's file.
+
+    Raises ConfigFileInvalid: the variable, and `where` it is asked for.
+    """
+    try:
+        value = secret_from(environment, variable)
+    except SecretFileUnusable as error:
+        raise ConfigFileInvalid(f"{where}: {error}") from None
     if not value:
         absent = Text(f"环境变量 {variable} 没有设置", f"the environment variable {variable} is not set")
         raise ConfigFileInvalid(f"{where}: {absent}")

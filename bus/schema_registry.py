@@ -1,10 +1,12 @@
 """The schema registry (Confluent API): registers the catalogue, and keeps the numbers it gave in PostgreSQL."""
 
 import json
+import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import httpx2
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -12,7 +14,8 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_rand
 from bus.domain.errors import BusError, InvariantBroken, MalformedInput, Transient
 from bus.domain.events import Recorded
 from bus.postgres.pool import Connection, Pool, connected
-from bus.settings import Settings
+from bus.settings import Settings, secret_of
+from bus.tls import trust
 from bus.wire.codec import Codec, RegisteredSchema
 from schemas.catalogue import RECORD_TYPES
 
@@ -38,26 +41,43 @@ class SchemaRefused(BusError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """Where the registry is, and the `user:password` that it asks of who writes, where it asks for one."""
+    """Where the registry is, and the `user:password` that it asks of who writes, where it asks for one.
+
+    `trust`: the authorities of an https one.
+    """
 
     url: str
     basic_auth: str | None = field(default=None, repr=False)
+    trust: ssl.SSLContext | None = field(default=None, repr=False)
 
     def client(self) -> httpx2.AsyncClient:
         """Make an HTTP client of the Confluent API."""
         user, _, password = (self.basic_auth or "").partition(":")
         auth = httpx2.BasicAuth(user, password) if self.basic_auth else None
         return httpx2.AsyncClient(
-            base_url=self.url.rstrip("/"), headers=_CONTENT_TYPE, timeout=10, trust_env=False, auth=auth
+            base_url=self.url.rstrip("/"),
+            headers=_CONTENT_TYPE,
+            timeout=10,
+            trust_env=False,
+            auth=auth,
+            verify=self.trust or True,
         )
 
 
 def registry_of(settings: Settings) -> Registry | None:
-    """Give the registry that the settings name, if they name one."""
+    """Give the registry that the settings name, if they name one. Raises CertificateUnusable.
+
+    A `user:password@` within its URL is taken out of it, so that no message shows it.
+    """
     if settings.schema_registry_url is None:
         return None
-    secret = settings.schema_registry_basic_auth
-    return Registry(url=settings.schema_registry_url, basic_auth=secret.get_secret_value() if secret else None)
+    parts = urlsplit(settings.schema_registry_url)
+    within, _, host = parts.netloc.rpartition("@")
+    return Registry(
+        url=parts._replace(netloc=host).geturl(),
+        basic_auth=secret_of(settings, "schema_registry_basic_auth") or unquote(within) or None,
+        trust=trust(settings, "schema_registry_ca_file") if parts.scheme == "https" else None,
+    )
 
 
 @retry(

@@ -1,28 +1,20 @@
-"""Every setting of every program, in one typed class, and what a running local stack lends to it."""
+"""Every setting of every program, in one typed class."""
 
-import json
 import os
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-import psutil
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from bus.domain.errors import BusError
+from bus.secret_files import SUFFIX, SecretFileUnusable, given_by_files, holds_secret
 
 PREFIX: Final = "TICKETBUS_"
-STATE_FILE: Final = "stack.json"
 MASK: Final = "********"
-# What a local stack may fill in; its state file holds these under "lends".
-LENT: Final = (
-    "database_url", "kafka_bootstrap", "schema_registry_url", "schema_registry_basic_auth", "url", "token",
-    "webhook_secrets", "sla_file", "dedupe_window", "master_key",
-)  # fmt: skip
-SAME_START_S: Final = 2.0  # the boot time is in whole seconds
 
 _Percent = Annotated[float, Field(gt=0, le=100)]
 
@@ -60,19 +52,38 @@ class Settings(BaseSettings):
         validation_alias="SCHEMA_REGISTRY_BASIC_AUTH",
         description="user:password for a registry that asks for them, at least of who writes",
     )
+    schema_registry_ca_file: Path | None = Field(
+        None,
+        validation_alias="SCHEMA_REGISTRY_CA_FILE",
+        description="PEM of the authority that signed the certificate of an https registry; unset: the system's",
+    )
 
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     kafka_username: str | None = None
     kafka_password: SecretStr | None = None
-    kafka_password_file: Path | None = Field(
-        None, description="file that holds the password, where the variable is unset"
+    kafka_ca_file: Path | None = Field(
+        None, description="PEM of the authority that signed the brokers' certificates; unset: the system's"
     )
-    kafka_ca_file: Path | None = Field(None, description="PEM of the authority that signed the brokers' certificates")
 
     http_host: str = Field("127.0.0.1", description="where the gateway listens")
     http_port: int = Field(8080, ge=1, le=65535)
+    http_certificate_file: Path | None = Field(
+        None,
+        description="PEM of the certificate that gateway and console show, its chain and its key; read anew when it"
+        " changes; unset: plain HTTP",
+    )
+    http_key_file: Path | None = Field(None, description="PEM of that key, where it stands in a file of its own")
+    trusted_proxies: list[str] = Field(
+        default=["127.0.0.1"],
+        description='JSON list of proxies whose X-Forwarded-For and -Proto are believed: ["10.1.0.0/16"]',
+    )
     url: str | None = Field(None, description="the gateway as clients reach it")
+    ca_file: Path | None = Field(
+        None,
+        description="PEM of the authority that signed the gateway's certificate, for programs and commands that call"
+        " it; unset: the system's",
+    )
     token: SecretStr | None = Field(None, description="the bearer token that commands use towards the gateway")
     connections_per_address: int = Field(
         500, ge=1, description="HTTP connections of one address; behind a proxy all have its address"
@@ -109,7 +120,6 @@ class Settings(BaseSettings):
     files_s3_virtual_hosted: bool = Field(False, description="the endpoint begins with the bucket's name (OSS, COS)")
     files_s3_access_key: str | None = Field(None, description="id of the key; unset: the machine's own role")
     files_s3_secret_key: SecretStr | None = None
-    files_s3_secret_key_file: Path | None = Field(None, description="file that holds it, where the variable is unset")
     file_bytes_max: int = Field(50 * 1024 * 1024, ge=1024, description="largest file that is uploaded")
     files_client_day_bytes: int = Field(10 * 1024**3, ge=1024, description="bytes of files of one client in a day")
     files_free_bytes_min: int = Field(
@@ -149,9 +159,7 @@ class Settings(BaseSettings):
     master_key: SecretStr | None = Field(
         None, description="seals the keys of personal data: 32 random bytes; whoever loses it loses what it seals"
     )
-    master_key_file: Path | None = Field(None, description="file that holds it, where the variable is unset")
     audit_key: SecretStr | None = Field(None, description="signs the audit tree: an Ed25519 key in PEM; unset: no tree")
-    audit_key_file: Path | None = Field(None, description="file that holds it, where the variable is unset")
     audit_earlier_keys_file: Path | None = Field(None, description="public keys that signed it before, one a line")
     audit_origin: str = Field("ticketbus/audit", pattern=r"^[^+\s]+$", description="name of the audit tree and its key")
     two_persons: bool = Field(
@@ -202,13 +210,16 @@ def secret_bytes(secrets: Iterable[SecretStr]) -> list[bytes]:
 
 
 def load() -> Settings:
-    """Read the settings from the environment. Raises SettingsInvalid, which names the variables, never their values."""
+    """Read the settings from the environment, secrets also from the files that it names.
+
+    Raises SettingsInvalid, which names the variables, never their values.
+    """
     try:
-        return Settings()
+        return Settings(**given_by_files(Settings.model_fields, variables()))
     except ValidationError as error:
         wrong = (f"{_variable(str(each['loc'][0]))}: {each['msg']}" for each in error.errors(include_input=False))
         raise SettingsInvalid("; ".join(wrong)) from None
-    except SettingsError as error:  # a value that should be JSON and is not
+    except (SettingsError, SecretFileUnusable) as error:  # a value that should be JSON and is not; a secret's file
         raise SettingsInvalid(str(error)) from None
 
 
@@ -216,45 +227,10 @@ def _variable(name: str) -> str:
     return variables().get(name, name)
 
 
-def resolve(settings: Settings, data: Path | None = None) -> Settings:
-    """Fill what is unset from the local stack that runs in `data`, if one does. Idempotent; reads one small file.
-
-    Without `data` the default stack is meant, and what the environment sets wins; a stack that was named wins itself.
-    """
-    if data is not None:
-        return borrow(settings.model_copy(update={"data": data}), lent_by(data))
-    lent = lent_by(settings.data)
-    wanted = {
-        name: value
-        for name, value in lent.items()
-        if name not in settings.model_fields_set or getattr(settings, name) is None
-    }
-    if settings.schema_registry_url not in (None, lent.get("schema_registry_url")):
-        wanted.pop("schema_registry_basic_auth", None)  # it is for the stack's own registry alone
-    return borrow(settings, wanted)
-
-
-def borrow(settings: Settings, lent: Mapping[str, Any]) -> Settings:
-    """Answer the settings with these plain values in place of their own; secrets become secret again."""
-    update = dict(lent)
-    for name in ("token", "schema_registry_basic_auth", "master_key"):
-        if update.get(name) is not None:
-            update[name] = SecretStr(update[name])
-    if "webhook_secrets" in update:
-        update["webhook_secrets"] = {
-            source: [SecretStr(secret) for secret in secrets] for source, secrets in update["webhook_secrets"].items()
-        }
-    if "sla_file" in update:
-        update["sla_file"] = Path(update["sla_file"])
-    if "dedupe_window" in update:
-        update["dedupe_window"] = timedelta(seconds=update["dedupe_window"])
-    return settings.model_copy(update=update)
-
-
 def secret_of(settings: Settings, name: str) -> str:
-    """Give a secret from its setting, else from the file of `NAME_file`; empty without. Raises SettingsInvalid."""
-    given = getattr(settings, name)
-    return str(given.get_secret_value()) if given else text_of(settings, f"{name}_file")
+    """Give a secret; empty without."""
+    given: SecretStr | None = getattr(settings, name)
+    return given.get_secret_value() if given else ""
 
 
 def text_of(settings: Settings, name: str) -> str:
@@ -267,30 +243,18 @@ def text_of(settings: Settings, name: str) -> str:
         raise SettingsInvalid(f"{PREFIX}{name.upper()}: cannot read {path} ({why})") from error
 
 
-def started_after_boot_s(process: psutil.Process) -> float:
-    """Give a process's start in seconds since boot, which no change of the clock moves. Raises psutil.Error."""
-    return process.create_time() - psutil.boot_time()
-
-
-def lent_by(data: Path) -> dict[str, Any]:
-    """Answer what the stack in `data` lends; nothing when its supervisor is not alive."""
-    try:
-        state = json.loads((data / STATE_FILE).read_bytes())
-        supervisor = state["supervisor"]
-        started = started_after_boot_s(psutil.Process(supervisor["pid"]))
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
-        return {}
-    if abs(started - supervisor["started"]) > SAME_START_S:
-        return {}
-    return {name: value for name, value in state.get("lends", {}).items() if name in LENT}
-
-
 def variables() -> Mapping[str, str]:
     """Answer the environment variable of every setting."""
     return {
         name: field.validation_alias if isinstance(field.validation_alias, str) else PREFIX + name.upper()
         for name, field in Settings.model_fields.items()
     }
+
+
+def secret_files() -> Mapping[str, str]:
+    """Answer, for every setting that is secret, the variable that names its file."""
+    fields = Settings.model_fields
+    return {name: one + SUFFIX for name, one in variables().items() if holds_secret(name, fields[name])}
 
 
 def mask_password(url: str) -> str:

@@ -1,6 +1,7 @@
 """Every setting with its value, secrets masked, and where that came from."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,9 +9,10 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from bus.settings import LENT, MASK, Settings, mask_password, variables
+from bus.lent_settings import LENT
+from bus.settings import MASK, Settings, mask_password, secret_files, variables
 
-SettingSource = Literal["environment", "local stack", "default"]
+SettingSource = Literal["environment", "file", "local stack", "default"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +28,12 @@ class ListedSetting:
 
 def listing(settings: Settings, resolved: Settings) -> Iterator[ListedSetting]:
     """List each setting with where its value came from; `settings` is as read, `resolved` as used."""
+    files = secret_files()
     for name, variable in variables().items():
         value = getattr(resolved, name)
         source: SettingSource = "default"
         if name in settings.model_fields_set:
-            source = "environment"
+            source = "file" if os.environ.get(files.get(name, "")) else "environment"
         elif value != getattr(settings, name) and name in LENT:
             source = "local stack"
         description = Settings.model_fields[name].description or ""

@@ -1,6 +1,7 @@
 """The gateway's HTTP API as the console calls it: in the same process, or at an address."""
 
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -72,9 +73,9 @@ def in_process(app: ASGIApp) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=transport, base_url="http://console.invalid", timeout=TIMEOUT_S)
 
 
-def at_address(url: str) -> httpx2.AsyncClient:
-    """Make a client of a gateway at an address."""
-    return httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+def at_address(url: str, trust: ssl.SSLContext) -> httpx2.AsyncClient:
+    """Make a client of a gateway at an address; of an https one `trust` has the authorities."""
+    return httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False, verify=trust)
 
 
 def _json(answer: httpx2.Response) -> Any:

@@ -7,6 +7,9 @@ import httpx2
 import orjson
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
+from bus.settings import load
+from bus.tls import trust
+
 ATTEMPTS_MAX: Final = 6
 TIMEOUT_S: Final = 10.0
 IN_FLIGHT: Final = "in_flight"  # an earlier attempt that went unanswered is still being decided
@@ -17,8 +20,17 @@ class NoAnswer(Exception):
 
 
 def client(url: str, headers: Mapping[str, str] | None = None) -> httpx2.AsyncClient:
-    """Make an HTTP client of the gateway at `url`; no proxy stands between."""
-    return httpx2.AsyncClient(base_url=url, headers=dict(headers or {}), timeout=TIMEOUT_S, trust_env=False)
+    """Make an HTTP client of the gateway at `url`, by the authorities of TICKETBUS_CA_FILE; no proxy stands between.
+
+    Raises CertificateUnusable, SettingsInvalid.
+    """
+    return httpx2.AsyncClient(
+        base_url=url,
+        headers=dict(headers or {}),
+        timeout=TIMEOUT_S,
+        trust_env=False,
+        verify=trust(load(), "ca_file") if url.startswith("https") else True,
+    )
 
 
 async def ask(

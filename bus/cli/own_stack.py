@@ -43,10 +43,10 @@ def play_on_own_stack(
 
     from bus.app import prepare
     from bus.cli.stack import PROGRAMS
+    from bus.lent_settings import borrow
     from bus.local.download_bar import DownloadBar
     from bus.local.parts import program
     from bus.local.stack import LocalStack
-    from bus.settings import borrow
 
     def say(line: str) -> None:
         console.print(line, style="dim", highlight=False, markup=False, soft_wrap=True)

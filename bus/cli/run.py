@@ -17,7 +17,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bus.cli.echo import echo
 from bus.domain.errors import BusError
-from bus.settings import Settings, lent_by, load, resolve
+from bus.lent_settings import lent_by, resolve
+from bus.settings import Settings, load
 
 if TYPE_CHECKING:
     from bus.app import Core

@@ -24,7 +24,8 @@ def show(data: Data = None, as_json: Json = False) -> None:
 
     Example: ticketbus settings --json | grep '"source": "environment"'
     """
-    from bus.settings import load, resolve
+    from bus.lent_settings import resolve
+    from bus.settings import load
     from bus.settings_listing import listing
 
     settings = load()

@@ -1,4 +1,4 @@
-"""When the certificates end that a worker uses, in PostgreSQL: each host writes what its own files say."""
+"""When the certificates end that a program uses, in PostgreSQL: each host writes what its own files say."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,8 @@ from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Pool, connected
 
 READ_EVERY_S: Final = 3600.0
-OWN: Final = "client_certificate"  # its chain may end later; of authorities the one that ends last counts
+# The chains of these may end later; of authorities the one that ends last counts.
+OWN: Final = ("client_certificate", "http_certificate_file", "sslcert")
 _NOTE: Final = b"""
 INSERT INTO certificates AS c (host, used_by, path, ends_at)
 SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS w (used_by, path, ends_at) ORDER BY used_by
@@ -59,7 +60,7 @@ async def note_certificates(pool: Pool, host: str, files: Iterable[CertificateFi
 
 def _read(one: CertificateFile) -> datetime | None:
     try:
-        return ends_at(one.path.read_bytes(), own=one.used_by.endswith(f".{OWN}"))
+        return ends_at(one.path.read_bytes(), own=one.used_by.rpartition(".")[2] in OWN)
     except OSError as error:
         log.warning("certificate_not_read", used_by=one.used_by, cause=error.strerror)
         return None

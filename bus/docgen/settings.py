@@ -11,17 +11,22 @@ from pydantic.fields import FieldInfo
 
 from bus.docgen.markdown import code, codes, document, table
 from bus.docgen.shapes import spelled
-from bus.settings import Settings, variables
+from bus.settings import Settings, secret_files, variables
 
 _ABOUT = """\
 Every setting of every program. The programs read the environment once, at their start. `ticketbus settings` prints each
 with its value and where it came from, secrets masked. What has no default is lent by the local stack that runs, if
-one does. Traces go to an OTLP collector when `OTEL_EXPORTER_OTLP_ENDPOINT` names one, otherwise nowhere."""
+one does. Traces go to an OTLP collector when `OTEL_EXPORTER_OTLP_ENDPOINT` names one, otherwise nowhere.
+
+**Each secret may stand in a file**, as Docker and Kubernetes hand them out: `NAME_FILE` names the file whose content,
+without the newline at its end, is the value of `NAME`. Set one of the two; both are refused, as is a file that is empty
+or cannot be read. The same holds for the variables that the files of sources, targets, channels and OIDC name."""
 # Defaults that depend on the machine.
 _COMPUTED: Mapping[str, str] = {
     "data": "`$XDG_DATA_HOME/ticketbus` or `~/.local/share/ticketbus`",
     "cache": "`$XDG_CACHE_HOME/ticketbus` or `~/.cache/ticketbus`",
     "cors_origins": "",
+    "trusted_proxies": '`["127.0.0.1"]`',
     "departments": "",
     "disk_floor_bytes": "",
     "disk_marks": "`[75, 85, 90]` for all",
@@ -54,8 +59,10 @@ def page() -> str:
 
 def _row(name: str) -> tuple[str, ...]:
     field = Settings.model_fields[name]
-    default = _COMPUTED[name] if field.default_factory else _default(field.default)
-    return code(variables()[name]), _shape(field.annotation) + _limits(field.metadata), default, field.description or ""
+    default = _COMPUTED[name] if field.default_factory or name in _COMPUTED else _default(field.default)
+    by_file = f"the file of {code(secret_files()[name])}" if name in secret_files() else ""
+    about = "; or by ".join(filter(None, (field.description or "", by_file)))
+    return code(variables()[name]), _shape(field.annotation) + _limits(field.metadata), default, about
 
 
 def _limits(metadata: Iterable[Any]) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from ssl import create_default_context
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -20,6 +19,7 @@ from bus.aio import CancelledWithin, cancellation_as_error
 from bus.domain.errors import InvariantBroken, KafkaUnavailable, TopicAway
 from bus.kafka.header_names import tolerate_header_names
 from bus.settings import Settings, secret_of
+from bus.tls import trust
 from bus.wire.codec import PAYLOAD_BYTES_MAX
 
 REQUEST_TIMEOUT_MS = 10_000
@@ -30,7 +30,7 @@ CONSUMER_STOP_S_MAX = 15.0
 
 
 def kafka_options(settings: Settings) -> dict[str, Any]:
-    """Give the connection arguments that every Kafka client takes. Raises SettingsInvalid."""
+    """Give the connection arguments that every Kafka client takes. Raises CertificateUnusable."""
     protocol = settings.kafka_security_protocol
     options: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap, "security_protocol": protocol}
     if protocol.startswith("SASL"):
@@ -38,7 +38,7 @@ def kafka_options(settings: Settings) -> dict[str, Any]:
         options["sasl_plain_username"] = settings.kafka_username
         options["sasl_plain_password"] = secret_of(settings, "kafka_password") or None
     if protocol.endswith("SSL"):
-        options["ssl_context"] = create_default_context(cafile=settings.kafka_ca_file)
+        options["ssl_context"] = trust(settings, "kafka_ca_file")
     return options
 
 

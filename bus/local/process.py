@@ -14,7 +14,7 @@ from typing import Final
 
 import psutil
 
-from bus.settings import SAME_START_S, started_after_boot_s
+from bus.lent_settings import SAME_START_S, started_after_boot_s
 
 _POLL_S: Final = 0.05
 _PR_SET_PDEATHSIG: Final = 1

@@ -14,6 +14,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
+from bus.lent_settings import borrow
 from bus.local import jars, logs, parts, postgres, quick_start, schema_registry
 from bus.local import state as states
 from bus.local.databases import make_databases
@@ -23,7 +24,7 @@ from bus.local.parts import LocalPart, Program
 from bus.local.permissions import close_to_others
 from bus.local.ports import PortClaims
 from bus.local.process import Child, myself, stop_all
-from bus.settings import Settings, borrow
+from bus.settings import Settings
 
 _POLL_S: Final = 0.1
 _BACKOFF_S_MAX: Final = 30.0

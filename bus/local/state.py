@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from bus.lent_settings import STATE_FILE
 from bus.local.failures import LocalStackError
 from bus.local.process import Identity
-from bus.settings import STATE_FILE
 
 Phase = Literal["starting", "ready", "stopping", "stopped"]
 

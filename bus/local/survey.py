@@ -12,6 +12,8 @@ from bus.local import kafka, parts, postgres, schema_registry
 from bus.local import state as states
 from bus.local.probes import http_ok, port_answers
 from bus.local.state import StackState
+from bus.settings import load
+from bus.tls import trust
 
 State = Literal["up", "starting", "down"]
 _PORT_OF: Final = {parts.GATEWAY: "http"}
@@ -69,7 +71,7 @@ def _answers(name: str, state: StackState, port: int | None) -> bool:
         postgres.NAME: lambda: postgres.answers(port=port, password=state.secrets.database_password),
         kafka.NAME: lambda: kafka.answers(port=port),
         schema_registry.NAME: lambda: schema_registry.answers(port=port),
-        parts.GATEWAY: lambda: http_ok(f"http://127.0.0.1:{port}{parts.READY}"),
+        parts.GATEWAY: lambda: http_ok(f"{state.lends['url']}{parts.READY}", trust=trust(load(), "ca_file")),
     }
     return probes.get(name, lambda: port_answers(port))()
 
@@ -82,13 +84,18 @@ def _outside(name: str, state: StackState) -> PartStatus:
         case kafka.NAME:
             up, shown = any(_broker_answers(each) for each in address.split(",")), address
         case _:
-            up, shown = http_ok(address.rstrip("/") + "/subjects"), _host_of(address)
+            up, shown = _registry_answers(address, state), _host_of(address)
     return PartStatus(part=name, state="up" if up else "down", where="outside", address=shown, pid=None, restarts=0)
 
 
 def _host_of(url: str) -> str:
     parts_ = urlsplit(url)
     return f"{parts_.hostname}:{parts_.port}" if parts_.port else str(parts_.hostname)
+
+
+def _registry_answers(url: str, state: StackState) -> bool:
+    auth = state.lends.get("schema_registry_basic_auth")
+    return http_ok(url.rstrip("/") + "/subjects", trust=trust(load(), "schema_registry_ca_file"), basic_auth=auth)
 
 
 def _database_answers(url: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from bus.aio import unless
 from bus.app import Core
 from bus.config_file import ConfigFileInvalid, secret_of
 from bus.embedded_uvicorn import EmbeddedUvicorn
@@ -15,7 +16,9 @@ from bus.gateway.auth.signed_in import admit_person
 from bus.intake.dispatch import utc_now
 from bus.programs.lifecycle import run_until_stopped, stop_on_signals
 from bus.programs.listening import listening_socket
+from bus.programs.serving import serving_of
 from bus.settings import Settings, secret_bytes
+from bus.tls import trust
 from console.app import OtherSignIn, make_console
 from console.gateway_api import GatewayApi, at_address, in_process
 from console.oidc_config import load_oidc_config
@@ -46,10 +49,14 @@ def console_beside(gateway: ASGIApp, core: Core, stopping: asyncio.Event) -> ASG
 
 
 async def run_console(settings: Settings, *, gateway: str, host: str, port: int) -> None:
-    """Serve the console alone, in front of the gateway at that address, until SIGTERM. Raises PortTaken."""
+    """Serve the console alone, in front of the gateway at that address, until SIGTERM.
+
+    Raises PortTaken, CertificateUnusable.
+    """
+    serving = serving_of(settings)
     stopping = asyncio.Event()
     stop_on_signals(stopping)
-    async with at_address(gateway) as http:
+    async with at_address(gateway, trust(settings, "ca_file")) as http:
         app = make_console(GatewayApi(http), _sessions(settings), PAGES, now=utc_now, stopping=stopping)
         config = uvicorn.Config(
             app,
@@ -58,10 +65,14 @@ async def run_console(settings: Settings, *, gateway: str, host: str, port: int)
             server_header=False,
             lifespan="off",
             timeout_graceful_shutdown=STOP_S_MAX,
+            **serving.options(),
         )
         listening = listening_socket(host, port, "choose another by --port")
         server = EmbeddedUvicorn(config)
-        await run_until_stopped({"http": server.serve(sockets=[listening]), "stop": server.leave(stopping)}, stopping)
+        tasks = {"http": server.serve(sockets=[listening]), "stop": server.leave(stopping)}
+        if serving.certificate:
+            tasks["certificate"] = unless(stopping, serving.certificate.renew_for_ever())
+        await run_until_stopped(tasks, stopping)
 
 
 def _provider(core: Core, sessions: Sessions) -> Callable[[SignIn], OtherSignIn] | None:

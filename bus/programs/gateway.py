@@ -2,9 +2,7 @@
 
 import asyncio
 import functools
-import resource
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 import uvicorn
@@ -84,6 +82,7 @@ from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
 from bus.programs.listening import listening_socket
 from bus.programs.live_sources import MAPS_PART, LiveSources, live_sources
 from bus.programs.reconciling import reconcile_asked
+from bus.programs.serving import Serving, serving_of, take_descriptors, watching_certificates
 from bus.programs.sources import sources
 from bus.programs.targets import push_sessions_of, targets_config_of
 from bus.programs.topics_check import check_all
@@ -93,19 +92,24 @@ from deadletter.rejected_listing import PostgresRejectedListing
 CONNECTIONS = 12
 ANSWER_S_MAX = 15.0  # of PostgreSQL: a request that waits longer is answered 503, and its connection cut
 STOP_S_MAX = 5
-DESCRIPTORS_MAX = 65_536
 
 
 async def run_gateway(settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests under way are answered first. Raises ConfigFileInvalid at once."""
+    """Serve until SIGTERM or Ctrl-C; requests under way are answered first.
+
+    Raises ConfigFileInvalid, CertificateUnusable at once.
+    """
     sources(settings)  # a fault in them is reported now, not once PostgreSQL is there
+    serving = serving_of(settings)
     async with open_channels(settings) as channels:
-        _take_descriptors()
-        serve = functools.partial(_serve, targets_config_of(settings), channels)
+        take_descriptors()
+        serve = functools.partial(_serve, targets_config_of(settings), channels, serving)
         await serve_until_stopped(settings, CONNECTIONS, serve, answer_s_max=ANSWER_S_MAX)
 
 
-async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, stopping: asyncio.Event) -> None:
+async def _serve(
+    targets: TargetsConfig, channels: AlertChannels, serving: Serving, core: Core, stopping: asyncio.Event
+) -> None:
     alerting = alerting_of(core, channels)
     spool = KafkaSpool(settings=core.settings, codec=core.codec, pool=core.pool)
     readings = HostReadings(core.settings, core.codec)
@@ -127,7 +131,7 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
                 readings=readings,
                 logs_before=logs_before,
                 report=reports.report,
-                alerting=[*loops.values()],
+                alerting=[*loops.values(), *serving.tasks(), watching_certificates(core.settings, core.pool)],
             ),
             core,
             stopping,
@@ -144,6 +148,7 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
         ws_ping_interval=10,
         ws_ping_timeout=10,  # with the interval: who does not read is cut within 30 s, whether events flow or not
         ws_max_size=64 * 1024,
+        **serving.options(),
     )
     host, port = core.settings.http_host, core.settings.http_port
     listening = listening_socket(host, port, "set TICKETBUS_HTTP_PORT or TICKETBUS_HTTP_HOST")
@@ -153,15 +158,6 @@ async def _serve(targets: TargetsConfig, channels: AlertChannels, core: Core, st
     finally:
         await spool.close()
         await readings.close()
-
-
-def _take_descriptors() -> None:
-    """Use as many file descriptors as the system lets this process have: each connection takes one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard or hard == resource.RLIM_INFINITY:
-        wanted = DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_MAX)
-        with suppress(ValueError, OSError):  # a system may allow fewer than its limit says
-            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 async def _troubles(core: Core, spool: KafkaSpool, known: LiveSources) -> Mapping[str, str | None]:

@@ -23,6 +23,7 @@ from bus.delivery.ticket_texts import ticket_events
 from bus.domain.errors import StoreUnavailable
 from bus.domain.ticket import Ticket
 from bus.intake.dispatch import utc_now
+from bus.programs.serving import own_certificates
 from bus.push.overdue_monitor import OverdueMonitor
 from bus.push.sessions import PushSessions
 from bus.settings import Settings
@@ -93,16 +94,19 @@ def unserved_target(settings: Settings, name: str, config: TargetConfig) -> Targ
 
 
 def certificate_files(settings: Settings, config: TargetsConfig) -> Sequence[CertificateFile]:
-    """Name the files of targets and brokers that may hold certificates; those that hold none are left out as read."""
-    files = [
-        CertificateFile(used_by=f"targets.{name}.{option}", path=path)
-        for name, target in config.targets.items()
-        for option, path in target.options
-        if isinstance(path, Path)
+    """Name the files that may hold certificates, of targets and of our own connections.
+
+    Those that hold none are left out as they are read.
+    """
+    return [
+        *own_certificates(settings),
+        *(
+            CertificateFile(used_by=f"targets.{name}.{option}", path=path)
+            for name, target in config.targets.items()
+            for option, path in target.options
+            if isinstance(path, Path)
+        ),
     ]
-    if settings.kafka_ca_file:
-        files.append(CertificateFile(used_by="kafka_ca_file", path=settings.kafka_ca_file))
-    return files
 
 
 def push_sessions_of(core: Core, config: TargetsConfig) -> PushSessions | None:

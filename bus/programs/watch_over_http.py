@@ -1,5 +1,6 @@
 """Readings of a host that has no way to Kafka: posted to the gateway with a token of role `host`."""
 
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -41,10 +42,10 @@ class GatewayReadings:
         await self.http.aclose()
 
 
-def gateway_readings(url: str, token: str) -> GatewayReadings:
-    """Make the client of a gateway."""
+def gateway_readings(url: str, token: str, trust: ssl.SSLContext) -> GatewayReadings:
+    """Make the client of a gateway; of an https one `trust` has the authorities."""
     headers = {"Authorization": f"Bearer {token}"}
-    return GatewayReadings(http=httpx2.AsyncClient(base_url=url, headers=headers, timeout=PERIOD_S))
+    return GatewayReadings(http=httpx2.AsyncClient(base_url=url, headers=headers, timeout=PERIOD_S, verify=trust))
 
 
 def _body(readings: Sequence[HostRead]) -> dict[str, object]:

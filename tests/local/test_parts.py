@@ -13,12 +13,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from bus.lent_settings import resolve
 from bus.local import postgres, survey
 from bus.local import state as states
 from bus.local.doctor import examine
 from bus.local.failures import AlreadyRunning
 from bus.local.stack import LocalStack, Urls, running_parts
-from bus.settings import Settings, resolve
+from bus.settings import Settings
 from tests.local.conftest import only_embedded
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bus.lent_settings import started_after_boot_s
 from bus.local.process import Identity, myself, spawn, stop_all, stop_leftover
-from bus.settings import started_after_boot_s
 from tests.local.waiting import wait_until
 
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"

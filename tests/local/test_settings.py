@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 from bus.cli import app
 from bus.cli.run import NoStack
 from bus.cli.run import resolved as resolved_by_command
+from bus.lent_settings import STATE_FILE, resolve
 from bus.local.process import Identity, myself
 from bus.local.state import StackState, save
-from bus.settings import STATE_FILE, Settings, SettingsInvalid, load, mask_password, resolve, variables
+from bus.settings import Settings, SettingsInvalid, load, mask_password, variables
 from bus.settings_listing import listing
 
 LENDS = {

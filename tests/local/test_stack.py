@@ -13,13 +13,14 @@ import psutil
 import psycopg
 import pytest
 
+from bus.lent_settings import started_after_boot_s
 from bus.local import state as states
 from bus.local import survey
 from bus.local.failures import LocalStackError
 from bus.local.parts import Program
 from bus.local.process import Identity
 from bus.local.stack import LocalStack
-from bus.settings import Settings, started_after_boot_s
+from bus.settings import Settings
 from tests.local.waiting import wait_until
 
 GATEWAY = """

@@ -39,11 +39,12 @@ class Secured:
 
     def settings(self, user: str, **other: str | None) -> Settings:
         """Give settings with which this process connects as a user."""
-        names = {
-            name: name.removeprefix("TICKETBUS_").lower() if name.startswith("TICKETBUS_") else "kafka_bootstrap"
-            for name in self.environment(user)
+        given = {
+            name.removeprefix("TICKETBUS_").lower(): value
+            for name, value in self.environment(user).items()
+            if not name.endswith("PASSWORD_FILE")
         }
-        return Settings.model_validate({**{names[k]: v for k, v in self.environment(user).items()}, **other})
+        return Settings.model_validate({**given, "kafka_password": password(self.secrets, user), **other})
 
     async def started(self) -> bool:
         """Say whether the broker takes clients; its port tells nothing, users are known a little later."""

@@ -19,6 +19,7 @@ from aiokafka.errors import (
     TransactionalIdAuthorizationFailed,
 )
 from kafka.admin import KafkaAdminClient, ScramMechanism, UserScramCredentialDeletion, UserScramCredentialUpsertion
+from pydantic import SecretStr
 
 from bus.domain.errors import KafkaUnavailable
 from bus.kafka.acls import AclsRefused, apply_acls
@@ -37,7 +38,7 @@ pytestmark = [pytest.mark.peers, pytest.mark.usefixtures("bus")]
 
 LIMIT_S = 60.0
 WRONG: dict[str, Callable[[Path], dict[str, object]]] = {
-    "password": lambda folder: {"kafka_password_file": folder / "password"},
+    "password": lambda folder: {"kafka_password": SecretStr((folder / "password").read_text().strip())},
     "authority": lambda _: {"kafka_ca_file": None},
     "no TLS": lambda _: {"kafka_security_protocol": "PLAINTEXT"},
 }
@@ -264,11 +265,10 @@ async def test_secured_nobody_gets_in_without_password_authority_and_tls(
         await touch(settings.model_copy(update=WRONG[wrong](tmp_path)))
 
 
-async def test_secured_a_password_is_changed_without_a_gap(kafka: Secured, tmp_path: Path) -> None:
+async def test_secured_a_password_is_changed_without_a_gap(kafka: Secured) -> None:
     """As docs/securing.md has it: the new password by the other mechanism, then the old one goes."""
-    (tmp_path / "password").write_text("another0one\n")
     old, admin = kafka.settings(SUBSCRIBER), KafkaAdminClient(**kafka_options(kafka.settings("admin")))
-    update = {"kafka_sasl_mechanism": "SCRAM-SHA-512", "kafka_password_file": tmp_path / "password"}
+    update = {"kafka_sasl_mechanism": "SCRAM-SHA-512", "kafka_password": SecretStr("another0one")}
     new = old.model_copy(update=update)
     with pytest.raises(KafkaUnavailable):
         await touch(new)

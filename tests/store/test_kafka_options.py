@@ -1,4 +1,4 @@
-"""How a client connects is said by the settings: user, password by variable or file, authority."""
+"""How a client connects is said by the settings: user, password, authority."""
 
 import ssl
 import subprocess
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bus.kafka.clients import kafka_options
-from bus.settings import Settings, SettingsInvalid
+from bus.settings import Settings
+from bus.tls import CertificateUnusable
 from tests.compose.compose_file import ROOT
 
 SECURED = {
@@ -18,19 +19,12 @@ SECURED = {
 }
 
 
-def test_kafka_options_the_password_is_read_from_its_file_each_time_unless_the_variable_is_set(tmp_path: Path) -> None:
-    path = tmp_path / "password"
-    settings = Settings.model_validate({**SECURED, "kafka_password_file": path})
-    for password in ("first", "second"):
-        path.write_text(f"{password}\n")
-        assert kafka_options(settings)["sasl_plain_password"] == password
-    both = Settings.model_validate({**SECURED, "kafka_password_file": path, "kafka_password": "by variable"})
-    assert kafka_options(both)["sasl_plain_password"] == "by variable"
-
-
-def test_kafka_options_a_password_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    settings = Settings.model_validate({**SECURED, "kafka_password_file": tmp_path / "none"})
-    with pytest.raises(SettingsInvalid, match=r"TICKETBUS_KAFKA_PASSWORD_FILE: cannot read .*/none"):
+@pytest.mark.parametrize(("content", "why"), [(None, "cannot use .*/ca.pem .No such file"), ("x", "cannot use")])
+def test_kafka_options_an_authority_that_cannot_be_used_is_named(tmp_path: Path, content: str | None, why: str) -> None:
+    if content:
+        (tmp_path / "ca.pem").write_text(content)
+    settings = Settings.model_validate({**SECURED, "kafka_password": "x", "kafka_ca_file": tmp_path / "ca.pem"})
+    with pytest.raises(CertificateUnusable, match=f"TICKETBUS_KAFKA_CA_FILE: {why}"):
         kafka_options(settings)
 
 

@@ -1,4 +1,4 @@
-"""Rules of what ends on a day that is known: clients' tokens, and certificates that workers use."""
+"""Rules of what ends on a day that is known: clients' tokens, and certificates that programs use."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -100,9 +100,9 @@ CERTIFICATE_EXPIRES: Final = _expiring(
     Text("证书即将过期", "a certificate ends"),
     _CERTIFICATES,
     lambda one, when: Text(
-        f"{one.what} 的证书({one.where_it_is}){when.zh},之后连接失败;换好文件后重启 worker",
+        f"{one.what} 的证书({one.where_it_is}){when.zh},之后连接失败;请换好文件并重启使用它的程序(网关会自行重读证书)",
         f"the certificate of {one.what} ({one.where_it_is}) {when.en}, and connections fail from then on; replace the "
-        "file and start the workers anew",
+        "file and restart the programs that use it (a gateway reads its own anew)",
     ),
     lambda one: f"openssl x509 -noout -enddate -in {quote(one.where_it_is.partition(':')[2])}",
 )

@@ -38,7 +38,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Start the request-head timeout, and bound the buffers; one address too often is turned away."""
         super().connection_made(transport)
         sockets.bound_send_buffer(transport)
-        transport.set_write_buffer_limits(0)  # who sends waits until the kernel has all of it
+        transport.set_write_buffer_limits(1, 0)  # who sends waits until the kernel, or TLS below us, has all of it
         self._deadline = self.loop.call_later(HEAD_S_MAX, self._too_slow)
         self._address = self.client[0] if self.client else ""
         self._open[self._address] += 1
