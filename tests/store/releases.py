@@ -16,7 +16,7 @@ from bus.local.stack import Urls
 from bus.postgres import migrate as migrate_module
 from tests.databases import empty_database
 
-LAST_MIGRATION = {"before-0.2.0": "20261123000007"}
+LAST_MIGRATION = {"before-0.2.0": "20261123000007", "0.2.0": "20261128000020"}
 _FOLDER = Path(__file__).parents[1] / "data" / "releases"
 _COPY = re.compile(rb"(COPY (\w+) \(([\w, ]+)\) FROM) stdin;\n(.*?)^\\\.\n", re.DOTALL | re.MULTILINE)
 

@@ -31,6 +31,9 @@ RENAMED = {"deeds": "idempotency_keys"}
 REPLACED = {"redrive_letters"}  # by the counts of redrives and the letters' own column
 DROPPED = {"letters": {"published_at"}, "letter_decisions": {"published_at", "returned_at"}}  # by the outbox
 
+CHANGED = {"letters": {"cause"}}  # open letters are told apart by their words, too
+EMPTY = {"letters_to_publish"}  # what `prepare` of 0.2.0 queued itself, of what was before it
+
 ADDED = {"personal_erased", "handed_over_at", "working_since"}  # to the states, by folding again
 
 Rows = Mapping[str, list[dict[str, Any]]]
@@ -60,41 +63,51 @@ def without(rows: list[dict[str, Any]], columns: set[str]) -> Counter[str]:
 
 async def test_releases_every_row_of_every_table_stands_after_the_migration(released: str) -> None:
     before = rows_in(released)
-    assert [table for table, rows in before.items() if not rows] == [], "the dump has rows in every table"
+    assert {table for table, rows in before.items() if not rows} <= EMPTY, "the dump has rows in every table"
     for _ in range(2):  # repeating it changes nothing
         await migrate(released)
         after = rows_in(released)
         for table, rows in before.items():
-            if table in REPLACED:
+            if table in REPLACED or not rows:
                 continue
             now = after[RENAMED.get(table, table)]
             added = set(now[0]) - set(rows[0])
-            dropped = DROPPED.get(table, set())
+            dropped = DROPPED.get(table, set()) & set(rows[0])
             assert set(rows[0]) - set(now[0]) == dropped, table
             # A reporter's phone is a row of `ticket_phones` now.
             stays = [row for row in rows if table != "ticket_names" or row["kind"] != "customer"]
-            assert without(now, added) == without(stays, dropped), table
+            changed = CHANGED.get(table, set())
+            assert without(now, added | changed) == without(stays, dropped | changed), table
         reporters = {(row["value"], row["ticket_id"]) for row in before["ticket_names"] if row["kind"] == "customer"}
         assert reporters <= {(row["phone"], row["ticket_id"]) for row in after["ticket_phones"]}
 
 
 async def test_releases_what_was_not_published_is_queued_once_and_a_redrive_stands_as_it_stood(released: str) -> None:
     before = rows_in(released)
-    unpublished = [row for table in DROPPED for row in before[table] if row["published_at"] is None]
-    assert unpublished, "the dump has a record that waits for Kafka"
+    letters = [row for table in DROPPED for row in before[table] if row.get("published_at", "gone") is None]
+    assert [row for row in before["outbox"] if row["published_at"] is None] or letters, "something waits for Kafka"
+    assert bool(letters) == ("redrive_letters" in before), "letters of before 0.2.0 are published by marks of their own"
     await migrate(released)
     async with open_pool(released) as pool:
         async with connected(pool) as connection:
             codec = await load_codec(connection)
-        assert [await queue_unpublished(pool, codec.encode_record) for _ in range(2)] == [len(unpublished), 0]
-        sent = [row["released_at"] is not None for row in before["redrive_letters"]]
+        assert [await queue_unpublished(pool, codec.encode_record) for _ in range(2)] == [len(letters), 0]
+        letters_of_set, sent, left = letters_sent_and_left(before)
         (redrive,) = await redrive_store.redrives(pool)
-        assert (redrive.state, redrive.letters, redrive.released) == ("running", len(sent), sum(sent))
-        left = (await in_transaction(pool, redrive_store.read, redrive.id)).left
-        states = {row["id"]: row["state"] for row in before["letters"]}
-        assert left == sum(
-            row["released_at"] is None and states[row["letter"]] == "open" for row in before["redrive_letters"]
-        )
+        assert (redrive.state, redrive.letters, redrive.released) == ("running", letters_of_set, sent)
+        assert (await in_transaction(pool, redrive_store.read, redrive.id)).left == left
+
+
+def letters_sent_and_left(before: Rows) -> tuple[int, int, int]:
+    """Count the letters of a release's one redrive: all, those that it has sent, those that it is still to send."""
+    if "redrive_letters" not in before:
+        (redrive,) = before["redrives"]
+        open_ones = [row for row in before["letters"] if row["redrive"] == redrive["id"] and row["state"] == "open"]
+        return redrive["letters"], redrive["released"], len(open_ones)
+    states = {row["id"]: row["state"] for row in before["letters"]}
+    rows = before["redrive_letters"]
+    unsent = [row for row in rows if row["released_at"] is None]
+    return len(rows), len(rows) - len(unsent), sum(states[row["letter"]] == "open" for row in unsent)
 
 
 async def test_releases_its_events_fold_into_the_states_it_kept_with_what_these_lack(released: str) -> None:
