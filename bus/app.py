@@ -30,6 +30,7 @@ from bus.postgres.migrate import migrate
 from bus.postgres.personal_keys import PersonalKeys
 from bus.postgres.pool import APPLICATION, Pool, connected, open_pool
 from bus.postgres.refold import fold_again
+from bus.postgres.schema_number import PREPARING, check_may_migrate, check_not_newer
 from bus.postgres.store import PostgresStore
 from bus.rules_config import load_rules
 from bus.schema_registry import SchemaLearner, keep_registered, load_codec, register_all, registry_of
@@ -108,11 +109,17 @@ async def open_core(
 async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line: None) -> None:
     """Bring database, topics and schemas up to this version; harmless to repeat. Raises BusError.
 
-    A topic of events whose number of partitions is not the contract's is refused before anything is touched.
+    A topic of events whose number of partitions is not the contract's is refused before anything is touched, and so
+    are a schema of a newer release, and an upgrade beside programs that cannot live with it.
     TICKETBUS_TOKEN, where it is set, becomes the first admin's token.
     """
     contract, keys = load_contract(), personal_keys(settings)
     _check_token(settings)
+    async with (
+        open_pool(require(settings, "database_url"), size=1, name=PREPARING) as pool,
+        connected(pool) as connection,
+    ):
+        await check_may_migrate(connection)
     for change in await alter_topics(settings, contract):
         say(change)
     await migrate(require(settings, "database_url"))
@@ -185,7 +192,7 @@ def require(settings: Settings, name: str) -> str:
 
 
 async def _codec(pool: Pool, keys: PersonalKeys, patience_s: float) -> Codec:
-    """Load the registered schemas, and check the master key; Postgres may still be starting."""
+    """Load the registered schemas, and check schema and master key; Postgres may still be starting."""
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(StoreUnavailable) & retry_if_not_exception_type(DatabaseNotPrepared),
         wait=wait_random_exponential(multiplier=0.2, max=5),
@@ -194,6 +201,7 @@ async def _codec(pool: Pool, keys: PersonalKeys, patience_s: float) -> Codec:
     ):
         with attempt:
             async with connected(pool) as connection:
+                await check_not_newer(connection)
                 await keys.check(connection)
                 return await load_codec(connection)
     raise AssertionError("tenacity gives a result or raises")

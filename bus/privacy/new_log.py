@@ -1,9 +1,7 @@
 """A new log for `privacy migrate`: what may still wait on the old one, the topics made anew, where handlers go on."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from time import monotonic
 from typing import Any, Final, LiteralString, NamedTuple
 
 from bus.domain.errors import MalformedInput
@@ -11,6 +9,7 @@ from bus.domain.text import Text
 from bus.kafka.clients import admin
 from bus.kafka.range_reader import RangeReader
 from bus.kafka.topic_admin import apply_topics, delete_topics
+from bus.postgres.connected_programs import STOP_S_MAX, wait_for_programs
 from bus.postgres.pool import APPLICATION, Connection, Pool, connected, guard
 from bus.postgres.store import columns
 from bus.privacy.migrate import NotMigrated
@@ -21,16 +20,11 @@ from bus.wire.undecodable import place_of
 from schemas.topics import COMMANDS, DEADLETTER, INTAKE, LOG, Contract, physical
 
 NAME: Final = f"{APPLICATION} privacy migrate"  # of its own connections
-STOP_S_MAX: Final = 15.0  # a program that is stopped has let go of its connections by then
 CHUNK: Final = 5_000
 _TABLES: Final[Sequence[LiteralString]] = (
     "events", "ticket_states", "ticket_names", "earlier_tickets", "ticket_phones", "letters", "refused_inputs",
     "delivery_heads", "outbox", "tickets", "device_history", "sla_tickets", "sla_clocks",
 )  # fmt: skip
-_CONNECTED: LiteralString = """
-SELECT application_name, coalesce(host(client_addr), 'local'), min(pid) FROM pg_stat_activity
-WHERE datname = current_database() AND starts_with(application_name, %s) AND application_name <> %s
-GROUP BY 1, 2 ORDER BY 1, 2"""
 _LOCK: LiteralString = "SELECT pg_try_advisory_lock(hashtext(%s))"
 _UNLOCK: LiteralString = "SELECT pg_advisory_unlock(hashtext(%s))"
 _WAITING: LiteralString = """
@@ -68,23 +62,19 @@ async def alone(pool: Pool) -> AsyncIterator[None]:
             ((free,),) = await (await connection.execute(_LOCK, (NAME,))).fetchall()
             if not free:
                 raise NotMigrated(str(Text("另一个 privacy migrate 正在运行", "another `privacy migrate` is running")))
-            await wait_for_programs(connection)
+            await check_alone(connection)
             yield
         finally:
             await connection.execute(_UNLOCK, (NAME,))
             await connection.set_autocommit(False)
 
 
-async def wait_for_programs(connection: Connection) -> None:
+async def check_alone(connection: Connection) -> None:
     """Wait until no program is connected. Raises NotMigrated."""
-    until = monotonic() + STOP_S_MAX
-    while rows := await (await connection.execute(_CONNECTED, (APPLICATION, NAME))).fetchall():
-        if monotonic() > until:
-            named = ", ".join(f"{name} ({where}, pid {pid})" for name, where, pid in rows)
-            zh = f"仍有程序连接数据库: {named}。请停止所有 gateway、worker 和命令,{STOP_S_MAX:.0f} 秒后重试"
-            en = f"these are connected; stop every gateway, worker and command, wait {STOP_S_MAX:.0f} s, run it again"
-            raise NotMigrated(str(Text(zh, en)))
-        await asyncio.sleep(0.2)
+    if named := await wait_for_programs(connection, NAME):
+        zh = f"仍有程序连接数据库: {named}。请停止所有 gateway、worker 和命令,{STOP_S_MAX:.0f} 秒后重试"
+        en = f"these are connected; stop every gateway, worker and command, wait {STOP_S_MAX:.0f} s, run it again"
+        raise NotMigrated(str(Text(zh, en)))
 
 
 async def begun(connection: Connection) -> Begun | None:
