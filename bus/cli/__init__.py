@@ -8,6 +8,7 @@ import typer
 from bus.cli import (
     alerts,
     audit,
+    backup,
     client,
     consumers,
     deadletter,
@@ -66,6 +67,7 @@ for commands in (
     sandbox.commands,
     trace.commands,
     log.commands,
+    backup.commands,
     expectations.commands,
     reconcile.commands,
     report.commands,

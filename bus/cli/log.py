@@ -96,6 +96,28 @@ def restore(data: Data = None, as_json: Json = False) -> None:
         echo(f"{restored:,} events restored")
 
 
+@commands.command()
+def mend(data: Data = None, as_json: Json = False) -> None:
+    """Fill each store from the other after one lost data, and let handlers go on. Stop gateways and workers first.
+
+    As `restore` and `republish` of the log, and of subscriber topics that are empty; handlers whose topic was made anew
+    begin it at its start. Publishes by itself, then verifies; exits 1 on a difference, and when a person must decide
+    where deliveries go on.
+
+    Example: ticketbus prepare && ticketbus log mend
+    """
+    from bus.cli.backup import show_mended
+    from bus.cli.run import counting, with_core
+    from bus.programs.mending import mend as fill
+
+    progress, tell = counting("records read:")
+    with progress:
+        mended = with_core(data, lambda core: fill(core, tell))
+    show_mended(mended, as_json)
+    if mended.report.differences or mended.undecided:
+        raise typer.Exit(1)
+
+
 async def _verified(core: "Core", tell: "Callable[[int], None]") -> "LogReport":
     from bus.consistency.verify import verify_log
     from bus.consistency.verify_state import note_verification

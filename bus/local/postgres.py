@@ -43,10 +43,10 @@ def _url(user: str, password: str, port: int, database: str) -> str:
 def start(data: Path, *, port: int, password: str, logs: Path) -> Child:
     """Make the cluster unless it is there, and start the server. Does not wait until it answers."""
     directory = data / "postgres"
-    binaries, user = _wheel(data)
+    binaries, user = wheel(data)
     if user is not None:
-        _let_traverse(data)
-        _let_traverse(binaries)
+        let_traverse(data)
+        let_traverse(binaries)
     if not (directory / "PG_VERSION").exists():
         _make_cluster(binaries, directory, password=password, user=user)
     settings = {
@@ -55,6 +55,7 @@ def start(data: Path, *, port: int, password: str, logs: Path) -> Child:
         "unix_socket_directories": "",
         "max_connections": CONNECTIONS_MAX,
         "max_wal_size": "2GB",
+        "max_slot_wal_keep_size": "2GB",  # a backup's receiver that stays away fills no disk
         "log_checkpoints": "off",
     }
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -62,7 +63,7 @@ def start(data: Path, *, port: int, password: str, logs: Path) -> Child:
         NAME,
         [str(binaries / "postgres"), "-D", str(directory), *options],
         log=logs / "postgres.log",
-        env=_environment(),
+        env=environment(),
         cwd=directory,
         user=user,
         polite=POLITE,
@@ -83,7 +84,7 @@ def answers(*, port: int, password: str) -> bool:
     return True
 
 
-def _wheel(data: Path) -> tuple[Path, str | None]:
+def wheel(data: Path) -> tuple[Path, str | None]:
     """Answer where the wheel's binaries are and, for root, the system user that PostgreSQL needs instead, made now."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")  # asked for when imported; not used here
@@ -93,8 +94,8 @@ def _wheel(data: Path) -> tuple[Path, str | None]:
     server = get_server(unused, start=False)
     unused.rmdir()
     if server.system_user is not None:
-        wheel = server.bin_path.parents[1]
-        for folder in (server.bin_path.parent, wheel.with_name(f"{wheel.name}.libs")):
+        package = server.bin_path.parents[1]
+        for folder in (server.bin_path.parent, package.with_name(f"{package.name}.libs")):
             let_others_read(folder)  # what was installed under a strict umask is root's alone
     return server.bin_path, server.system_user
 
@@ -138,7 +139,7 @@ def _make_cluster(binaries: Path, directory: Path, *, password: str, user: str |
             capture_output=True,
             text=True,
             check=False,
-            env=_environment(),
+            env=environment(),
             cwd=half,
             user=user,
             group=user,
@@ -151,12 +152,12 @@ def _make_cluster(binaries: Path, directory: Path, *, password: str, user: str |
     half.rename(directory)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Answer the environment without libpq's variables, which would steer the server's own tools."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
 
 
-def _let_traverse(path: Path) -> None:
+def let_traverse(path: Path) -> None:
     """Let the system user that root's PostgreSQL runs as reach `path`: traverse, not read."""
     for directory in (path, *path.parents):
         mode = directory.stat().st_mode

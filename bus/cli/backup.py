@@ -1,0 +1,254 @@
+"""`ticketbus backup` and `restore`: a bus put aside, and one that lost PostgreSQL made whole again."""
+
+import time
+from contextlib import nullcontext
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bus.cli.echo import echo
+from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from bus.backup.manifest import Manifest
+    from bus.backup.take import Server
+    from bus.programs.mending import MendedStores
+    from bus.settings import Settings
+
+commands = typer.Typer()
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of one backup.")]
+
+
+@commands.command()
+def backup(
+    folder: Folder,
+    *,
+    verify: Annotated[bool, typer.Option("--verify", help="Check the backup in DIR instead of making one.")] = False,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="Then receive every change into DIR until Ctrl-C: any time can be restored to."),
+    ] = False,
+    without_postgres: Annotated[
+        bool, typer.Option("--without-postgres", help="All but PostgreSQL, where that has backups of its own.")
+    ] = False,
+    postgres_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--postgres-file",
+            metavar="FILE",
+            help="Holds the URL of a role with REPLICATION. Default: the local stack's superuser, else DATABASE_URL.",
+        ),
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Back up PostgreSQL by its own tools beside the running bus, with contract, config files, topics and registry.
+
+    Secrets stay out, each by name: keep them apart, the master key first. With --follow on a backup that is there,
+    receiving goes on where it ended; it exits 1 when the server does not give what comes next. --verify exits 1 when
+    anything is not as it was written.
+
+    Example: ticketbus backup /backups/2026-11-30 --follow
+    """
+    from bus.backup import manifest, take
+    from bus.backup.failures import BackupFailed
+
+    if verify and (follow or without_postgres):
+        raise typer.BadParameter("--verify 单独使用 / --verify stands alone")
+    if follow and without_postgres:
+        raise typer.BadParameter("--follow 需要 PostgreSQL / --follow is of PostgreSQL")
+    folder = folder.expanduser().resolve()
+    if verify:
+        _show(folder, take.verify(folder), as_json)
+        return
+    settings = _settings(data)
+    server = None if without_postgres else take.server_at(_server_url(settings, data, postgres_file))
+    there = (folder / manifest.NAME).exists()
+    if there and follow:
+        made = manifest.read(folder)
+        if server and made.postgres and server.system_identifier != made.postgres.system_identifier:
+            raise BackupFailed(f"{folder} is of another PostgreSQL: take a new backup")
+    else:
+        take.new_folder(folder)
+    with take.receiving(server, folder) if server and follow else nullcontext() as receiver:
+        if not (there and follow):
+            _show(folder, _taken(settings, server, folder), as_json)
+        if receiver is not None:
+            _say(f"正在接收变更,Ctrl-C 结束 / receiving changes into {folder / manifest.WAL}, until Ctrl-C")
+            _wait(receiver, folder)
+
+
+@commands.command()
+def restore(
+    folder: Folder,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="TIME", help="Point in time, such as 2026-11-30T10:02:00+08:00; unset: the end."),
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make a local stack's PostgreSQL again from a backup, and bring both stores to agree. The stack must be down.
+
+    Refuses a data directory that has a PostgreSQL, another major version, a damaged backup, a newer release's schema,
+    and a wrong master key. What Kafka has beyond the backup is added, what Kafka lacks is published. Exits 1 when the
+    stores still differ. A PostgreSQL of your own: docs/backup.md.
+
+    Example: ticketbus restore /backups/2026-11-30 --to 2026-11-30T10:02:00+08:00
+    """
+    from bus.backup import take
+    from bus.backup.failures import RestoreRefused
+
+    folder = folder.expanduser().resolve()
+    settings, begun = _unstarted(data), time.monotonic()
+    made, until = take.verify(folder), _time(to)
+    if made.postgres is None:
+        raise RestoreRefused(f"{folder} is without PostgreSQL: restore that by its means, then `ticketbus log mend`")
+    if until and until < made.postgres.ended_at:
+        raise RestoreRefused(
+            f"--to {until.isoformat()} lies before the end of the base backup, {made.postgres.ended_at.isoformat()}: "
+            "take an earlier backup"
+        )
+    from bus.programs.restoring import restore_local
+
+    mended = restore_local(settings, folder, made, until, _say)
+    show_mended(mended, as_json)
+    where = "" if data is None else f" --data {data}"
+    _say(f"恢复用时 restored in {(time.monotonic() - begun) / 60:.1f} min; 启动 start: ticketbus up{where}")
+    if mended.report.differences:
+        raise typer.Exit(1)
+
+
+def show_mended(mended: "MendedStores", as_json: bool) -> None:
+    """Print what was filled in where, and how both stores compare now."""
+    from bus.cli.run import echo_json
+
+    report = mended.report
+    if as_json:
+        echo_json({**asdict(mended), "report": {**asdict(report), "listed": [one._asdict() for one in report.listed]}})
+        return
+    echo(f"{mended.restored:,} events added to PostgreSQL, which Kafka had")
+    for topic, count in mended.queued.items():
+        echo(f"{count:,} events queued for {topic}, which lacked them")
+    echo(f"{mended.published:,} records published, handlers reset: {', '.join(mended.handlers_reset) or 'none'}")
+    for handler in mended.undecided:
+        echo(f"{handler} 停住,请决定 stands still until you decide: ticketbus stage reset {handler} --to start|end")
+    echo(
+        f"log verify: {report.stored:,} events, {report.records:,} records, {report.repeats:,} harmless repeats, "
+        f"{report.waiting:,} still to publish, {report.differences:,} differences"
+    )
+    for one in report.listed:
+        echo(f"  {one.kind}: {one.ticket_id} version {one.version} ({one.where})")
+
+
+def _taken(settings: "Settings", server: "Server | None", folder: Path) -> "Manifest":
+    from bus.backup import take
+    from bus.cli.run import run
+
+    return run(take.take(settings, server, folder, _say))
+
+
+def _wait(receiver: object, folder: Path) -> None:
+    """Wait for Ctrl-C. Raises BackupFailed when receiving ended by itself."""
+    import signal
+    import subprocess
+
+    from bus.backup import take
+    from bus.backup.failures import BackupFailed
+
+    assert isinstance(receiver, subprocess.Popen)
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        receiver.wait()
+    except KeyboardInterrupt:
+        return
+    words = take.receiver_words(folder)
+    raise BackupFailed(
+        f"receiving ended: {words}. Run it again: it goes on where it was; if the server has removed what comes next, "
+        "take a new backup"
+    )
+
+
+def _show(folder: Path, made: "Manifest", as_json: bool) -> None:
+    from bus.backup import wal
+    from bus.cli.run import echo_json
+
+    received = wal.segments(folder)
+    until = wal.received_until(received)
+    if as_json:
+        echo_json({**asdict(made), "wal_segments": len(received), "wal_until": until})
+        return
+    base = made.postgres
+    what = f"PostgreSQL {base.version}, {base.bytes / 1e6:,.0f} MB, {base.end_lsn}" if base else "without PostgreSQL"
+    echo(f"{folder}: {what}, schema {made.schema}, {made.log.events:,} events, {made.ended_at.isoformat()}")
+    if until:
+        echo(f"  WAL: {len(received)} segments, until {until.isoformat()}")
+    for name in made.left_out:
+        echo(f"  未备份(机密) left out, a secret: {name}")
+    for absent in made.not_included:
+        echo(f"  未备份 not included: {absent}")
+
+
+def _settings(data: Path | None) -> "Settings":
+    from bus.app import require
+    from bus.cli.run import resolved
+
+    settings = resolved(data)
+    require(settings, "database_url")
+    return settings
+
+
+def _server_url(settings: "Settings", data: Path | None, given: Path | None) -> str:
+    """Give the role that backs up: as given, else the running local stack's superuser, else the programs' own."""
+    from bus.app import require
+    from bus.lent_settings import lent_by
+    from bus.settings import load
+
+    if given:
+        try:
+            return given.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise typer.BadParameter(f"{given}: {error.strerror}", param_hint="--postgres-file") from None
+    directory = (data or load().data).expanduser().resolve()
+    if lent_by(directory).get("database_url") == settings.database_url:
+        from bus.local import postgres
+        from bus.local.state import load as load_state
+
+        state = load_state(directory)
+        if state and postgres.NAME not in state.outside:
+            return postgres.admin_url(port=state.ports["postgres"], password=state.secrets.database_password)
+    return require(settings, "database_url")
+
+
+def _unstarted(data: Path | None) -> "Settings":
+    from bus.backup.failures import RestoreRefused
+    from bus.settings import load
+
+    settings = load()
+    settings = settings.model_copy(update={"data": (data or settings.data).expanduser().resolve()})
+    if settings.database_url:
+        raise RestoreRefused(
+            "DATABASE_URL names a PostgreSQL of your own: restore DIR/postgres, or its provider's backup, there by its "
+            "own means (docs/backup.md), then run `ticketbus prepare` and `ticketbus log mend`"
+        )
+    return settings
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time; such as 2026-11-30T10:02:00+08:00", param_hint="--to") from None
+    if found and found.tzinfo is None:
+        raise typer.BadParameter("请写明时区 / say the zone: …+08:00 or …Z", param_hint="--to")
+    return found.astimezone(UTC) if found else None
+
+
+def _say(line: str) -> None:
+    echo(line, err=True)
