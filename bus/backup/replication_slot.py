@@ -30,7 +30,7 @@ def of_backup(url: str, wal: Path) -> str:
             ((limit,),) = connection.execute(_LIMIT).fetchall()
             if limit == "-1":
                 raise BackupFailed(
-                    "max_slot_wal_keep_size of the server has no limit: a receiver that stays away would fill the disk; "
+                    "max_slot_wal_keep_size of the server has no limit: an absent receiver would fill its disk; "
                     "set it to what may be kept, such as 10GB, and reload"
                 )
             connection.execute(_DROP, (_PREFIX, name))

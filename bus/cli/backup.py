@@ -100,12 +100,12 @@ def restore(
 
     Example: ticketbus restore /backups/2026-11-30 --to 2026-11-30T10:02:00+08:00
     """
-    from bus.backup import take
+    from bus.backup import manifest
     from bus.backup.failures import RestoreRefused
 
     folder = folder.expanduser().resolve()
     settings, begun = _unstarted(data), time.monotonic()
-    made, until = take.verify(folder), _time(to)
+    made, until = manifest.read(folder), _time(to)
     if made.postgres is None:
         raise RestoreRefused(f"{folder} is without PostgreSQL: restore that by its means, then `ticketbus log mend`")
     if until and until < made.postgres.ended_at:

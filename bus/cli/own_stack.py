@@ -57,7 +57,7 @@ def play_on_own_stack(
         ears = AsyncExitStack()
         # The worker is told where they listen, so they do before it starts.
         systems = runner.run(ears.enter_async_context(listening()))
-        settings = _own_settings(systems.write_files(scratch))
+        settings = own_settings(systems.write_files(scratch))
         stack = LocalStack(
             data=scratch / "stack",
             settings=settings,
@@ -143,7 +143,7 @@ async def _played(ears: "AsyncExitStack", scenario: Coroutine[Any, Any, None]) -
         await scenario
 
 
-def _own_settings(variables: Mapping[str, str]) -> "Settings":
+def own_settings(variables: Mapping[str, str]) -> "Settings":
     """Read settings as on a machine where only `variables` are set: the story must not land in somebody's real bus.
 
     The programs inherit them.

@@ -33,6 +33,14 @@ INSERT INTO outbox (shard, topic, ticket_id, version, published_at, kafka_offset
 SELECT w.shard, w.topic, w.ticket_id, w.version, to_timestamp(w.ms / 1000.0), w.kafka_offset
 FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::bigint[])
     AS w (shard, topic, ticket_id, version, ms, kafka_offset)"""
+# Published after the backup that this database comes from: once more would be a repeat.
+_THERE = """
+UPDATE outbox o SET published_at = to_timestamp(w.ms / 1000.0), kafka_offset = w.kafka_offset
+FROM unnest(%b::text[], %b::int[], %b::bigint[], %b::bigint[], %b::bytea[])
+    AS w (ticket_id, version, ms, kafka_offset, value)
+JOIN events e USING (ticket_id, version)
+WHERE (o.ticket_id, o.version, o.topic) = (w.ticket_id, w.version, %b)
+    AND o.published_at IS NULL AND e.value = w.value"""
 _NUMBERS = """
 SELECT setval('ticket_numbers', greatest((SELECT last_value FROM ticket_numbers),
     (SELECT coalesce(max(split_part(ticket_id, '-', 2)::bigint), 1) FROM ticket_states)))"""
@@ -60,6 +68,7 @@ async def restore(
 ) -> int:
     """Add every event of `ticket.events` that PostgreSQL lacks; gives how many. Safe to run again after a crash.
 
+    What PostgreSQL has and takes for unpublished, as a backup does, is noted as published where the log has its bytes.
     Subscriber topics are taken to hold what they held; `log republish --topic` fills those that do not.
     What is no event is passed over. Raises InvariantBroken for a gap; then what came before is kept.
     """
@@ -88,12 +97,15 @@ async def _restore_chunk(connection: Connection, contract: Contract, keys: Perso
         ticket.ticket_id: ticket for (state,) in rows for ticket in (ticket_from_json(state),)
     }
     new: list[_Read] = []
+    known: list[_Read] = []
     for one in read:
         ticket = tickets.get(one.recorded.ticket_id)
         if ticket is not None and one.recorded.version <= ticket.version:
-            continue  # known, or a repeat of the relay's
+            known.append(one)  # or a repeat of the relay's
+            continue
         tickets[one.recorded.ticket_id] = evolve(ticket, one.recorded)
         new.append(one)
+    await connection.execute(_THERE, [*columns(_places(known), 5), LOG])
     if not new:
         return 0
     changed = {one.recorded.ticket_id: tickets[one.recorded.ticket_id] for one in new}
@@ -115,6 +127,19 @@ async def _restore_chunk(connection: Connection, contract: Contract, keys: Perso
     await put_folds(connection, settled, keys)
     await connection.execute(_PUBLISHED, columns(_outbox(contract, new), 6))
     return len(new)
+
+
+def _places(read: Iterable[_Read]) -> list[tuple[str, int, int, int, bytes]]:
+    return [
+        (
+            one.recorded.ticket_id,
+            one.recorded.version,
+            one.record.timestamp_ms,
+            one.record.offset,
+            one.record.value or b"",
+        )
+        for one in read
+    ]
 
 
 def _outbox(contract: Contract, read: Iterable[_Read]) -> list[tuple[int, str, str, int, int, int | None]]:

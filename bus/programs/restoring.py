@@ -8,6 +8,8 @@ from pathlib import Path
 from bus.app import NotConfigured, open_core, personal_keys, prepare
 from bus.backup.failures import RestoreRefused
 from bus.backup.manifest import Manifest
+from bus.backup.take import verify
+from bus.lent_settings import borrow
 from bus.local import state as states
 from bus.local.leftovers import stop_leftovers
 from bus.local.recovery import Recovery, check_target, recover
@@ -21,15 +23,16 @@ Say = Callable[[str], None]
 
 
 def restore_local(settings: Settings, backup: Path, made: Manifest, to: datetime | None, say: Say) -> MendedStores:
-    """Restore a verified backup into the settings' data directory; it ends with the stack down.
+    """Verify a backup and restore it into the settings' data directory; it ends with the stack down.
 
-    For the main thread alone. Raises RestoreRefused, SchemaNewer, InvariantBroken for a wrong master key, NotConfigured
-    without one; then nothing was put in place.
+    For the main thread alone. Raises BackupDamaged, RestoreRefused, SchemaNewer, InvariantBroken for a wrong master
+    key, NotConfigured without one; then nothing was put in place.
     """
     assert made.postgres is not None, "the caller has looked"
     data = settings.data
     refuse_newer(made.schema)
     check_target(data)
+    verify(backup)
     state = _state(settings, data, say)
     settings = _with_master_key(settings, state)
     recovery = Recovery(
