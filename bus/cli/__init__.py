@@ -15,6 +15,7 @@ from bus.cli import (
     delivery,
     demo,
     docs,
+    doctor,
     drill,
     expectations,
     hosts,
@@ -56,6 +57,7 @@ app = typer.Typer(
 # The files import what is heavy inside the command that needs it, so that `--help` is quick.
 for commands in (
     stack.commands,
+    doctor.commands,
     settings.commands,
     programs.commands,
     demo.commands,

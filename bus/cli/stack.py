@@ -1,4 +1,4 @@
-"""`ticketbus up`, `fetch`, `down`, `status`, `env` and `doctor`: the whole bus on one machine."""
+"""`ticketbus up`, `fetch`, `down`, `status` and `env`: the whole bus on one machine."""
 
 import asyncio
 import dataclasses
@@ -178,28 +178,6 @@ def env(data: Data = None) -> None:
         exports[f"TICKETBUS_WEBHOOK_SECRET_{source.upper().replace('-', '_')}"] = secrets[0]
     for name, value in exports.items():
         echo(f"export {name}={shlex.quote(value)}")
-
-
-@commands.command()
-def doctor(data: Data = None, as_json: Json = False) -> None:
-    """Say what is wrong with the local stack or would keep it from starting, and the mend. Exits 1 on bad news.
-
-    Example: ticketbus doctor
-    """
-    from bus.local.doctor import examine
-    from bus.stage_names import STAGES
-
-    settings, directory = _settings(data)
-    diagnoses = examine(settings, directory, STAGES)
-    for each in diagnoses:
-        if as_json:
-            echo(json.dumps(dataclasses.asdict(each)))
-        else:
-            echo(f"{each.verdict:<5} {each.check:<24} {each.says}")
-            if each.mend:
-                echo(f"{'':<5} {'':<24} → {each.mend}")
-    if any(each.verdict == "wrong" for each in diagnoses):
-        raise typer.Exit(1)
 
 
 def _settings(data: Path | None) -> tuple["Settings", Path]:

