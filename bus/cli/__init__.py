@@ -37,6 +37,7 @@ from bus.cli import (
     stage,
     storage,
     subscription,
+    support,
     ticket,
     topics,
     trace,
@@ -58,6 +59,7 @@ app = typer.Typer(
 for commands in (
     stack.commands,
     doctor.commands,
+    support.commands,
     settings.commands,
     programs.commands,
     demo.commands,

@@ -1,0 +1,1 @@
+"""`ticketbus support bundle`: what it takes out of texts and logs."""
