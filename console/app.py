@@ -9,19 +9,20 @@ from typing import Any, Final, Protocol
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from console.gateway_api import ApiProblem, GatewayApi
 from console.live import LiveBlocks
-from console.page import ROOT, Page
+from console.page import ROOT, Page, link
 from console.render import static_path
 from console.session import Sessions
 from console.sign_in import SignIn
 from console.site import NotSignedIn, Site
 
+CONTRACT: Final = "/asyncapi"
 _YEAR_S: Final = 31_536_000
 
 
@@ -60,6 +61,7 @@ def make_console(
         Route(f"{ROOT}/live", site.live),
         Mount(f"{ROOT}/static", _Kept(packages=[("console", "static")])),
     ]
+    routes.append(Route(CONTRACT, _to_contract))
     if provider:
         other = provider(sign_in)
         routes += [Route(f"{ROOT}/oidc", other.leave), Route(f"{ROOT}/oidc/back", other.come_back)]
@@ -78,6 +80,11 @@ def make_console(
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
     return app
+
+
+async def _to_contract(request: Request) -> Response:
+    """Lead from the short address of the contract of events to its page."""
+    return RedirectResponse(link(CONTRACT, **request.query_params), 307)
 
 
 class _Kept(StaticFiles):

@@ -80,7 +80,8 @@ class Action:
 class Page:
     """A page below /console. `needs`: the access without which it is not in the menu.
 
-    `live`: the template's block `live` is sent anew whenever what it shows has changed; it holds no form.
+    An `open` page is shown to who is not signed in, too. `live`: the template's block `live` is sent anew whenever what
+    it shows has changed; it holds no form.
     """
 
     path: str
@@ -90,6 +91,7 @@ class Page:
     needs: str = ""
     menu: bool = True
     live: bool = False
+    open: bool = False
     actions: Sequence[Action] = ()
 
 

@@ -47,6 +47,13 @@ class Session:
         return compare_digest(self.csrf.encode(), given.encode())
 
 
+def nobody(now: datetime) -> Session:
+    """Make the session of a visitor who is not signed in: no token, no right. Pure."""
+    return Session(
+        id="", token="", client="", person="", role="", accesses=(), commands=(), lacks=(), csrf="", began_at=now
+    )
+
+
 @dataclass(slots=True)
 class Sessions:
     """Seals sessions and opens them."""

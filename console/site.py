@@ -19,7 +19,7 @@ from console.gateway_api import ApiProblem, GatewayApi, refusal
 from console.live import LiveBlocks, Watcher
 from console.page import ROOT, Action, Asked, Download, Page, link
 from console.render import LANGUAGES, Templates
-from console.session import Session, Sessions
+from console.session import Session, Sessions, nobody
 
 LANGUAGE: Final = "ticketbus_language"
 DONE: Final = "ticketbus_done"  # which action was done just now; shown once
@@ -61,9 +61,10 @@ class Site:
 
     async def show(self, page: Page, request: Request) -> Response:
         """Show a page."""
-        session = self.session(request)
+        session = self._visitor(request) if page.open else self.session(request)
         asked = self._asked(session, request.path_params, request.query_params)
-        response = self.html(request, page.template, await self._context(page, asked, request), session=session)
+        context = await self._context(page, asked, request)
+        response = self.html(request, page.template, context, session=session if session.id else None)
         response.delete_cookie(DONE, path=ROOT, samesite="strict", httponly=True)
         return response
 
@@ -136,6 +137,13 @@ class Site:
         if session is None:
             raise NotSignedIn("expired" if cookie else "")
         return session
+
+    def _visitor(self, request: Request) -> Session:
+        """Give who is signed in, or a session of nobody: without id and token."""
+        try:
+            return self.session(request)
+        except NotSignedIn:
+            return nobody(self.now())
 
     async def to_sign_in(self, request: Request, error: Exception) -> Response:
         """Lead to where one signs in, and afterwards back."""

@@ -19,7 +19,7 @@ _APPROVERS: Final = ("confirmed_by", "rejected_by", "document_no")
 _EVIDENCE: Final = ("uri", "sha256", "photos")
 _ELSEWHERE: Final = {*_REASONS, *_APPROVERS, *_EVIDENCE, "ticks"}
 # Kinds of event in Chinese; a kind of a newer release is shown by its name.
-_ZH: Final[Mapping[str, str]] = {
+EVENTS_ZH: Final[Mapping[str, str]] = {
     "TicketOpened": "建单", "ReportJoined": "并单", "TicketAssigned": "指派", "TicketReturned": "退回",
     "AssignmentAccepted": "接单", "EngineerDeparted": "出发", "EngineerArrived": "到场", "WorkStarted": "开工",
     "WorkPaused": "挂起", "PauseReasonChanged": "挂起原因变更", "WorkResumed": "恢复", "PartsRequested": "申请备件",
@@ -62,7 +62,7 @@ def history_rows(events: Sequence[Recorded], sealed: Sequence[SealedEvent]) -> l
         rows.append(
             {
                 **event_json(event),
-                "zh": _ZH.get(kind, kind),
+                "zh": EVENTS_ZH.get(kind, kind),
                 "reason": "\n".join(own[name] for name in _REASONS if own.get(name)),
                 "evidence": {name: own[name] for name in _EVIDENCE if own.get(name)},
                 "details": {name: value for name, value in own.items() if value and name not in _ELSEWHERE},

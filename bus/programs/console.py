@@ -19,7 +19,7 @@ from bus.programs.listening import listening_socket
 from bus.programs.serving import serving_of
 from bus.settings import Settings, secret_bytes
 from bus.tls import trust
-from console.app import OtherSignIn, make_console
+from console.app import CONTRACT, OtherSignIn, make_console
 from console.gateway_api import GatewayApi, at_address, in_process
 from console.oidc_config import load_oidc_config
 from console.page import ROOT
@@ -31,7 +31,7 @@ STOP_S_MAX = 3
 
 
 def console_beside(gateway: ASGIApp, core: Core, stopping: asyncio.Event) -> ASGIApp:
-    """Serve /console by the console, which calls the gateway in this process, and all else by the gateway.
+    """Serve /console and /asyncapi by the console, which calls the gateway in this process, all else by the gateway.
 
     Raises ConfigFileInvalid for an OIDC file that cannot be used.
     """
@@ -42,7 +42,7 @@ def console_beside(gateway: ASGIApp, core: Core, stopping: asyncio.Event) -> ASG
     )
 
     async def either(scope: Scope, receive: Receive, send: Send) -> None:
-        of_console = scope["type"] == "http" and f"{scope['path']}/".startswith(f"{ROOT}/")
+        of_console = scope["type"] == "http" and f"{scope['path']}/".startswith((f"{ROOT}/", f"{CONTRACT}/"))
         await (console if of_console else gateway)(scope, receive, send)
 
     return either

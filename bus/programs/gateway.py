@@ -123,7 +123,7 @@ async def _serve(
     }
     config = uvicorn.Config(
         console_beside(
-            _app(
+            gateway_app(
                 core,
                 targets,
                 known=known,
@@ -170,7 +170,7 @@ async def _troubles(core: Core, spool: KafkaSpool, known: LiveSources) -> Mappin
     }
 
 
-def _app(
+def gateway_app(
     core: Core,
     targets: TargetsConfig,
     *,
@@ -181,6 +181,7 @@ def _app(
     report: AlertSink,
     alerting: Sequence[Task],
 ) -> Starlette:
+    """Put the gateway's app together of its parts; asks none of them for anything yet."""
     clients = ClientCache(functools.partial(load_tokens, core.pool), functools.partial(note_use, core.pool))
     log = KafkaLog(settings=core.settings, contract=core.contract, know=core.clear.know, before=logs_before)
     hub, sent_events = StreamHub(log, core.clear.decode, core.contract.public()), PostgresSentEvents(core.pool)
