@@ -8,7 +8,7 @@ TEST_ARGS ?=
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test peers screenshots faults bench release check lock clean
+.PHONY: help setup demo test peers screenshots faults bench docs release check lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +45,11 @@ bench: $(STAMP) $(PEERS) ## figures beside the bare limits, about 12 minutes (BE
 	@$(BIN)/ticketbus fetch
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
-release: $(STAMP) ## sdist and wheel in dist/, tried in an empty environment, with SBOM and licences (RELEASE_ARGS=--rehearsal)
+docs: $(STAMP) ## the docs as one site in build/site, which needs no network: open build/site/index.html
+	@rm -rf build/site
+	@$(BIN)/sphinx-build $(SITE) . build/site && echo "build/site/index.html"
+
+release: $(STAMP) ## sdist, wheel and the docs in dist/, tried in an empty environment, with SBOM and licences (RELEASE_ARGS=--rehearsal)
 	@$(BIN)/python ops/release.py $(RELEASE_ARGS)
 
 check: $(STAMP) ## format, lint, types, import contracts, dead code
@@ -68,6 +72,9 @@ clean: ## remove .venv and every cache; data of local stacks stays
 
 # Tests start many programs: compiled once, wherever the environment says that nothing is to be.
 BYTECODE = PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(CURDIR)/.venv/bytecode
+
+# Every warning, such as a link that leads nowhere, is an error.
+SITE = --quiet --fail-on-warning --conf-dir docs --doctree-dir build/doctrees --builder html
 
 # The flags keep registry hosts and paths of the machine out of the files.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \

@@ -1,4 +1,4 @@
-"""`make release`: sdist and wheel, tried in an empty environment, with a bill of materials and everybody's licences.
+"""`make release`: sdist, wheel and the docs' site; tried in an empty environment, with bill of materials and licences.
 
 What is tried is what a user gets: the wheel with the newest requirements that it allows. What was installed there is
 listed, with the jars that it fetched; a package or jar whose licence nobody knows ends the release.
@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tempfile
 import tomllib
 from collections.abc import Sequence
@@ -62,6 +63,10 @@ def main() -> None:
 def _make(version: str, into: Path) -> None:
     _step("build sdist and wheel")
     _run(SCRIPTS / "uv", "build", "--quiet", "--no-build-isolation", "--python", sys.executable, "-o", into, ROOT)
+    _step("build the site of the docs")
+    _run("make", "--silent", "docs")
+    with tarfile.open(into / f"ticketbus-{version}-docs.tar.gz", "w:gz") as site:
+        site.add(ROOT / "build" / "site", arcname=f"ticketbus-{version}-docs")
     wheel = into / f"ticketbus-{version}-py3-none-any.whl"
     with tempfile.TemporaryDirectory(prefix="ticketbus-release-") as folder:
         environment = Path(folder) / "env"

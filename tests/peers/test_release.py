@@ -53,7 +53,7 @@ def test_release_every_package_and_jar_has_a_licence(release: Path) -> None:
 
 
 def test_release_has_what_runs_and_nothing_of_the_machine(release: Path) -> None:
-    (wheel,), (source,) = release.glob("*.whl"), release.glob("*.tar.gz")
+    (wheel,), (source,) = release.glob("*.whl"), release.glob("*[0-9].tar.gz")
     names = ZipFile(wheel).namelist()
     for wanted in ("bus/local/jars.lock", "schemas/topics.yaml", "console/templates/now.html"):
         assert wanted in names
@@ -64,3 +64,12 @@ def test_release_has_what_runs_and_nothing_of_the_machine(release: Path) -> None
         tops = {one.partition("/")[2].partition("/")[0] for one in archive.getnames()}
     assert "tests" in tops
     assert not {".venv", ".git", "build", "dist"} & tops
+
+
+def test_release_has_the_docs_as_a_site_that_stands_alone(release: Path) -> None:
+    (site,) = release.glob("*-docs.tar.gz")
+    with tarfile.open(site) as archive:
+        names = {one.partition("/")[2] for one in archive.getnames()}
+        texts = [file.read() for one in archive if one.isfile() and (file := archive.extractfile(one))]
+    assert {"index.html", "docs/first-hour.html", "README.zh.html", "asyncapi/index.html", "http/index.html"} <= names
+    assert not any(str(ROOT).encode() in text for text in texts)
