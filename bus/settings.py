@@ -102,7 +102,7 @@ class Settings(BaseSettings):
         ge=1024 * 1024,
         description="bytes of answers that wait for their readers; one client may have a quarter of them",
     )
-    streams_per_client: int = Field(500, ge=1, description="WebSocket streams of one client at once")
+    streams_per_client: int = Field(500, ge=1, description="streams of one client at once, of both kinds")
     cors_origins: list[Annotated[str, Field(pattern=r"^https?://[^/*\s]+$")]] = Field(
         default_factory=list, description='JSON list of origins whose pages may call: ["https://desk.example"]'
     )

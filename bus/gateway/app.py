@@ -21,7 +21,8 @@ from bus.gateway.stream.websocket import no_plain_request, no_stream_but
 from bus.gateway.write.group_commit import GroupCommit
 
 Task = Callable[[], Awaitable[None]]
-# What a page of another origin may read beside the body.
+# What a page of another origin may send, and what it may read beside the body.
+ALLOWED = ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "traceparent", "tracestate")
 EXPOSED = (
     "Allow",
     "Idempotent-Replayed",
@@ -56,7 +57,7 @@ class Gateway(Starlette):
             whole,
             allow_origins=tuple(deps.cors_origins),
             allow_methods=("GET", "POST"),
-            allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "traceparent", "tracestate"),
+            allow_headers=ALLOWED,
             expose_headers=EXPOSED,
         )
 
@@ -68,7 +69,12 @@ def make_app(
     routes = list(chain.from_iterable(features))
     docs = docs_routes([route for route in routes if isinstance(route, HttpRoute)])
     streams = [route.path for route in routes if isinstance(route, StreamRoute)]
-    besides: Feature = [*docs, *map(no_plain_request, streams), no_stream_but(streams)]
+    both = {route.path for route in routes if isinstance(route, HttpRoute)}
+    besides: Feature = [
+        *docs,
+        *(no_plain_request(path) for path in streams if path not in both),
+        no_stream_but(streams),
+    ]
     app = Gateway(
         routes=[route.route() for route in (*routes, *besides)],
         lifespan=_lifespan(group, tasks),

@@ -30,7 +30,7 @@ INTAKE_IGNORED = Counter(
     "name a ticket (what=unknown_type)",
     ["source", "what"],
 )
-STREAMS = Gauge("ticketbus_stream_subscribers", "WebSocket subscribers connected")
+STREAMS = Gauge("ticketbus_stream_subscribers", "subscribers of the stream connected")
 STREAM_EVENTS = Counter("ticketbus_stream_events_total", "Events sent to subscribers", ["topic"])
 STREAM_REPEATS = Counter("ticketbus_stream_repeats_total", "Repeated records dropped before subscribers", ["topic"])
 STREAM_CUT = Counter("ticketbus_stream_cut_total", "Subscribers cut because they read too slowly")

@@ -79,10 +79,10 @@ from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.hosts import disks_of_hosts
 from bus.programs.journeys import journeys_of
 from bus.programs.lifecycle import run_until_stopped, serve_until_stopped
-from bus.programs.listening import listening_socket
+from bus.programs.listening import listening_socket, take_descriptors
 from bus.programs.live_sources import MAPS_PART, LiveSources, live_sources
 from bus.programs.reconciling import reconcile_asked
-from bus.programs.serving import Serving, serving_of, take_descriptors, watching_certificates
+from bus.programs.serving import Serving, serving_of, watching_certificates
 from bus.programs.sources import sources
 from bus.programs.targets import push_sessions_of, targets_config_of
 from bus.programs.topics_check import check_all
@@ -126,6 +126,7 @@ async def _serve(
             gateway_app(
                 core,
                 targets,
+                stopping=stopping,
                 known=known,
                 spool=spool,
                 readings=readings,
@@ -174,6 +175,7 @@ def gateway_app(
     core: Core,
     targets: TargetsConfig,
     *,
+    stopping: asyncio.Event,
     known: LiveSources,
     spool: KafkaSpool,
     readings: HostReadings,
@@ -209,7 +211,14 @@ def gateway_app(
         host_routes(readings.send, functools.partial(disks_of_hosts, core.pool)),
         identity_routes(),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),
-        stream_routes(hub, core.contract, sent_events, subscription_notes, per_client=core.settings.streams_per_client),
+        stream_routes(
+            hub,
+            core.contract,
+            sent_events,
+            subscription_notes,
+            per_client=core.settings.streams_per_client,
+            stopping=stopping,
+        ),
         engineer_push_routes(push_sessions),
     ]
     runs = (

@@ -1,8 +1,6 @@
 """How a program serves HTTP to others: by its certificate, where it has one, and behind which proxies."""
 
-import resource
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from socket import gethostname
@@ -12,8 +10,6 @@ from bus.delivery.certificates import CertificateFile, watch_certificates
 from bus.postgres.pool import Pool
 from bus.settings import Settings, SettingsInvalid
 from bus.tls import ServerCertificate, certificate_files, server_certificate
-
-DESCRIPTORS_MAX = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +27,6 @@ class Serving:
     def tasks(self) -> Sequence[Callable[[], Awaitable[None]]]:
         """Give what runs beside the server, until cancelled."""
         return [self.certificate.renew_for_ever] if self.certificate else []
-
-
-def take_descriptors() -> None:
-    """Use as many file descriptors as the system lets this process have: each connection takes one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard or hard == resource.RLIM_INFINITY:
-        wanted = DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_MAX)
-        with suppress(ValueError, OSError):  # a system may allow fewer than its limit says
-            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def serving_of(settings: Settings) -> Serving:

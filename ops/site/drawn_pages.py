@@ -70,6 +70,7 @@ async def _http_description() -> bytes:
     app = gateway_app(
         core,
         targets_config_of(core.settings),
+        stopping=asyncio.Event(),
         known={},  # type: ignore[arg-type]  # no source is asked
         spool=nothing,
         readings=nothing,

@@ -1,11 +1,12 @@
 """A connection that is over is over at once, and the gateway keeps nothing of it; on the loop that programs run."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from httpx2 import EventSource, ServerSentEvent
 from websockets.asyncio.client import connect
 
 from bus.local.stack import Urls
@@ -28,7 +29,11 @@ async def test_connections_end_at_once_and_leave_no_descriptor(bus: Bus) -> None
         await ws.recv()
         async with asyncio.timeout(5):  # a client waits for the end of the connection
             await ws.close()
+    events = "/v1/stream?topics=ticket.events"
     async with bus.client() as http:
+        for _ in range(5):
+            async with http.sse(events) as source, asyncio.timeout(5):
+                assert (await anext(aiter(source))).event == "ready"
         for _ in range(20):
             async with asyncio.timeout(5):
                 await http.get("/v1/topics", headers={"Connection": "close"})
@@ -37,3 +42,17 @@ async def test_connections_end_at_once_and_leave_no_descriptor(bus: Bus) -> None
         return gateway.num_fds() <= before
 
     await eventually(as_before, within_s=30, what="the gateway let go of every connection")
+    async with bus.client() as http, http.sse(events) as source:
+        got = [one.event async for one in _until_the_end(source, bus)]
+    assert got == ["ready"]  # and a whole answer: its end is no error to the client
+    assert "ASGI callable" not in bus.log_of("gateway")
+
+
+async def _until_the_end(source: EventSource, bus: Bus) -> AsyncIterator[ServerSentEvent]:
+    stopping = None
+    async with asyncio.timeout(30):
+        async for one in source:
+            stopping = stopping or asyncio.create_task(asyncio.to_thread(bus.stop, "gateway"))
+            yield one
+    assert stopping is not None
+    assert await stopping == 0

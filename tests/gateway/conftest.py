@@ -30,6 +30,7 @@ from bus.gateway.http.asyncapi import Hosts
 from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
+from bus.gateway.http.uvicorn_http import HttpProtocol
 from bus.gateway.ports import AlertService, DeadLetterService, RolloutService, SubscriptionService
 from bus.gateway.read.figures import DayFigures, FigureRow, spread, window
 from bus.gateway.routes.alerts import alert_routes
@@ -187,13 +188,7 @@ class Gateway:
             reconcile_routes(self.reconciling),
             identity_routes(),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
-            stream_routes(
-                self.hub,
-                CONTRACT,
-                self.pushes,
-                self.subscriptions,
-                per_client=self.streams_per_client,
-            ),
+            stream_routes(self.hub, CONTRACT, self.pushes, self.subscriptions, per_client=self.streams_per_client),
             engineer_push_routes(None),
             host_routes(self._take_readings, self._disks),
         ]
@@ -284,10 +279,11 @@ async def served() -> AsyncIterator[Gateway]:
 @contextlib.asynccontextmanager
 async def behind_a_server(gateway: Gateway) -> AsyncIterator[Gateway]:
     """Serve a gateway on a free port."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
         gateway.url = f"ws://127.0.0.1:{listening.getsockname()[1]}"
-        config = uvicorn.Config(gateway.app, log_config=None, access_log=False, ws_per_message_deflate=False)
+        config = uvicorn.Config(
+            gateway.app, http=HttpProtocol, log_config=None, access_log=False, ws_per_message_deflate=False
+        )
         server = EmbeddedUvicorn(config)
         task = asyncio.create_task(server.serve([listening]))
         async with asyncio.timeout(60), gateway.http:

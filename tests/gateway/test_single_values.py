@@ -73,7 +73,7 @@ async def test_single_values_an_unknown_or_empty_query_parameter_is_refused_by_i
 async def test_single_values_every_route_refuses_a_query_parameter_that_it_does_not_know(gateway: Gateway) -> None:
     routes = [one.endpoint for one in gateway.app.router.routes if isinstance(one, Route)]
     ours = [one for one in routes if isinstance(one, HttpRoute) and not one.stray]
-    sockets = {"/v1/stream", "/v1/engineer/pushes"}  # asked without a handshake: that alone is said
+    sockets = {"/v1/engineer/pushes"}  # asked without a handshake: that alone is said
     free = {"/v1/sources/{source}/webhook", "/v1/sources/{source}/webhook/{secret}", "/livez", "/readyz", *sockets}
     assert {one.path for one in ours if one.query is None} == free
     walked = [one for one in ours if one.query is not None]

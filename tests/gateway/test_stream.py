@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from bus.domain.batch import Accepted
 from bus.domain.terms import TicketId
-from bus.gateway.stream import websocket
+from bus.gateway.stream import transport
 from bus.gateway.stream.cursor import write_cursor
 from bus.intake.sandbox import Practice, practice_opening
 from bus.kafka.tail_reader import Partition
@@ -102,7 +102,7 @@ async def test_stream_a_browser_gives_its_token_as_a_subprotocol(served: Gateway
 async def test_stream_a_subscriber_whose_token_is_revoked_is_sent_away(
     served: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websocket, "RECHECK_S", 0.02)
+    monkeypatch.setattr(transport, "RECHECK_S", 0.02)
     async with subscribed(served, "topics=ticket.assign", role="lead") as ws:
         await frames(ws, 1)
         monkeypatch.setattr(served.clients, "known", {})

@@ -14,6 +14,13 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from bus.consistency.subscriptions import Subscription
+from bus.gateway.http.asyncapi_stream import (
+    STREAM,
+    stream_channel,
+    stream_messages,
+    stream_operation,
+    stream_servers,
+)
 from bus.gateway.http.event_answers import EventAnswer
 from bus.settings import Settings
 from bus.wire.headers import SYNTHETIC
@@ -22,7 +29,6 @@ from schemas.topics import COMMANDS, Contract, Topic, physical
 
 ASYNCAPI: Final = "3.0.0"
 KAFKA_BINDING: Final = "0.5.0"
-STREAM: Final = "stream"
 _AVRO: Final = "application/vnd.apache.avro;version=1.9.0"
 _STRING: Final = {"type": "string"}
 _EVENT_CLASSES: Final[Mapping[str, RecordType]] = {one.cls.__name__: one for one in EVENT_TYPES}
@@ -73,7 +79,7 @@ def document(contract: Contract, hosts: Hosts, *, client: str = "", of: Sequence
         "servers": _servers(hosts),
         "channels": {
             **{name: _channel(name, contract.topics[name], types, hosts) for name, types in topics.items()},
-            STREAM: _stream([*shown]),
+            STREAM: stream_channel([*shown]),
         },
         "operations": dict(_operations(shown, taken, client, of)),
         "components": {
@@ -86,7 +92,7 @@ def document(contract: Contract, hosts: Hosts, *, client: str = "", of: Sequence
             },
             "messages": {
                 **{one.cls.__name__: _message(one) for one in records.values()},
-                **{name: _frame(name, schema) for name, schema in _frames([*shown]).items()},
+                **stream_messages([*shown]),
             },
             "schemas": {"recordHeaders": _HEADERS, **_event_schemas()},
         },
@@ -108,9 +114,8 @@ def _servers(hosts: Hosts) -> dict[str, Any]:
     kafka = {"host": hosts.kafka, "protocol": "kafka-secure" if hosts.secure else "kafka"}
     return {
         "kafka": {**kafka, **({"security": [_ref("securitySchemes", "scram")]} if hosts.secure else {})},
-        "gateway": {"host": hosts.gateway, "protocol": "wss" if hosts.secure else "ws",
-                    "security": [_ref("securitySchemes", "bearer")]},
-    }  # fmt: skip
+        **stream_servers(hosts.gateway, secure=hosts.secure),
+    }
 
 
 def _channel(name: str, topic: Topic, types: Iterable[RecordType], hosts: Hosts) -> dict[str, Any]:
@@ -136,31 +141,6 @@ def _channel(name: str, topic: Topic, types: Iterable[RecordType], hosts: Hosts)
     }
 
 
-def _stream(topics: Sequence[str]) -> dict[str, Any]:
-    query = {
-        "topics": {**_STRING, "description": f"of {', '.join(topics)}; several with commas between them"},
-        "cursor": {
-            **_STRING,
-            "description": "of the last frame dealt with; `start`: what retention has left; without: now",
-        },
-        "synthetic": {"type": "string", "enum": ["true", "false"], "default": "false"},
-    }
-    return {
-        "address": "/v1/stream",
-        "title": "事件流",
-        "description": "events as JSON with personal texts in clear, once per cursor; frames are text",
-        "servers": [{"$ref": "#/servers/gateway"}],
-        "messages": {name: _ref("messages", name) for name in ("Ready", "Event", "Error")},
-        "bindings": {
-            "ws": {
-                "method": "GET",
-                "query": {"type": "object", "properties": query, "required": ["topics"]},
-                "bindingVersion": "0.1.0",
-            }
-        },
-    }
-
-
 def _operations(
     shown: Mapping[str, Sequence[RecordType]], taken: Mapping[str, object], client: str, of: Sequence[Subscription]
 ) -> Iterable[tuple[str, dict[str, Any]]]:
@@ -170,7 +150,7 @@ def _operations(
             yield f"send.{name}", _operation("send", name)
         for name in taken:
             yield f"receive.{name}", _operation("receive", name)
-        yield f"send.{STREAM}", _operation("send", STREAM)
+        yield f"send.{STREAM}", stream_operation("send", shown)
         return
     for one in of:
         groups = {"type": "string", "pattern": f"^({'|'.join(map(_pattern, one.groups))})$"}
@@ -186,7 +166,7 @@ def _operations(
                     "bindings": {"kafka": bound},
                 },
             )
-    yield f"receive.{STREAM}", _operation("receive", STREAM)
+    yield f"receive.{STREAM}", stream_operation("receive", shown)
 
 
 def _operation(action: str, channel: str) -> dict[str, Any]:
@@ -223,35 +203,6 @@ def _message(one: RecordType) -> Mapping[str, Any]:
             }
         },
     }
-
-
-def _frame(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": name.lower(), "title": name, "contentType": "application/json", "payload": schema}
-
-
-def _frames(topics: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    """Give the frames of the stream as JSON Schema."""
-    ce = dict.fromkeys(("id", "source", "type", "subject", "time"), _STRING)
-    event = {
-        "topic": {"enum": [*topics]},
-        "cursor": {**_STRING, "description": "after this event"},
-        "ce": {"type": "object", "properties": ce, "required": [*ce]},
-        "traceparent": _STRING,
-        "tracestate": _STRING,
-        "ticket_version": {"type": "integer", "minimum": 1},
-        "data": {"oneOf": [_ref("schemas", one.cls.__name__) for one in EVENT_TYPES]},
-    }
-    problem = {"code": _STRING, "detail": _STRING, "detail_en": _STRING, "cursor": _STRING}
-    return {
-        "Ready": _kind("ready", {"topics": {"type": "array", "items": _STRING}, "cursor": _STRING}),
-        "Event": _kind("event", event, optional=("tracestate",)),
-        "Error": _kind("error", problem, optional=("cursor",)),
-    }
-
-
-def _kind(kind: str, properties: Mapping[str, Any], optional: Sequence[str] = ()) -> dict[str, Any]:
-    needed = ["kind", *(name for name in properties if name not in optional)]
-    return {"type": "object", "properties": {"kind": {"const": kind}, **properties}, "required": needed}
 
 
 @cache

@@ -43,6 +43,7 @@ _TAGS = {
     "sources": "来源 / signed webhooks of source systems",
     "files": "文件 / photos and files of evidence",
     "topics": "主题 / the topic contract",
+    "stream": "事件流 / events as they happen",
     "deadletters": "死信 / dead letters and redrives",
     "alerts": "告警 / what is wrong, who looks after it",
     "hosts": "主机 / readings of hosts",

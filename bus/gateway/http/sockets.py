@@ -17,6 +17,7 @@ from collections.abc import Callable
 SEND_BUFFER_BYTES = 64 * 1024  # the kernel's; left alone, it grows to megabytes for each who does not read
 UNREAD_S_MAX, BYTES_PER_S_MIN = 10.0, 16 * 1024
 TLS_UNREAD_MS_MAX = 20_000  # without a byte taken
+UNREACHABLE_S_MAX = 30
 LOOK_S = 0.1
 _AT_ONCE = struct.pack("ii", 1, 0)
 
@@ -32,6 +33,12 @@ def bound_send_buffer(transport: asyncio.BaseTransport) -> None:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     if transport.get_extra_info("sslcontext"):
         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TLS_UNREAD_MS_MAX)
+
+
+def drop_when_unreachable(transport: asyncio.BaseTransport) -> None:
+    """Let the kernel end a connection whose peer has acknowledged nothing for UNREACHABLE_S_MAX; by itself: minutes."""
+    found = transport.get_extra_info("socket")
+    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREACHABLE_S_MAX * 1000)
 
 
 def reset(transport: asyncio.Transport) -> None:

@@ -18,6 +18,9 @@ DRAINED_BYTES_MIN = 64 * 1024  # who takes less than that in UNREAD_S_MAX is not
 PIPELINED_MAX = 64  # requests that wait while another is answered
 CONNECTIONS_PER_ADDRESS = 500
 ONCE = (b"host", b"authorization")  # of a WebSocket too; other headers of one value: `single_values`
+ENDLESS = "ticketbus.endless"
+"""The ASGI extension: call its `begin` before an answer that has no end; each piece of it is to be read in time."""
+
 UNREAD_BYTES_MAX = 64 * 1024
 """Of a head, of trailers, of extensions of chunks: the parser keeps them in memory, however long, until they end."""
 
@@ -32,6 +35,7 @@ class HttpProtocol(HttpToolsProtocol):
     _deadline: TimerHandle | None = None
     _draining: TimerHandle | None = None
     _due: float | None = None  # when the answer under way is to be read whole, by the loop's clock
+    _endless = False
     _answered: RequestResponseCycle | None = None  # the request being answered: with pipelining not the last one
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -77,8 +81,11 @@ class HttpProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._stop_watching()
+        if self._endless:
+            self._due = None
 
     def on_response_complete(self) -> None:
+        self._endless = False
         if not self.transport.get_write_buffer_size():
             self._due = None
         super().on_response_complete()
@@ -101,6 +108,7 @@ class HttpProtocol(HttpToolsProtocol):
             raise ValueError("a Host")
         self._unread = 0
         self._in_time()
+        self.scope["extensions"] = {ENDLESS: {"begin": self._begin_endless}}
         super().on_headers_complete()
         if len(self.pipeline) > PIPELINED_MAX:
             sockets.reset(self.transport)
@@ -122,6 +130,10 @@ class HttpProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
         super()._start_asgi_task(cycle, app)
+
+    def _begin_endless(self) -> None:
+        self._endless = True
+        sockets.drop_when_unreachable(self.transport)
 
     def _in_time(self) -> None:
         if self._deadline is not None:

@@ -16,7 +16,8 @@ from bus.gateway.auth.binding import Client
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.routing import StreamRoute
 from bus.gateway.http.single_values import PERSON, query_of
-from bus.gateway.stream.websocket import Sending, accept, denied, goodbye, until_unwelcome
+from bus.gateway.stream.transport import Sending, until_unwelcome
+from bus.gateway.stream.websocket import accept, denied, goodbye
 from bus.intake.reserved_names import person_name
 from bus.push.frames import read_ack, read_person, ready_frame
 from bus.push.sessions import PushSession, PushSessions

@@ -1,13 +1,18 @@
-"""The WebSocket route: subscribe to declared topics, resume by cursor, be cut when too slow."""
+"""The stream's routes, WebSocket and server-sent events: subscribe to topics, resume by cursor."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
 
 import orjson
 import structlog
+from starlette.requests import HTTPConnection
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bus.aio import until_one_ends
@@ -19,24 +24,45 @@ from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.roles import Access
 from bus.gateway.deps import deps_of
+from bus.gateway.http.asyncapi_stream import STREAM_QUERY
 from bus.gateway.http.problems import HttpProblem
-from bus.gateway.http.routing import StreamRoute
+from bus.gateway.http.routing import Feature, HttpRoute, StreamRoute
 from bus.gateway.http.single_values import flag_of, query_of
-from bus.gateway.http.uvicorn_websocket import PING_UNANSWERED, WIRE
 from bus.gateway.ports import SentEvent, SentEventLog, SubscriptionNotes
 from bus.gateway.stream.cursor import read_cursor
 from bus.gateway.stream.event_frame import Frame
-from bus.gateway.stream.hub import StreamHub, begin_again
+from bus.gateway.stream.hub import StreamHub, begin_again, refuse_outside
+from bus.gateway.stream.server_sent import LAST_EVENT_ID, MEDIA_TYPE, ServerSentEvents, takes_server_sent
 from bus.gateway.stream.subscriber import StreamSubscriber
-from bus.gateway.stream.websocket import Sending, accept, denied, goodbye, until_unwelcome
+from bus.gateway.stream.transport import Sending, StreamTransport, until_unwelcome
+from bus.gateway.stream.websocket import WebSocketTransport, denied, websocket_required
 from bus.kafka.tail_reader import OffsetGone, Positions
 from schemas.topics import Contract
 
+PATH: Final = "/v1/stream"
 FROM_START = "start"
 PER_CLIENT = 500
 READY_SECONDS_MAX = 10.0
 SHOWN_CHARS_MAX = 100
-QUERY = ("topics", "cursor", "synthetic")
+QUERY = tuple(STREAM_QUERY)
+_STRING: Final = {"type": "string"}
+_ABOUT: Final = {
+    "summary": "Follow events as they happen",
+    "security": [{"bearer": []}],
+    "parameters": [
+        *(
+            {"name": name, "in": "query", "required": name == "topics", "schema": schema}
+            for name, schema in STREAM_QUERY.items()
+        ),
+        {"name": LAST_EVENT_ID, "in": "header", "schema": _STRING, "description": "as `cursor`, and before it"},
+    ],
+    "responses": {
+        "200": {
+            "description": "Server-sent events without an end.",
+            "content": {MEDIA_TYPE: {"schema": _STRING}},
+        }
+    },
+}
 log = structlog.get_logger()
 
 
@@ -47,9 +73,17 @@ def stream_routes(
     notes: SubscriptionNotes,
     *,
     per_client: int = PER_CLIENT,
-) -> Sequence[StreamRoute]:
-    """Make the route; it notes who subscribes and what is sent; a client has at most `per_client` streams. Pure."""
-    return [StreamRoute(path="/v1/stream", run=_StreamHandlers(hub, contract, sent_events, notes, per_client).stream)]
+    stopping: asyncio.Event | None = None,
+) -> Feature:
+    """Make the routes; they note who subscribes and what is sent; a client has at most `per_client` streams. Pure.
+
+    `stopping` ends the answers that have no end of their own.
+    """
+    handlers = _StreamHandlers(hub, contract, sent_events, notes, per_client, stopping or asyncio.Event())
+    return [
+        StreamRoute(path=PATH, run=handlers.websocket),
+        HttpRoute(method="GET", path=PATH, run=handlers.follow_events, about=_ABOUT, query=QUERY),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,48 +93,68 @@ class _StreamHandlers:
     sent_events: SentEventLog
     notes: SubscriptionNotes
     per_client: int
+    stopping: asyncio.Event
     _open: Counter[str] = field(default_factory=Counter)
 
-    async def stream(self, ws: WebSocket) -> None:
-        """Serve one subscriber until it goes, is cut, or Kafka is away; every frame of an event carries its cursor."""
+    async def websocket(self, ws: WebSocket) -> None:
+        """Serve one subscriber over a WebSocket."""
         try:
-            client = await admit(ws, Access.STREAM)
-            if self._open[client.name] >= self.per_client:
-                raise _too_many(self.per_client)
+            client = await self._admitted(ws)
         except (Refusal, HttpProblem, Transient) as error:
             await denied(ws, error)
             return
+        with suppress(WebSocketDisconnect, RuntimeError, OSError):  # it went while we wrote
+            await self._stream(client, WebSocketTransport(ws))
+
+    async def follow_events(self, http: HttpRequest) -> Response:
+        """Serve one subscriber as server-sent events, with what a WebSocket's frames hold as `data`.
+
+        `id` is the cursor, `event` the frame's kind: `ready` first, then each `event`, and an `error` before the end.
+        """
+        if not takes_server_sent(http):
+            raise websocket_required(PATH, Text(f",或以 Accept: {MEDIA_TYPE} 请求", f", or send Accept: {MEDIA_TYPE}"))
+        client = await self._admitted(http)
+        return ServerSentEvents(partial(self._stream, client), self.stopping)
+
+    async def _admitted(self, connection: HTTPConnection) -> Client:
+        client = await admit(connection, Access.STREAM)
+        if self._open[client.name] >= self.per_client:
+            raise _too_many(self.per_client)
+        return client
+
+    async def _stream(self, client: Client, transport: StreamTransport) -> None:
+        """Serve one subscriber until it goes, is cut, or Kafka is away; every frame of an event carries its cursor."""
         cursor = ""
         self._open[client.name] += 1
         try:
-            await accept(ws)
-            topics = self._topics(ws, client)
+            await transport.open()
+            topics = self._topics(transport.connection, client)
             log.info("subscribed", client=client.name, topics=topics)
-            subscriber = await self._subscriber(ws, topics)
+            subscriber = await self._subscriber(transport.connection, topics)
             self.notes.opened(client.name, topics)
             try:
-                await self._serve(ws, client, subscriber)
+                await self._serve(transport, client, subscriber)
             finally:
                 self.notes.closed(client.name, topics)
                 cursor = subscriber.cursor
                 subscriber.end()
         except (Refusal, HttpProblem, Transient) as error:
-            await goodbye(ws, error, cursor)
+            await transport.refuse(error, cursor)
         except OffsetGone:
-            await goodbye(ws, begin_again(), cursor)
-        except (WebSocketDisconnect, RuntimeError, OSError):  # it went while we wrote
-            return
+            await transport.refuse(begin_again(), cursor)
         finally:
             self._open[client.name] -= 1
 
-    def _topics(self, ws: WebSocket, client: Client) -> list[str]:
-        names = [name for name in query_of(ws, QUERY).get("topics", "").split(",") if name]
+    def _topics(self, connection: HTTPConnection, client: Client) -> list[str]:
+        names = [name for name in query_of(connection, QUERY).get("topics", "").split(",") if name]
         if not names:
             zh, en = "请用 topics=… 指定主题", "name the topics: topics=ticket.assign,ticket.status"
             raise HttpProblem(400, "missing", "topics", Text(zh, en), topics=self.contract.public())
         for name in names:
+            if name not in self.contract.topics:
+                raise self._unknown(name, connection, client)
             if name not in self.contract.public():
-                raise self._not_public(name) if name in self.contract.topics else self._unknown(name, ws, client)
+                raise self._not_public(name)
         return list(dict.fromkeys(names))
 
     def _not_public(self, name: str) -> HttpProblem:
@@ -109,27 +163,26 @@ class _StreamHandlers:
         zh, en = f"主题 {name} 不对订阅方开放", f"the topic {name} is not open to subscribers"
         return HttpProblem(403, "topic_not_public", "topics", Text(zh, en), topics=self.contract.public())
 
-    def _unknown(self, name: str, ws: WebSocket, client: Client) -> HttpProblem:
+    def _unknown(self, name: str, connection: HTTPConnection, client: Client) -> HttpProblem:
         """Count and note a subscription to a topic that nobody declares, and name the closest."""
         metrics.STREAM_UNKNOWN_TOPIC.inc()
         close = self.contract.nearest(name)
-        self.notes.refused(client.name, name, close, ws.client.host if ws.client else "")
+        self.notes.refused(client.name, name, close, connection.client.host if connection.client else "")
         shown = name[:SHOWN_CHARS_MAX]
         log.warning("subscription to an unknown topic", nearest=close)  # the word itself may be anything
         meant = did_you_mean(close)
         zh, en = f"没有主题 {shown!r}{meant.zh}", f"there is no topic {shown!r}{meant.en}"
         return HttpProblem(404, "unknown_topic", "topics", Text(zh, en), nearest=close, topics=self.contract.public())
 
-    async def _subscriber(self, ws: WebSocket, topics: Sequence[str]) -> StreamSubscriber:
-        query = query_of(ws)
-        cursor, synthetic = query.get("cursor", ""), flag_of(query, "synthetic")
+    async def _subscriber(self, connection: HTTPConnection, topics: Sequence[str]) -> StreamSubscriber:
+        query = query_of(connection)
+        cursor, synthetic = cursor_of(connection, query), flag_of(query, "synthetic")
         try:
             async with asyncio.timeout(READY_SECONDS_MAX):
                 now = await self.hub.known(topics)
-                positions = await self._asked(topics, cursor) if cursor else {}
+                begin = {**now, **await self._asked(topics, cursor)} if cursor else self.hub.of(topics)
         except TimeoutError:
             raise KafkaUnavailable("the tail of the log is not known yet") from None
-        begin = {**(now if cursor else self.hub.of(topics)), **positions}
         subscriber = StreamSubscriber(self.hub, topics, begin, synthetic=synthetic)
         subscriber.begin()
         return subscriber
@@ -138,33 +191,39 @@ class _StreamHandlers:
         """Give the positions that a cursor names; a topic that it does not know is followed from now on."""
         if cursor == FROM_START:
             return (await self.hub.bounds(topics)).starts
-        return read_cursor(cursor, topics, {name: topic.partitions for name, topic in self.contract.topics.items()})
+        partitions = {name: topic.partitions for name, topic in self.contract.topics.items()}
+        positions = read_cursor(cursor, topics, partitions)
+        if positions != self.hub.of({place.topic for place in positions}):
+            refuse_outside(await self.hub.bounds({place.topic for place in positions}), positions)
+        return positions
 
-    async def _serve(self, ws: WebSocket, client: Client, subscriber: StreamSubscriber) -> None:
+    async def _serve(self, transport: StreamTransport, client: Client, subscriber: StreamSubscriber) -> None:
         """Send until the subscriber goes or is cut; a subscriber that does not read cannot hold up its own cut."""
         sending = Sending()
         await until_one_ends(
-            self._send(ws, client, subscriber, sending),
-            _until_gone(ws),
-            until_unwelcome(ws, client, sending),
+            self._send(transport, client, subscriber, sending),
+            transport.until_gone(),
+            until_unwelcome(transport.connection, client, sending),
             subscriber.subscription.ended.wait(),
         )
         if subscriber.subscription.why is not None:
             raise subscriber.subscription.why
 
-    async def _send(self, ws: WebSocket, client: Client, subscriber: StreamSubscriber, sending: Sending) -> None:
-        topics, now = subscriber.subscription.topics, deps_of(ws).now
+    async def _send(
+        self, transport: StreamTransport, client: Client, subscriber: StreamSubscriber, sending: Sending
+    ) -> None:
+        topics, now = subscriber.subscription.topics, deps_of(transport.connection).now
         sent = {topic: metrics.STREAM_EVENTS.labels(topic) for topic in topics}
         clock = asyncio.get_running_loop().time
         sending.since = clock()
         ready = {"kind": "ready", "topics": sorted(topics), "cursor": subscriber.cursor}
-        await ws.send_text(orjson.dumps(ready).decode())
+        await transport.ready(Frame("ready", subscriber.cursor, orjson.dumps(ready)))
         sending.since = None
         async with aclosing(subscriber.batches()) as batches:
             async for batch in batches:
                 frames = [subscriber.frame(event) for event in batch]
                 sending.since = clock()
-                await _write(ws, frames)
+                await transport.send(frames)
                 sending.since = None
                 subscriber.cursor = frames[-1].cursor
                 for event in batch:
@@ -181,22 +240,9 @@ class _StreamHandlers:
                         )
 
 
-async def _write(ws: WebSocket, frames: Sequence[Frame]) -> None:
-    """Write frames: as they are where the server can, so that they are spelled once for all subscribers."""
-    if WIRE in ws.scope["extensions"]:
-        await ws.send({"type": "websocket.send", "wire": b"".join([frame.wire for frame in frames])})
-    else:
-        for frame in frames:
-            await ws.send_text(frame.text.decode())
-
-
-async def _until_gone(ws: WebSocket) -> None:
-    """Wait for the subscriber to disconnect; its frames are ignored."""
-    while (message := await ws.receive())["type"] != "websocket.disconnect":
-        continue
-    if message.get("code") == PING_UNANSWERED:
-        metrics.STREAM_CUT.inc()
-        log.warning("a subscriber that answers no ping is cut")
+def cursor_of(connection: HTTPConnection, query: Mapping[str, str]) -> str:
+    """Give the cursor asked for: a browser that comes again has its last one in a header, beside the first address."""
+    return connection.headers.get(LAST_EVENT_ID) or query.get("cursor", "")
 
 
 def _too_many(most: int) -> HttpProblem:

@@ -1,1 +1,1 @@
-"""The WebSocket stream of events: one tail of the log, fanned out to subscribers by cursor."""
+"""The stream of events, over WebSocket or server-sent events: one tail of the log, fanned out by cursor."""

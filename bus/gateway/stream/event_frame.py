@@ -24,13 +24,24 @@ Decode = Callable[[bytes], Recorded]
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Frame:
-    """What a subscriber is sent for an event: JSON in a whole WebSocket frame, and the cursor in it."""
+    """What a subscriber is sent: JSON, and the cursor in it; spelled for a transport when the first asks for it."""
 
+    kind: str
     cursor: str
     text: bytes
-    wire: bytes
+
+    @cached_property
+    def wire(self) -> bytes:
+        """Give it as a whole WebSocket frame."""
+        return WireFrame(Opcode.TEXT, self.text).serialize(mask=False)
+
+    @cached_property
+    def server_sent(self) -> bytes:
+        """Give it as a server-sent event, whose id is the cursor; a frame without one leaves the reader's as it is."""
+        named = f"id: {self.cursor}\n" if self.cursor else ""
+        return f"{named}event: {self.kind}\ndata: ".encode() + self.text + b"\n\n"
 
 
 class StreamEvent:
@@ -63,7 +74,7 @@ class StreamEvent:
         kind, rest = self._halves
         cursor = write_cursor(positions)
         text = f'{{"kind":"{kind}","topic":"{self.place.topic}","cursor":"{cursor}",'.encode() + rest
-        return Frame(cursor, text, WireFrame(Opcode.TEXT, text).serialize(mask=False))
+        return Frame(kind, cursor, text)
 
     def new_to(self, client: str) -> bool:
         """Say whether this is the first push of this event to a client, however many connections it has."""

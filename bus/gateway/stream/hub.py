@@ -191,6 +191,13 @@ def warm(starts: Positions, positions: Positions) -> Positions:
     return {place: max(starts[place], offset - REPEAT_RECORDS_MAX) for place, offset in positions.items()}
 
 
+def refuse_outside(bounds: Bounds, positions: Positions) -> None:
+    """Refuse positions that the log no longer has, or never had. Pure. Raises HttpProblem (410)."""
+    starts, ends = bounds
+    if any(not starts[place] <= offset <= ends[place] for place, offset in positions.items()):
+        raise begin_again()
+
+
 def slow_reader() -> HttpProblem:
     """Say that a subscriber reads more slowly than events come."""
     zh, en = "读取过慢,连接已断开;请用最后的 cursor 重连", "you read too slowly; reconnect with your last cursor"

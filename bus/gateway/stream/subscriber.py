@@ -8,7 +8,7 @@ from bus.gateway import metrics
 from bus.gateway.stream.cursor import write_cursor
 from bus.gateway.stream.dedup import Dedup
 from bus.gateway.stream.event_frame import Frame, StreamEvent
-from bus.gateway.stream.hub import StreamHub, StreamSubscription, begin_again, warm
+from bus.gateway.stream.hub import StreamHub, StreamSubscription, begin_again, refuse_outside, warm
 from bus.kafka.tail_reader import Partition, Positions
 from bus.wire.record import Record
 
@@ -67,10 +67,9 @@ class StreamSubscriber:
         topics = self.subscription.topics
         asked, reached = dict(self._positions), dict(self._positions)
         async with self._hub.log.reader() as reader:
-            starts, ends = await reader.bounds(topics)
-            if any(not starts[place] <= offset <= ends[place] for place, offset in asked.items()):
-                raise begin_again()  # the log no longer has that place, or never had
-            reader.read_from(warm(starts, asked))
+            bounds = await reader.bounds(topics)
+            refuse_outside(bounds, asked)
+            reader.read_from(warm(bounds.starts, asked))
             while True:
                 if not self._attached and self._gap(self._hub.of(topics), reached) <= ATTACH_GAP_RECORDS:
                     self._attached = self._hub.attach(self.subscription)

@@ -1,9 +1,8 @@
-"""What WebSocket routes share: a handshake denied, a client cut that does not read or may not stay, the last frame."""
+"""What WebSocket routes share: a handshake denied, the last frame; and the stream's transport over one."""
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import orjson
 import structlog
@@ -11,19 +10,17 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from bus.domain.errors import BusError, StoreUnavailable
+from bus.domain.errors import BusError
 from bus.domain.text import Text
 from bus.gateway import metrics
-from bus.gateway.auth.authorize import SUBPROTOCOL, bearer
-from bus.gateway.auth.binding import Client
-from bus.gateway.deps import deps_of, trace_of
+from bus.gateway.auth.authorize import SUBPROTOCOL
+from bus.gateway.deps import trace_of
 from bus.gateway.http.problems import HttpProblem, body_of, problem
 from bus.gateway.http.routing import HttpRoute, StreamRoute
-from bus.gateway.stream.hub import slow_reader
+from bus.gateway.http.uvicorn_websocket import PING_UNANSWERED, WIRE
+from bus.gateway.stream.event_frame import Frame
 
-SEND_SECONDS_MAX = 20.0
 GOODBYE_SECONDS_MAX = 2.0
-RECHECK_S = 5.0
 REASON_BYTES_MAX = 123  # the most that a close frame holds
 CLOSE_CODES = {400: 4400, 401: 4401, 403: 4403, 404: 4404, 408: 4408, 410: 4410, 503: 1013}
 log = structlog.get_logger()
@@ -41,13 +38,19 @@ def no_stream_but(paths: Sequence[str]) -> StreamRoute:
 
 def no_plain_request(path: str) -> HttpRoute:
     """Make the route of a WebSocket's path for requests that ask for none: what to send instead. Pure."""
-    zh, en = f"{path} 须以 WebSocket 连接", f"{path} is a WebSocket: connect by its handshake"
-    headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
 
     async def upgrade_required(_http: HttpRequest) -> Response:
-        raise HttpProblem(426, "websocket_required", "Upgrade", Text(zh, en), headers)
+        raise websocket_required(path)
 
     return HttpRoute(method="GET", path=path, run=upgrade_required, query=None)
+
+
+def websocket_required(path: str, or_else: Text | None = None) -> HttpProblem:
+    """Say to a plain request that the path takes a handshake, or what else it takes. Pure."""
+    more = or_else or Text("", "")
+    zh, en = f"{path} 须以 WebSocket 连接{more.zh}", f"{path} is a WebSocket: connect by its handshake{more.en}"
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+    return HttpProblem(426, "websocket_required", "Upgrade", Text(zh, en), headers)
 
 
 async def denied(ws: WebSocket, error: BusError) -> None:
@@ -59,26 +62,6 @@ async def denied(ws: WebSocket, error: BusError) -> None:
 async def accept(ws: WebSocket) -> None:
     """Accept a handshake, by the stream's own subprotocol where that is offered; one with a token is never echoed."""
     await ws.accept(SUBPROTOCOL if SUBPROTOCOL in ws.scope.get("subprotocols", ()) else None)
-
-
-@dataclass(slots=True)
-class Sending:
-    """Since when the frame in hand is being sent: a clock of the loop, None while nothing is. A timer costs more."""
-
-    since: float | None = None
-
-
-async def until_unwelcome(ws: WebSocket, client: Client, sending: Sending) -> None:
-    """Look again and again whether it reads and its token is good. Raises HttpProblem (408, 401) when not so."""
-    clock = asyncio.get_running_loop().time
-    while True:
-        await asyncio.sleep(RECHECK_S)
-        if sending.since is not None and clock() - sending.since > SEND_SECONDS_MAX:
-            raise slow_reader()
-        with suppress(StoreUnavailable):
-            if await deps_of(ws).clients.find(bearer(ws) or "") != client:
-                text = Text("令牌已失效", "the token is no longer valid")
-                raise HttpProblem(401, "not_authenticated", "Authorization", text)
 
 
 async def goodbye(ws: WebSocket, error: BusError, cursor: str) -> None:
@@ -97,3 +80,39 @@ async def goodbye(ws: WebSocket, error: BusError, cursor: str) -> None:
     with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
         async with asyncio.timeout(GOODBYE_SECONDS_MAX):
             await ws.close(CLOSE_CODES.get(content["status"], 1011), reason)
+
+
+class WebSocketTransport:
+    """The stream over a WebSocket; what it is refused comes in a last frame and the close."""
+
+    def __init__(self, ws: WebSocket) -> None:
+        """Begin once the client is admitted."""
+        self.connection = self._ws = ws
+
+    async def open(self) -> None:
+        """Accept the handshake."""
+        await accept(self._ws)
+
+    async def ready(self, frame: Frame) -> None:
+        """Send the first frame."""
+        await self._ws.send_text(frame.text.decode())
+
+    async def send(self, frames: Sequence[Frame]) -> None:
+        """Write frames: as they are where the server can, so that they are spelled once for all subscribers."""
+        if WIRE in self._ws.scope["extensions"]:
+            await self._ws.send({"type": "websocket.send", "wire": b"".join([frame.wire for frame in frames])})
+        else:
+            for frame in frames:
+                await self._ws.send_text(frame.text.decode())
+
+    async def until_gone(self) -> None:
+        """Wait for the subscriber to disconnect; its frames are ignored."""
+        while (message := await self._ws.receive())["type"] != "websocket.disconnect":
+            continue
+        if message.get("code") == PING_UNANSWERED:
+            metrics.STREAM_CUT.inc()
+            log.warning("a subscriber that answers no ping is cut")
+
+    async def refuse(self, error: BusError, cursor: str) -> None:
+        """Say why it ends, if the client still reads."""
+        await goodbye(self._ws, error, cursor)
