@@ -30,6 +30,14 @@ def add(
         list[str] | None,
         typer.Option("--type", metavar="EVENT", help="An event that it uses, as TicketAssigned; without: all."),
     ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option("--region", metavar="REGION", help="Of tickets of this region alone; repeatable; without: all."),
+    ] = None,
+    assignee: Annotated[
+        list[str] | None,
+        typer.Option("--assignee", metavar="NAME", help="Of tickets that are with this person; repeatable."),
+    ] = None,
     group: Annotated[
         list[str] | None,
         typer.Option("--group", metavar="GROUP", help="Its consumer group on Kafka, `mes-*`: all that begin so."),
@@ -45,8 +53,9 @@ def add(
     """Add a subscription: alerts about this client then name its owner and contact, and `topics check` expects it.
 
     Without --group its groups are the one of its name, and those that begin
-    with subscriber.NAME/. It grants nothing: tokens come from `client add`,
-    rights on Kafka from `topics apply --acl`. To change one, remove it and add
+    with subscriber.NAME/. The gateway's stream gives it what --type, --region and
+    --assignee name alone. It grants nothing: tokens come from `client add`, rights
+    on Kafka from `topics apply --acl`. To change one, remove it and add
     it again.
 
     Example: ticketbus subscription add bi --owner 数据组 --contact bi@corp --topic ticket.assign
@@ -54,7 +63,7 @@ def add(
     from bus.cli.run import with_core
     from bus.consistency.subscription_store import add_subscription
     from bus.consistency.subscriptions import Subscription, groups_of, read_subscription
-    from bus.intake.reserved_names import refuse_control
+    from bus.intake.reserved_names import plain_name, refuse_control
     from bus.postgres.pool import connected
 
     refuse_control(why, "why")
@@ -66,6 +75,8 @@ def add(
             contact=contact,
             topics=tuple(dict.fromkeys(topic)),
             types=tuple(dict.fromkeys(event or ())),
+            regions=tuple(dict.fromkeys(region or ())),
+            assignees=tuple(dict.fromkeys(map(plain_name, assignee or ()))),
             version=version,
             groups=tuple(dict.fromkeys(group or ())) or groups_of(client, core.settings.namespace),
             fields=tuple(dict.fromkeys(field or ())),
@@ -84,7 +95,7 @@ def list_all(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """List the subscriptions: client, version, owner, contact, topics, types.
+    """List the subscriptions: client, version, owner, contact, topics, types, regions, assignees.
 
     Example: ticketbus subscription list --json
     """
@@ -171,6 +182,6 @@ def _read(data: Data, client: str, *, removed: bool) -> "list[ListedSubscription
 
 def _line(one: "ListedSubscription") -> str:
     row = one.subscription
-    types = f"  {', '.join(row.types)}" if row.types else ""
+    filters = "".join(f"  {', '.join(one)}" for one in (row.types, row.regions, row.assignees) if one)
     gone = "  已移除 removed" if one.removed_at else ""
-    return f"{row.client:<24} {row.version:<6} {row.owner}  {row.contact}  {', '.join(row.topics)}{types}{gone}"
+    return f"{row.client:<24} {row.version:<6} {row.owner}  {row.contact}  {', '.join(row.topics)}{filters}{gone}"

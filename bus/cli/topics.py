@@ -121,7 +121,7 @@ def check(
     version and compatibility level; who uses an undeclared topic (members of consumer groups now, clients that the
     gateway refused in the last ten minutes, topics on the broker, with how many records); declared readers that do
     not read; topics to which nothing was written for longer than ever at this hour of the week; who reads without a
-    subscription, and subscribers that were never seen.
+    subscription, subscribers that were never seen, and their filters that match no ticket.
 
     Each with its severity, what shows it, the nearest declared name and what mends it; `info` is nothing wrong.
     Groups of the newer protocol (KIP-848) no broker tells of. TICKETBUS_TOPICS_ALLOWED_FILE names what may be

@@ -11,10 +11,11 @@ from bus.consistency.topic_readers import ReaderKind, TopicReader
 from bus.domain.errors import CommandRefused
 from bus.postgres.pool import Connection
 
-_COLUMNS: Final[LiteralString] = "client, version, owner, contact, topics, types, groups, fields"
+_COLUMNS: Final[LiteralString] = "client, version, owner, contact, topics, types, regions, assignees, groups, fields"
 _ADD: Final[LiteralString] = f"""
 INSERT INTO subscriptions ({_COLUMNS}, added_by, added_why)
-VALUES (%(client)s, %(version)s, %(owner)s, %(contact)s, %(topics)s, %(types)s, %(groups)s, %(fields)s, %(by)s, %(why)s)
+VALUES (%(client)s, %(version)s, %(owner)s, %(contact)s, %(topics)s, %(types)s, %(regions)s, %(assignees)s, %(groups)s,
+    %(fields)s, %(by)s, %(why)s)
 RETURNING number"""  # noqa: S608 - our own columns
 _REMOVE: Final[LiteralString] = """
 UPDATE subscriptions SET removed_at = now(), removed_by = %s, removed_why = %s
@@ -39,6 +40,8 @@ async def add_subscription(connection: Connection, one: Subscription, *, by: str
         "contact": one.contact,
         "topics": [*one.topics],
         "types": [*one.types],
+        "regions": [*one.regions],
+        "assignees": [*one.assignees],
         "groups": [*one.groups],
         "fields": [*one.fields],
     }
@@ -68,7 +71,8 @@ async def list_subscriptions(
 
 
 def _listed(row: dict[str, Any]) -> ListedSubscription:
-    names, arrays = ("client", "version", "owner", "contact"), ("topics", "types", "groups", "fields")
+    names = ("client", "version", "owner", "contact")
+    arrays = ("topics", "types", "regions", "assignees", "groups", "fields")
     made = {name: row.pop(name) for name in names} | {name: tuple(row.pop(name)) for name in arrays}
     return ListedSubscription(subscription=Subscription(**made), **row)
 

@@ -25,14 +25,16 @@ _ASKED_BY = {
     CheckCode.SUBSCRIBED_TYPE: "type",
     CheckCode.SUBSCRIBED_FIELD: "field",
 }
+FILTER_MAX = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """What a client reads: `topics`, of them the events in `types`, or all where it is empty.
+    """What a client reads: `topics`, of them the events in `types`, of tickets of `regions` that are with `assignees`.
 
-    `fields` are those that it uses, as `TicketAssigned.assignee`; of an event without any it has not said so.
-    `groups` are its consumer groups on Kafka; one that ends with `*` stands for all that begin so.
+    Each is all where it is empty. The gateway's stream goes by them; on Kafka the client does so itself. `groups` are
+    its consumer groups on Kafka; one that ends with `*` stands for all that begin so. `fields` are those that it uses,
+    as `TicketAssigned.assignee`; of an event without any it has not said so.
     """
 
     client: str
@@ -40,6 +42,8 @@ class Subscription:
     contact: str
     topics: tuple[str, ...]
     types: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
     version: str = FIRST_VERSION
     groups: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
@@ -73,7 +77,8 @@ def subscription_json(one: ListedSubscription) -> dict[str, Any]:
 
 def subscription_read(row: Mapping[str, Any]) -> Subscription:
     """Read back what `subscription_json` gave. Raises KeyError, TypeError."""
-    texts, lists = ("client", "owner", "contact", "version"), ("topics", "types", "groups", "fields")
+    texts = ("client", "owner", "contact", "version")
+    lists = ("topics", "types", "regions", "assignees", "groups", "fields")
     given: dict[str, Any] = {name: row[name] for name in texts}
     return Subscription(**{**given, **{name: tuple(row.get(name, ())) for name in lists}})
 
@@ -110,6 +115,15 @@ def read_subscription(asked: Subscription, contract: Contract) -> Subscription:
     if len(asked.groups) > GROUPS_MAX:
         zh, en = f"最多 {GROUPS_MAX} 个消费组", f"at most {GROUPS_MAX} groups"
         raise MalformedInput("too_many", "group", zh, f"{en}: name their common beginning with * at the end")
+    for field, values in (("region", asked.regions), ("assignee", asked.assignees)):
+        for value in values:
+            _one_line(field, value)
+            if "," in value:
+                zh, en = f"{field} 不含逗号,多个请分别写", f"{field}: no comma; name several one by one"
+                raise MalformedInput("malformed", field, zh, en)
+        if len(values) > FILTER_MAX:
+            zh, en = f"{field} 最多 {FILTER_MAX} 个", f"at most {FILTER_MAX} of {field}"
+            raise MalformedInput("too_many", field, zh, en)
     for wrong in check_subscription(asked, contract):
         raise MalformedInput(wrong.code.value, _ASKED_BY[wrong.code], wrong.text.zh, wrong.text.en)
     return asked

@@ -15,6 +15,7 @@ from bus.alerts.report_queue import ReportQueue
 from bus.app import Core
 from bus.consistency.consumer_store import all_consumers, consumer_lags
 from bus.consistency.subscription_service import PostgresSubscriptionService
+from bus.consistency.subscription_store import subscriptions
 from bus.delivery.rollout_service import PostgresRolloutService
 from bus.delivery.targets_config import TargetsConfig
 from bus.embedded_uvicorn import EmbeddedUvicorn
@@ -55,6 +56,7 @@ from bus.gateway.routes.subscriptions import subscription_routes
 from bus.gateway.routes.tickets import ticket_routes
 from bus.gateway.routes.topics import topic_routes
 from bus.gateway.source_arrivals import SourceArrivals
+from bus.gateway.stream.event_filter import DeclaredSubscriptions, StreamFilters, TicketContexts
 from bus.gateway.stream.hub import StreamHub
 from bus.gateway.stream.sent_events import PostgresSentEvents
 from bus.gateway.stream.subscription_notes import PostgresSubscriptionNotes
@@ -211,14 +213,7 @@ def gateway_app(
         host_routes(readings.send, functools.partial(disks_of_hosts, core.pool)),
         identity_routes(),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),
-        stream_routes(
-            hub,
-            core.contract,
-            sent_events,
-            subscription_notes,
-            per_client=core.settings.streams_per_client,
-            stopping=stopping,
-        ),
+        _stream(core, hub, sent_events, subscription_notes, stopping),
         engineer_push_routes(push_sessions),
     ]
     runs = (
@@ -244,12 +239,25 @@ def gateway_app(
     )
 
 
+def _stream(
+    core: Core,
+    hub: StreamHub,
+    sent_events: PostgresSentEvents,
+    notes: PostgresSubscriptionNotes,
+    stopping: asyncio.Event,
+) -> Feature:
+    declared = DeclaredSubscriptions(functools.partial(in_transaction, core.pool, subscriptions))
+    filters = StreamFilters(contract=core.contract, declared=declared, live=TicketContexts(core.store.events))
+    most = core.settings.streams_per_client
+    return stream_routes(hub, core.contract, sent_events, notes, filters, per_client=most, stopping=stopping)
+
+
 def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Feature]:
     """Give what operators decide: letters, alerts, reconciliations, consumers, subscriptions, rollouts."""
     letters = PostgresDeadLetterService(
         pool=core.pool, clear=core.clear, sources=known, two_persons=core.settings.two_persons
     )
-    subscriptions = PostgresSubscriptionService(core.pool)
+    subscribers = PostgresSubscriptionService(core.pool)
     return [
         deadletter_routes(letters, core.refused),
         alert_routes(PostgresAlertService(core.pool), RULES, core.refused),
@@ -261,7 +269,7 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         ),
         figure_routes(functools.partial(read_figures, core.pool)),
         probe_routes(functools.partial(in_transaction, core.pool, read_probes), utc_now),
-        subscription_routes(subscriptions, core.contract, hosts_of(core.settings), core.refused),
+        subscription_routes(subscribers, core.contract, hosts_of(core.settings), core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),
         audit_routes(audit_tree_of(core)),
         rejected_routes(PostgresRejectedListing(pool=core.pool, keys=core.keys)),

@@ -73,7 +73,7 @@ from tests.gateway.fake_reconciling import FakeReconciling
 from tests.gateway.fake_rejected import FakeRejectedInputs
 from tests.gateway.fake_rollouts import FakeRolloutService
 from tests.gateway.fake_subscription_notes import FakeSubscriptionNotes
-from tests.gateway.fake_subscriptions import FakeSubscriptionService
+from tests.gateway.fake_subscriptions import FakeSubscriptionService, filters_on
 from tests.gateway.fakes import (
     CODEC,
     CONTRACT,
@@ -156,6 +156,7 @@ class Gateway:
 
     def features(self) -> Sequence[Feature]:
         """Make the routes that the program serves, on these parts."""
+        filters = filters_on(self.subscribers, self.store.events)
         writes = WriteSide(
             group=self.group,
             store=self.store,
@@ -188,7 +189,9 @@ class Gateway:
             reconcile_routes(self.reconciling),
             identity_routes(),
             health_routes({"postgres": self._probe_store, "kafka": self._probe_log}),
-            stream_routes(self.hub, CONTRACT, self.pushes, self.subscriptions, per_client=self.streams_per_client),
+            stream_routes(
+                self.hub, CONTRACT, self.pushes, self.subscriptions, filters, per_client=self.streams_per_client
+            ),
             engineer_push_routes(None),
             host_routes(self._take_readings, self._disks),
         ]

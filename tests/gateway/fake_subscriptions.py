@@ -7,7 +7,11 @@ from datetime import UTC, datetime
 from bus.consistency.subscriptions import ListedSubscription, Subscription
 from bus.consistency.topic_readers import ReaderKind, TopicReader
 from bus.domain.errors import CommandRefused
+from bus.gateway.ports import SubscriptionService
+from bus.gateway.stream.event_filter import DeclaredSubscriptions, EventsOfTicket, StreamFilters, TicketContexts
+from schemas.topics import load_contract
 
+CONTRACT = load_contract()
 AT = datetime(2026, 11, 29, 3, tzinfo=UTC)
 
 
@@ -46,3 +50,12 @@ class FakeSubscriptionService:
                 self.rows[n] = replace(row, removed_at=AT, removed_by=by, removed_why=why)
                 return True
         return False
+
+
+def filters_on(service: SubscriptionService, events: EventsOfTicket) -> StreamFilters:
+    """Make the filters of streams by these subscriptions and this log."""
+
+    async def declared() -> Sequence[Subscription]:
+        return [one.subscription for one in await service.listed("", removed=False)]
+
+    return StreamFilters(contract=CONTRACT, declared=DeclaredSubscriptions(declared), live=TicketContexts(events))

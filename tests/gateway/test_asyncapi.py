@@ -69,7 +69,7 @@ def test_asyncapi_has_every_public_topic_with_all_its_events_and_how_long_they_a
 
 
 def test_asyncapi_of_a_subscriber_says_what_it_does_on_which_topics_in_which_groups() -> None:
-    canary = replace(BI, topics=("ticket.sla",), types=(), version="2", groups=("bi2",))
+    canary = replace(BI, topics=("ticket.sla",), types=(), version="2", groups=("bi2",), assignees=("张伟",))
     whole = document(CONTRACT, Hosts(), client="bi", of=[BI, canary])
     assert {*whole["channels"]} == {"ticket.assign", "ticket.status", "ticket.sla", "stream"}
     assert {one["action"] for one in whole["operations"].values()} == {"receive"}
@@ -78,6 +78,7 @@ def test_asyncapi_of_a_subscriber_says_what_it_does_on_which_topics_in_which_gro
     first, second = (whole["operations"][name] for name in ("receive.ticket.assign.v1", "receive.ticket.sla.v2"))
     assert first["bindings"]["kafka"]["groupId"]["pattern"] == "^(bi|mes-.*)$"
     assert second["summary"] == "version 2 of the subscription"
+    assert second["x-filter"] == {"assignees": ["张伟"]}
     assert not [one for one in references(first) if one.endswith("ticket.assign/messages/TicketOpened")]
 
 

@@ -162,11 +162,21 @@ def _operations(
                 {
                     **_operation("receive", name),
                     "summary": f"version {one.version} of the subscription",
+                    **_filtered(one),
                     "messages": [{"$ref": f"#/channels/{name}/messages/{each}"} for each in names],
                     "bindings": {"kafka": bound},
                 },
             )
     yield f"receive.{STREAM}", stream_operation("receive", shown)
+
+
+def _filtered(one: Subscription) -> dict[str, Any]:
+    """Say by what a subscription is filtered: the stream sends nothing else, and on Kafka its reader has to look."""
+    conditions = {"types": one.types, "regions": one.regions, "assignees": one.assignees}
+    if not any(conditions.values()):
+        return {}
+    about = "The stream sends what `x-filter` names alone; on Kafka pass over the rest yourself."
+    return {"description": about, "x-filter": {name: [*names] for name, names in conditions.items() if names}}
 
 
 def _operation(action: str, channel: str) -> dict[str, Any]:

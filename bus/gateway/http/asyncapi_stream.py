@@ -13,6 +13,9 @@ STREAM_QUERY: Final[Mapping[str, Mapping[str, Any]]] = {
         "description": "of the last frame dealt with; `start`: what retention has left; without: now",
     },
     "synthetic": {"type": "string", "enum": ["true", "false"], "default": "false"},
+    "types": {"type": "string", "description": "events such as TicketAssigned alone; several with commas between them"},
+    "regions": {"type": "string", "description": "of tickets of these regions alone, as `types`"},
+    "assignee": {"type": "string", "description": "of tickets that are, or were until now, with these, as `types`"},
 }
 _STRING: Final = {"type": "string"}
 _HTTP_BINDING: Final = "0.3.0"
@@ -77,9 +80,18 @@ def _frames(topics: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         "ticket_version": {"type": "integer", "minimum": 1},
         "data": {"oneOf": [{"$ref": f"#/components/schemas/{one.cls.__name__}"} for one in EVENT_TYPES]},
     }
+    names = {"type": "array", "items": _STRING}
+    conditions = {"version": _STRING, **dict.fromkeys(("topics", "types", "regions", "assignees"), names)}
+    filters = {
+        "type": "array",
+        "description": "what events are filtered by: each version of the subscription that has conditions, and the "
+        "address's own, without a version",
+        "items": {"type": "object", "properties": conditions},
+    }
+    ready = {"topics": names, "cursor": _STRING, "filters": filters}
     problem = {"code": _STRING, "detail": _STRING, "detail_en": _STRING, "cursor": _STRING}
     return {
-        "Ready": _kind("ready", {"topics": {"type": "array", "items": _STRING}, "cursor": _STRING}),
+        "Ready": _kind("ready", ready, optional=("filters",)),
         "Event": _kind("event", event, optional=("tracestate",)),
         "Error": _kind("error", problem, optional=("cursor",)),
     }

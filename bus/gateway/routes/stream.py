@@ -30,6 +30,7 @@ from bus.gateway.http.routing import Feature, HttpRoute, StreamRoute
 from bus.gateway.http.single_values import flag_of, query_of
 from bus.gateway.ports import SentEvent, SentEventLog, SubscriptionNotes
 from bus.gateway.stream.cursor import read_cursor
+from bus.gateway.stream.event_filter import EventFilter, StreamFilters
 from bus.gateway.stream.event_frame import Frame
 from bus.gateway.stream.hub import StreamHub, begin_again, refuse_outside
 from bus.gateway.stream.server_sent import LAST_EVENT_ID, MEDIA_TYPE, ServerSentEvents, takes_server_sent
@@ -71,6 +72,7 @@ def stream_routes(
     contract: Contract,
     sent_events: SentEventLog,
     notes: SubscriptionNotes,
+    filters: StreamFilters,
     *,
     per_client: int = PER_CLIENT,
     stopping: asyncio.Event | None = None,
@@ -79,7 +81,7 @@ def stream_routes(
 
     `stopping` ends the answers that have no end of their own.
     """
-    handlers = _StreamHandlers(hub, contract, sent_events, notes, per_client, stopping or asyncio.Event())
+    handlers = _StreamHandlers(hub, contract, sent_events, notes, filters, per_client, stopping or asyncio.Event())
     return [
         StreamRoute(path=PATH, run=handlers.websocket),
         HttpRoute(method="GET", path=PATH, run=handlers.follow_events, about=_ABOUT, query=QUERY),
@@ -92,6 +94,7 @@ class _StreamHandlers:
     contract: Contract
     sent_events: SentEventLog
     notes: SubscriptionNotes
+    filters: StreamFilters
     per_client: int
     stopping: asyncio.Event
     _open: Counter[str] = field(default_factory=Counter)
@@ -129,11 +132,12 @@ class _StreamHandlers:
         try:
             await transport.open()
             topics = self._topics(transport.connection, client)
+            wanted = await self.filters.of(client.name, topics, query_of(transport.connection))
             log.info("subscribed", client=client.name, topics=topics)
             subscriber = await self._subscriber(transport.connection, topics)
             self.notes.opened(client.name, topics)
             try:
-                await self._serve(transport, client, subscriber)
+                await self._serve(transport, client, subscriber, wanted)
             finally:
                 self.notes.closed(client.name, topics)
                 cursor = subscriber.cursor
@@ -197,11 +201,13 @@ class _StreamHandlers:
             refuse_outside(await self.hub.bounds({place.topic for place in positions}), positions)
         return positions
 
-    async def _serve(self, transport: StreamTransport, client: Client, subscriber: StreamSubscriber) -> None:
+    async def _serve(
+        self, transport: StreamTransport, client: Client, subscriber: StreamSubscriber, wanted: EventFilter
+    ) -> None:
         """Send until the subscriber goes or is cut; a subscriber that does not read cannot hold up its own cut."""
         sending = Sending()
         await until_one_ends(
-            self._send(transport, client, subscriber, sending),
+            self._send(transport, client, subscriber, wanted=wanted, sending=sending),
             transport.until_gone(),
             until_unwelcome(transport.connection, client, sending),
             subscriber.subscription.ended.wait(),
@@ -210,17 +216,26 @@ class _StreamHandlers:
             raise subscriber.subscription.why
 
     async def _send(
-        self, transport: StreamTransport, client: Client, subscriber: StreamSubscriber, sending: Sending
+        self,
+        transport: StreamTransport,
+        client: Client,
+        subscriber: StreamSubscriber,
+        *,
+        wanted: EventFilter,
+        sending: Sending,
     ) -> None:
         topics, now = subscriber.subscription.topics, deps_of(transport.connection).now
         sent = {topic: metrics.STREAM_EVENTS.labels(topic) for topic in topics}
         clock = asyncio.get_running_loop().time
         sending.since = clock()
-        ready = {"kind": "ready", "topics": sorted(topics), "cursor": subscriber.cursor}
+        filters = {"filters": wanted.shown} if wanted.shown else {}
+        ready = {"kind": "ready", "topics": sorted(topics), "cursor": subscriber.cursor, **filters}
         await transport.ready(Frame("ready", subscriber.cursor, orjson.dumps(ready)))
         sending.since = None
         async with aclosing(subscriber.batches()) as batches:
-            async for batch in batches:
+            async for taken in batches:
+                if not (batch := await wanted.passing(taken)):
+                    continue
                 frames = [subscriber.frame(event) for event in batch]
                 sending.since = clock()
                 await transport.send(frames)

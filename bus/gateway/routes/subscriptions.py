@@ -31,7 +31,7 @@ from bus.gateway.http.single_values import flag_of, query_of
 from bus.gateway.ports import SubscriptionService
 from bus.gateway.routes.asyncapi import asyncapi_routes
 from bus.gateway.routes.decided_requests import DecidedRequests
-from bus.intake.reserved_names import refuse_control
+from bus.intake.reserved_names import plain_name, refuse_control
 from bus.observability.masking import mask_text
 from bus.wire.rejected_input import RejectedInputStore
 from schemas.topics import Contract
@@ -43,6 +43,8 @@ _FIELDS: Final = {
     "type": "types",
     "group": "groups",
     "field": "fields",
+    "region": "regions",
+    "assignee": "assignees",
 }  # as the command's options name them
 _GONE: Final = Text("没有这个订阅,或已移除", "there is no such subscription, or it was removed")
 Names = list[NotBlank]
@@ -51,8 +53,8 @@ Names = list[NotBlank]
 class AddSubscription(RequestModel):
     """Add a subscription: alerts about this client then name its owner and contact. It grants nothing.
 
-    `types` empty: all events of its topics. `groups` empty: the group of its name, and those that begin with
-    subscriber.NAME/. The very same again changes nothing.
+    `types` empty: all events of its topics; `regions`, `assignees` empty: of all tickets. `groups` empty: the group of
+    its name, and those that begin with subscriber.NAME/. The very same again changes nothing.
     """
 
     client: NotBlank
@@ -60,6 +62,8 @@ class AddSubscription(RequestModel):
     contact: NotBlank
     topics: Annotated[Names, Field(min_length=1)]
     types: Names = Field(default_factory=list)
+    regions: Names = Field(default_factory=list)
+    assignees: Names = Field(default_factory=list)
     groups: Names = Field(default_factory=list)
     fields: Names = Field(default_factory=list)
     version: NotBlank = FIRST_VERSION
@@ -84,6 +88,8 @@ class SubscriptionAnswer(TypedDict):
     contact: str
     topics: list[str]
     types: list[str]
+    regions: list[str]
+    assignees: list[str]
     groups: list[str]
     fields: list[str]
     added_at: datetime
@@ -154,6 +160,8 @@ class _SubscriptionHandlers:
                     contact=wanted.contact,
                     topics=tuple(dict.fromkeys(wanted.topics)),
                     types=tuple(dict.fromkeys(wanted.types)),
+                    regions=tuple(dict.fromkeys(wanted.regions)),
+                    assignees=tuple(dict.fromkeys(map(plain_name, wanted.assignees))),
                     version=wanted.version,
                     groups=tuple(dict.fromkeys(wanted.groups)) or groups_of(wanted.client, self.namespace),
                     fields=tuple(dict.fromkeys(wanted.fields)),

@@ -9,6 +9,7 @@ import structlog
 from websockets.frames import Frame as WireFrame
 from websockets.frames import Opcode
 
+from bus.consistency.subscription_filter import TicketContext
 from bus.domain.errors import BusError, MalformedInput
 from bus.domain.events import Recorded
 from bus.domain.terms import is_synthetic
@@ -57,7 +58,10 @@ class StreamEvent:
         self.bytes = len(record.value or b"")
         self.ticket_id = header(record.headers, "ce_subject") or ""
         self.synthetic = is_synthetic(self.ticket_id)
+        self.ce_type = header(record.headers, "ce_type") or ""
         self.version = version_of(record.headers) or 0
+        self.context: TicketContext | None = None
+        self.context_known = False
         self._frames: dict[frozenset[str], Frame] = {}
         self._noted: set[str] = set()
 
@@ -83,6 +87,11 @@ class StreamEvent:
         return not known
 
     @cached_property
+    def recorded(self) -> Recorded:
+        """Decode it, once. Raises MalformedInput."""
+        return self._decode(self.record.value or b"")
+
+    @cached_property
     def _halves(self) -> tuple[str, bytes]:
         try:
             return "event", orjson.dumps(self._content())[1:]
@@ -90,7 +99,7 @@ class StreamEvent:
             return "error", orjson.dumps(self._unreadable(malformed), default=str)[1:]
 
     def _content(self) -> dict[str, object]:
-        recorded = self._decode(self.record.value or b"")
+        recorded = self.recorded
         headers = self.record.headers
         return {
             "ce": {name: header(headers, f"ce_{name}") for name in ("id", "source", "type", "subject", "time")},
