@@ -3,17 +3,27 @@
 import io
 import json
 import logging
+import os
+import subprocess
+import sys
 from contextlib import redirect_stderr
 from uuid import UUID
 
 import pytest
 import structlog
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 
+from bus.observability.exemplars import exemplar_of
 from bus.observability.logging import configure
 from bus.observability.masking import mask_event, mask_text
+from bus.observability.prometheus_points import metrics_data
 from bus.observability.spans import LINKS_MAX, links
 from bus.settings import mask_password
 from bus.wire.headers import traceparent
+from tests.otlp_collector import collecting, texts
 
 EVENT = UUID("01a203d1-dd91-7743-930a-0448fe8f7199")
 
@@ -120,3 +130,97 @@ def test_observability_every_line_is_json_in_utc_and_the_libraries_lines_too() -
 def test_masking_a_megabyte_that_begins_again_and_again_comes_to_an_end(text: str) -> None:
     for mask in (mask_text, mask_password):
         mask(text * (1024 * 1024 // len(text)))
+
+
+_EXPORTING = """
+import logging, sys, time
+import structlog
+from opentelemetry import trace
+from bus.observability.logging import configure
+configure(sys.argv[1])
+log = structlog.get_logger()
+log.info("taken", phone="13812345678", note="call 13812345678", trace_id="ab" * 16, count=3, body={"token": "t0p"})
+logging.getLogger("library").warning("of 13912345678")
+with trace.get_tracer("t").start_as_current_span("work") as span:
+    log.error("inside")
+    print(f"{span.get_span_context().span_id:016x}")
+"""
+_FAST = {"OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_BLRP_SCHEDULE_DELAY": "50", "OTEL_METRIC_EXPORT_INTERVAL": "50"}
+
+
+def exporting(program: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a program that logs and ends."""
+    return subprocess.run(
+        [sys.executable, "-c", _EXPORTING, program],
+        env={**os.environ, **_FAST, **variables}, capture_output=True, text=True, check=True, timeout=300,
+    )  # fmt: skip
+
+
+def test_observability_logs_leave_masked_in_their_trace_and_as_they_are_written() -> None:
+    with collecting() as collector:
+        done = exporting("gateway", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+    logs = {one.body.string_value: one for one in collector.logs}
+    assert logs.keys() == {"taken", "of 139****5678", "inside"}
+    assert logs["taken"].trace_id.hex() == "ab" * 16
+    assert (logs["taken"].severity_text, logs["taken"].severity_number) == ("info", SeverityNumber.SEVERITY_NUMBER_INFO)
+    assert {**texts(logs["taken"].attributes), "count": ""} == {
+        "program": "gateway", "phone": "***", "note": "call 138****5678", "trace_id": "ab" * 16, "count": "",
+        "body": '{"token":"***"}',
+    }  # fmt: skip
+    assert logs["inside"].span_id.hex() == done.stdout.strip()
+    assert {one.name for one in collector.spans} == {"work"}
+    assert {one.name for _, one in collector.metrics} >= {"process_cpu_seconds"}
+    assert "13812345678" not in f"{collector.logs}{done.stderr}"
+
+
+def test_observability_a_collector_that_is_away_is_said_once_and_stops_nothing() -> None:
+    away = "http://someone:s3cret@127.0.0.1:9"
+    done = exporting("worker", OTEL_EXPORTER_OTLP_ENDPOINT=away, OTEL_EXPORTER_OTLP_TIMEOUT="1")
+    lines = [json.loads(one) for one in done.stderr.splitlines()]
+    assert [one["event"] for one in lines if one["event"] != "collector_away"] == ["taken", "of 139****5678", "inside"]
+    [said] = [one for one in lines if one["event"] == "collector_away"]
+    assert said["endpoint"] == "127.0.0.1:9"
+    assert "s3cret" not in done.stderr
+
+
+def test_observability_a_command_sends_neither_logs_nor_metrics_and_each_signal_can_be_left_out() -> None:
+    with collecting() as collector:
+        exporting("command", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+        assert (len(collector.spans), collector.logs, collector.metrics) == (1, [], [])
+        logs = f"{collector.url}/v1/logs"
+        exporting("gateway", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_METRICS_EXPORTER="none",
+                  OTEL_TRACES_EXPORTER="none", OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=logs)  # fmt: skip
+        assert (len(collector.spans), len(collector.logs), collector.metrics) == (1, 3, [])
+
+
+def test_observability_metrics_of_prometheus_are_the_same_figures_as_points() -> None:
+    registry = CollectorRegistry()
+    counted = Counter("calls", "Calls", ["target"], registry=registry)
+    counted.labels("erp").inc(3)
+    Gauge("waiting", "Waiting", registry=registry).set(7)
+    took = Histogram("took_seconds", "Time", buckets=(0.1, 1.0), registry=registry)
+    took.observe(0.05)
+    took.observe(0.5, exemplar_of(traceparent("a" * 32, EVENT)))
+    took.observe(5.0)
+    Summary("left_out", "No kind of OpenTelemetry's", registry=registry).observe(1)
+    data = metrics_data(registry.collect(), Resource({}), began_ns=1, now_ns=9)
+    [scope] = encode_metrics(data).resource_metrics[0].scope_metrics
+    found = {one.name: one for one in scope.metrics}
+    assert found.keys() == {"calls", "waiting", "took_seconds"}
+    [calls] = found["calls"].sum.data_points
+    assert (calls.as_double, found["calls"].sum.is_monotonic, texts(calls.attributes)) == (3.0, True, {"target": "erp"})
+    assert [one.as_double for one in found["waiting"].gauge.data_points] == [7.0]
+    [times] = found["took_seconds"].histogram.data_points
+    assert (times.count, times.sum, [*times.bucket_counts], [*times.explicit_bounds]) == (
+        3,
+        5.55,
+        [1, 1, 1],
+        [0.1, 1.0],
+    )
+    assert not times.HasField("min")
+    assert [(one.trace_id.hex(), one.as_double) for one in times.exemplars] == [("a" * 32, 0.5)]
+
+
+def test_observability_what_is_no_trace_context_is_no_exemplar() -> None:
+    assert exemplar_of("") is None
+    assert exemplar_of("garbage") is None

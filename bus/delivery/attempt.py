@@ -182,14 +182,14 @@ class AttemptRunner:
             if found is not None:
                 return found
         try:
-            return await self._bounded(claim, lambda: self.target.send(call))
+            return await self._bounded(claim, call, lambda: self.target.send(call))
         except DeliveryFailed as failure:
             raise _Doubtful(failure, unsure=failure.kind is FailureKind.UNKNOWN) from failure
 
     async def _found(self, call: Call, claim: Claim) -> Effect | None:
         """Look for the effect of an earlier attempt; None proves that there is none. Raises _Doubtful, Transient."""
         try:
-            found = await self._bounded(claim, lambda: self.target.confirm(call))
+            found = await self._bounded(claim, call, lambda: self.target.confirm(call))
         except DeliveryFailed as failure:
             raise _Doubtful(failure, unsure=True, looked=True) from failure
         if found is None and isinstance(self.target, LaggingTarget):
@@ -235,11 +235,11 @@ class AttemptRunner:
             copy_key=copy_key(key, claim.value) if claim.mended else "",
         )
 
-    async def _bounded(self, claim: Claim, work: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+    async def _bounded(self, claim: Claim, call: Call, work: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
         """Hold an adapter to its contract: an end in time, and no exception but DeliveryFailed. Raises _LeaseOver."""
         self._check_lease(claim)
         try:
-            with metrics.CALL_SECONDS.labels(self.name).time():
+            with metrics.timed(self.name, call.traceparent):
                 async with asyncio.timeout(self.within_s + GRACE_S):
                     return await work()
         except (DeliveryFailed, DeliveryPostponed, Transient):

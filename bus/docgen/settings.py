@@ -16,7 +16,8 @@ from bus.settings import Settings, secret_files, variables
 _ABOUT = """\
 Every setting of every program. The programs read the environment once, at their start. `ticketbus settings` prints each
 with its value and where it came from, secrets masked. What has no default is lent by the local stack that runs, if
-one does. Traces go to an OTLP collector when `OTEL_EXPORTER_OTLP_ENDPOINT` names one, otherwise nowhere.
+one does. Traces, metrics and logs go to an [OTLP collector](operating.md#opentelemetry) when
+`OTEL_EXPORTER_OTLP_ENDPOINT` names one.
 
 **Each secret may stand in a file**, as Docker and Kubernetes hand them out: `NAME_FILE` names the file whose content,
 without the newline at its end, is the value of `NAME`. Set one of the two; both are refused, as is a file that is empty

@@ -2,38 +2,23 @@
 
 import json
 import logging
-import os
 import sys
 from typing import Any
 
 import orjson
 import structlog
-from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from bus.observability.masking import mask_event
+from bus.observability.otlp import LogSender, start_exports
 from bus.observability.repeats import Repeats, RepeatsFilter
-from bus.observability.spans import EventIds
-
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 def configure(program: str, *, level: str = "info") -> None:
-    """Set up logs and traces of a program, once, before anything logs. Spans leave only where OTLP is configured."""
-    _configure_logs(program, level)
-    if not any(os.environ.get(name) for name in ENDPOINTS):
-        return  # without a provider a span costs next to nothing
-    provider = TracerProvider(
-        resource=Resource.create({"service.name": f"ticketbus-{program}"}), id_generator=EventIds()
-    )
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    trace.set_tracer_provider(provider)
+    """Set up logs, traces and metrics of a program, once, before anything logs; what leaves by OTLP is as it is set."""
+    _configure_logs(program, level, start_exports(program))
 
 
-def _configure_logs(program: str, level: str) -> None:
+def _configure_logs(program: str, level: str, sender: LogSender | None) -> None:
     threshold = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -42,10 +27,11 @@ def _configure_logs(program: str, level: str) -> None:
         structlog.processors.format_exc_info,
         mask_event,
     ]
+    sent: list[structlog.typing.Processor] = [sender] if sender else []
     structlog.contextvars.bind_contextvars(program=program)
     repeats = Repeats()
     structlog.configure(
-        processors=[repeats.sum_stacks, *shared, structlog.processors.JSONRenderer(_json)],
+        processors=[repeats.sum_stacks, *shared, *sent, structlog.processors.JSONRenderer(_json)],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
@@ -57,6 +43,7 @@ def _configure_logs(program: str, level: str) -> None:
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *sent,
                 structlog.processors.JSONRenderer(_json),
             ],
         )

@@ -13,6 +13,7 @@ import structlog
 
 from bus.aio import unless
 from bus.app import Core, open_core
+from bus.observability.otlp import end_exports
 from bus.postgres.pool import in_transaction
 from bus.privacy import new_log
 from bus.settings import Settings
@@ -88,5 +89,6 @@ async def end_with_leftovers() -> None:
     threads = [one.name for one in threading.enumerate() if one is not threading.main_thread() and not one.daemon]
     if alive or threads:
         log.warning("left_behind", tasks=[task.get_name() for task in alive], threads=threads)
+        end_exports()
         sys.stderr.flush()
         os._exit(0)

@@ -21,6 +21,7 @@ from bus.delivery.targets_config import TargetConfig
 from bus.delivery.triage import Reason
 from bus.domain.errors import MalformedInput, Transient
 from bus.domain.events import Recorded
+from bus.observability.exemplars import exemplar_of
 from bus.observability.spans import past
 from bus.postgres.pool import Connection, Pool, connected
 from bus.push import queue as push_queue
@@ -123,7 +124,7 @@ class PushSessions:
         self._span(push)
         self._noted.answered(person)
         metrics.CALLS.labels(self.name, "done").inc()
-        metrics.CALL_SECONDS.labels(self.name).observe(monotonic() - push.at)
+        metrics.CALL_SECONDS.labels(self.name).observe(monotonic() - push.at, exemplar_of(push.traceparent))
         self._woken.set()
 
     async def run(self) -> None:

@@ -1,63 +1,25 @@
-"""The spans of one ticket as a collector gets them: real programs, OTLP over HTTP, gzip, protobuf."""
+"""What a collector gets of one ticket: spans, metrics and logs of real programs, OTLP over HTTP, gzip, protobuf."""
 
-import gzip
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import json
 from pathlib import Path
 
 import yaml
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.bus_under_test import WEBHOOK_SECRET, Bus, eventually
 from tests.e2e.push_clients import world_on
+from tests.otlp_collector import Collector, collecting, texts
 
 NOBODY = "http://127.0.0.1:9/callbacks"  # a port on which nothing listens
 PHONE = "13800005678"
+CALL_SECONDS = "ticketbus_delivery_call_seconds"
 
 
-@dataclass
-class Collector:
-    """What was exported: spans by name, and the encodings of the requests."""
-
-    url: str = ""
-    spans: list[Span] = field(default_factory=list)
-    encodings: set[str] = field(default_factory=set)
-
-    def named(self, name: str, trace_id: str = "") -> list[Span]:
-        """List the spans of a name, of one trace or linked to it."""
-        found = [one for one in list(self.spans) if one.name == name]
-        linked = [{one.trace_id.hex(), *(link.trace_id.hex() for link in one.links)} for one in found]
-        return [one for one, traces in zip(found, linked, strict=True) if not trace_id or trace_id in traces]
-
-
-@contextmanager
-def collecting() -> Iterator[Collector]:
-    """Listen as an OpenTelemetry collector does."""
-    collector = Collector()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            collector.encodings.add(self.headers.get("content-encoding", ""))
-            exported = ExportTraceServiceRequest.FromString(gzip.decompress(body))
-            collector.spans += [
-                span for one in exported.resource_spans for scope in one.scope_spans for span in scope.spans
-            ]
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that http.server has
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        collector.url = f"http://127.0.0.1:{server.server_port}"
-        yield collector
-        server.shutdown()
+def traces_of_calls(collector: Collector) -> set[str]:
+    """Give the traces that the worker's times of calls lead to."""
+    calls = [one for of, one in list(collector.metrics) if of["service.name"] == "ticketbus-worker"]
+    points = [each for one in calls if one.name == CALL_SECONDS for each in one.histogram.data_points]
+    assert all(sum(one.bucket_counts) == one.count for one in points)
+    return {exemplar.trace_id.hex() for one in points for exemplar in one.exemplars}
 
 
 async def test_spans_every_operation_of_a_ticket_reaches_the_collector_in_one_trace(bus: Bus, tmp_path: Path) -> None:
@@ -77,6 +39,8 @@ async def test_spans_every_operation_of_a_ticket_reaches_the_collector_in_one_tr
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
             "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "OTEL_BLRP_SCHEDULE_DELAY": "200",
+            "OTEL_METRIC_EXPORT_INTERVAL": "1000",
         }
         bus.start("gateway")
         bus.start("worker")
@@ -100,9 +64,11 @@ async def test_spans_every_operation_of_a_ticket_reaches_the_collector_in_one_tr
             )
 
             async def complete() -> bool:
-                return all(collector.named(name, trace_id) for name in operations)
+                spanned = all(collector.named(name, trace_id) for name in operations)
+                return spanned and trace_id in traces_of_calls(collector)
 
             await eventually(complete, what=lambda: f"{sorted({one.name for one in collector.spans})}")
+            await _exemplars_in_the_text(bus, trace_id)
         for program in ("worker", "gateway"):
             assert bus.stop(program) == 0, bus.last_words(program)
     assert collector.encodings == {"gzip"}
@@ -115,4 +81,34 @@ async def test_spans_every_operation_of_a_ticket_reaches_the_collector_in_one_tr
     (failed, *_) = collector.named("deliver crm")
     assert failed.status.code == failed.status.STATUS_CODE_ERROR
     assert [one.value.string_value for one in failed.attributes if one.key == "error.type"] == ["unreachable"]
-    assert not any(PHONE in str(one) for one in collector.spans)
+    assert not any(PHONE in str(one) for one in (*collector.spans, *collector.logs, *collector.metrics))
+    _metrics_of_both_programs(collector)
+    _logs_as_on_stderr(collector, bus)
+
+
+async def _exemplars_in_the_text(bus: Bus, trace_id: str) -> None:
+    async with bus.client() as http:
+        plain = await http.get("/metrics", headers={"Accept": "text/plain"})
+        found = await http.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    assert found.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    [line] = [one for one in found.text.splitlines() if "request_seconds_bucket" in one and trace_id in one]
+    assert 'route="/v1/tickets"' in line
+    assert trace_id not in plain.text
+
+
+def _metrics_of_both_programs(collector: Collector) -> None:
+    last = {(resource["service.name"], one.name): one for resource, one in collector.metrics}
+    assert {one["service.version"] for one, _ in collector.metrics} != {""}
+    assert len({resource["service.instance.id"] for resource, _ in collector.metrics}) == 2
+    opened = [
+        one
+        for one in last["ticketbus-gateway", "ticketbus_commands"].sum.data_points
+        if texts(one.attributes)["command"] == "open-ticket"
+    ]
+    assert [one.as_double for one in opened] == [1.0]
+
+
+def _logs_as_on_stderr(collector: Collector, bus: Bus) -> None:
+    shown = [json.loads(one) for one in bus.log_of("worker").splitlines() if one.startswith("{")]
+    sent = {one.body.string_value for one in collector.logs}
+    assert {one["event"] for one in shown} & sent

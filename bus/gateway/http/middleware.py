@@ -23,6 +23,7 @@ from bus.gateway.http.routing import HttpRoute, without_secret
 from bus.gateway.http.single_values import refuse_repeated_headers
 from bus.gateway.http.trace_context import context_of, span_under
 from bus.gateway.source_failures import SourceFailures, may_open
+from bus.observability.exemplars import exemplar_of
 from bus.wire.json_body import WHOLE
 from bus.wire.trace_context import TraceContext, parent_of
 
@@ -89,7 +90,8 @@ class RequestMiddleware:
             if message["type"] == "http.response.start":
                 answer.made()
                 status = message["status"]
-                metrics.REQUEST_SECONDS.labels(_route(scope)).observe(time.perf_counter() - began)
+                took_s = time.perf_counter() - began
+                metrics.REQUEST_SECONDS.labels(_route(scope)).observe(took_s, exemplar_of(context.traceparent))
                 added = [(b"traceparent", context.traceparent.encode())]
                 if context.tracestate:
                     added.append((b"tracestate", context.tracestate.encode()))

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Literal, NotRequired
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from typing_extensions import TypedDict
@@ -81,9 +82,10 @@ async def _livez(_http: HttpRequest) -> Response:
 
 
 async def _show_metrics(http: HttpRequest) -> Response:
-    """Give the metrics to Prometheus."""
+    """Give the metrics to Prometheus: with exemplars to who takes OpenMetrics."""
     await admit(http, Access.METRICS)
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    encode, content_type = choose_encoder(http.headers.get("accept", ""))
+    return Response(encode(REGISTRY), media_type=content_type)
 
 
 async def _check(probes: Mapping[str, Probe]) -> dict[str, bool]:
