@@ -17,6 +17,7 @@ from bus.domain.text import Text
 FILE: Final = "ops/grafana/ticketbus.json"
 _WIDTH, _HEIGHT = 12, 8
 _RATE, _SECONDS = "$__rate_interval", "ticketbus_http_request_seconds_bucket"
+_CALLS: Final = "ticketbus_delivery_call_seconds_bucket"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,62 @@ GRAPHS: Final = (
             "unknown topic": "sum(increase(ticketbus_stream_unknown_topic_total[5m]))",
         },
     ),
+    Graph(
+        title=Text("目标应答时间 p95", "Time of calls to targets, p95"),
+        unit="s",
+        expressions={"{{target}}": f"histogram_quantile(0.95, sum by (target, le) (rate({_CALLS}[{_RATE}])))"},
+    ),
+    Graph(
+        title=Text("消费者判定", "Consumers by verdict"),
+        unit="short",
+        expressions={"{{verdict}}": "max by (verdict) (ticketbus_consumers)"},
+    ),
+    Graph(
+        title=Text("最久未读", "Oldest unread record"),
+        unit="s",
+        expressions={"{{consumer}} {{topic}}": "max by (consumer, topic) (ticketbus_consumer_oldest_seconds)"},
+    ),
+    Graph(
+        title=Text("停住与补读", "What stands still, and what the log lacked"),
+        unit="short",
+        expressions={
+            "stopped {{handler}}": "sum by (handler) (ticketbus_stage_stopped)",
+            "read from PostgreSQL {{handler}}": "sum by (handler) (increase(ticketbus_stage_healed_total[5m]))",
+            "passed over": "sum(increase(ticketbus_log_passed_over_total[5m]))",
+        },
+    ),
+    Graph(
+        title=Text("死信与被拒", "Dead letters, and input not kept"),
+        unit="short",
+        expressions={
+            "{{target}} {{reason}}": "sum by (target, reason) (increase(ticketbus_delivery_parked_total[5m]))",
+            "refused, not kept": "sum(increase(ticketbus_refused_not_kept_total[5m]))",
+        },
+    ),
+    Graph(
+        title=Text("设备消息", "Messages of devices"),
+        unit="ops",
+        expressions={
+            "{{source}} {{outcome}}": f"sum by (source, outcome) (rate(ticketbus_mqtt_messages_total[{_RATE}]))"
+        },
+    ),
+    Graph(
+        title=Text("文件", "Files"),
+        unit="short",
+        expressions={
+            "taken {{type}}": "sum by (type) (increase(ticketbus_files_taken_total[5m]))",
+            "refused {{code}}": "sum by (code) (increase(ticketbus_files_refused_total[5m]))",
+            "deleted": "sum(increase(ticketbus_files_deleted_total[5m]))",
+        },
+    ),
+    Graph(
+        title=Text("纷享销客剩余调用", "Calls left of 纷享销客"),
+        unit="short",
+        expressions={
+            "{{app}} today": "min by (app) (ticketbus_fxiaoke_calls_left_today)",
+            "{{app}} {{interface}} now": "min by (app, interface) (ticketbus_fxiaoke_calls_left)",
+        },
+    ),
 )
 
 
@@ -137,5 +194,6 @@ def _panels() -> Iterator[Panel]:
         panel = panel.tooltip(VizTooltipOptions().mode(TooltipDisplayMode.MULTI)).legend(VizLegendOptions())
         for ref, (legend, expression) in zip("ABC", graph.expressions.items(), strict=False):
             query = Dataquery().expr(expression).legend_format(legend).ref_id(ref).datasource(source)
+            query = query.exemplar("_bucket" in expression)  # a point leads to the trace of what was slow
             panel = panel.with_target(query)
         yield panel

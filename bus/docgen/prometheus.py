@@ -41,6 +41,11 @@ class PrometheusRule:
 _READ_AT: Final = 'ticketbus_alerts_read_at_seconds{instance="a"}'
 _POSTED: Final = 'ticketbus_http_requests_total{method="POST",route="/v1/tickets",status="%s"}'
 _TURNED_AWAY: Final = 'ticketbus_intake_turned_away_total{source="crm"}'
+_UPLOADS: Final = 'ticketbus_files_refused_total{code="%s"}'
+_CALLS_LEFT: Final = 'ticketbus_fxiaoke_calls_left_today{app="service"}'
+_MESSAGES: Final = 'ticketbus_mqtt_messages_total{outcome="%s",source="plant"}'
+_MISSING: Final = 'ticketbus_stage_missing_total{handler="tickets"}'
+_RULE_FAILS: Final = 'ticketbus_alert_rule_failures_total{rule="relay_stuck"}'
 _SENT: Final = 'ticketbus_alert_messages_total{channel="sre",outcome="failed"}'
 OWN_RULES: Final = (
     PrometheusRule(
@@ -87,6 +92,86 @@ OWN_RULES: Final = (
         labels={"channel": "sre"},
         fires=(_SENT, "0 0 1+1x20"),
         quiet=(_SENT, "3x20"),
+    ),
+    PrometheusRule(
+        name="TicketbusAlertRuleFails",
+        expression="sum by (rule) (increase(ticketbus_alert_rule_failures_total[10m])) > 2",
+        severity="p2",
+        text=Text(
+            "告警规则读取失败",
+            "a rule of the bus's own alerts cannot be read",
+        ),
+        labels={"rule": "relay_stuck"},
+        fires=(_RULE_FAILS, "0 0 1+1x20"),
+        quiet=(_RULE_FAILS, "3x20"),
+    ),
+    PrometheusRule(
+        name="TicketbusRecordsLost",
+        expression="sum by (handler) (increase(ticketbus_stage_missing_total[15m])) > 0",
+        severity="p1",
+        text=Text(
+            "Kafka 在处理前删除了记录",
+            "Kafka deleted records before they took effect",
+        ),
+        page="docs/operating.md#the-two-stores-against-each-other",
+        labels={"handler": "tickets"},
+        fires=(_MISSING, "0 0 1+1x20"),
+        quiet=(_MISSING, "3x20"),
+    ),
+    PrometheusRule(
+        name="TicketbusStrangeRecords",
+        expression="sum(increase(ticketbus_log_passed_over_total[15m])) > 0",
+        severity="p2",
+        text=Text("事件主题上有并非事件的记录", "somebody writes records that are no events to the log"),
+        page="docs/securing.md",
+        fires=("ticketbus_log_passed_over_total", "0 0 1+1x20"),
+        quiet=("ticketbus_log_passed_over_total", "3x20"),
+    ),
+    PrometheusRule(
+        name="TicketbusRefusedNotKept",
+        expression="sum(increase(ticketbus_refused_not_kept_total[15m])) > 0",
+        severity="p3",
+        text=Text("被拒的输入超过一天的份额,不再保存", "refused input is beyond a day's share, and not kept any more"),
+        fires=("ticketbus_refused_not_kept_total", "0 0 1+1x20"),
+        quiet=("ticketbus_refused_not_kept_total", "3x20"),
+    ),
+    PrometheusRule(
+        name="TicketbusUploadsHaveNoRoom",
+        expression='sum(increase(ticketbus_files_refused_total{code="files_full"}[10m])) > 0',
+        severity="p2",
+        text=Text("没有空间接收文件", "uploads are refused: there is no room for files"),
+        page="docs/files.md",
+        fires=(_UPLOADS % "files_full", "0 0 1+1x20"),
+        quiet=(_UPLOADS % "file_too_large", "0 0 1+1x20"),
+    ),
+    PrometheusRule(
+        name="TicketbusFxiaokeCallsRunOut",
+        expression="min by (app) (ticketbus_fxiaoke_calls_left_today) < 100",
+        severity="p2",
+        text=Text("纷享销客今日调用次数将尽", "the calls of 纷享销客 for today run out: the rest waits for midnight"),
+        page="docs/fxiaoke.md",
+        labels={"app": "service"},
+        fires=(_CALLS_LEFT, "500-50x20"),
+        quiet=(_CALLS_LEFT, "5000x20"),
+    ),
+    PrometheusRule(
+        name="TicketbusSensorMessagesRefused",
+        expression='sum by (source) (increase(ticketbus_mqtt_messages_total{outcome!~"taken|retained"}[15m])) > 10',
+        severity="p3",
+        text=Text("设备消息被拒", "messages of devices are refused"),
+        page="docs/sensors.md",
+        labels={"source": "plant"},
+        fires=(_MESSAGES % "malformed", "0 0 5+5x20"),
+        quiet=(_MESSAGES % "taken", "0 0 5+5x20"),
+    ),
+    PrometheusRule(
+        name="TicketbusSubscribersCut",
+        expression="sum(increase(ticketbus_stream_cut_total[15m])) > 3",
+        severity="p3",
+        text=Text("订阅者读得太慢而被断开", "subscribers are cut, for they read too slowly"),
+        page="docs/subscribing.md",
+        fires=("ticketbus_stream_cut_total", "0 0 1+1x20"),
+        quiet=("ticketbus_stream_cut_total", "9x20"),
     ),
 )
 """What Prometheus sees by itself, whether the bus's own engine runs or not."""
