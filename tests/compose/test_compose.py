@@ -69,6 +69,25 @@ def test_compose_every_program_is_a_command_of_ours_in_the_image_of_this_version
     assert CliRunner().invoke(app, [*SERVICES[service]["command"], "--help"]).exit_code == 0
 
 
+def test_compose_every_service_has_a_limit_with_room_above_what_it_was_measured_to_hold() -> None:
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)`[^|]*\| (\d+) MiB \| ([\d.]+) ([MG])iB, ([\d.]+) CPU \|", page, re.MULTILINE)
+    assert {name for name, *_ in rows} == {"kafka-1", "postgres", "registry", "gateway", "worker", "watch"}
+    for name, measured, size, unit, cpus in rows:
+        limits = SERVICES[name]["deploy"]["resources"]["limits"]
+        assert limits == {"cpus": cpus, "memory": f"{size}{unit.lower()}"}
+        assert float(size) * (1024 if unit == "G" else 1) >= 2 * int(measured)
+    without = {name for name, one in SERVICES.items() if "limits" not in one.get("deploy", {}).get("resources", {})}
+    assert without == set()
+
+
+def test_compose_a_heap_fits_into_its_limit_with_as_much_beside_it() -> None:
+    for service, variable in (("kafka-1", "KAFKA_HEAP_OPTS"), ("registry", "JAVA_TOOL_OPTIONS")):
+        [heap] = re.findall(r"-Xmx(\d+)m", environment(service)[variable])
+        memory = SERVICES[service]["deploy"]["resources"]["limits"]["memory"]
+        assert 2 * int(heap) <= int(memory[:-1]) * {"g": 1024, "m": 1}[memory[-1]]
+
+
 def test_compose_no_secret_has_a_default() -> None:
     found = {m["name"]: m["rule"] for m in VARIABLE.finditer(FILE.read_text(encoding="utf-8"))}
     secrets = {name: rule for name, rule in found.items() if re.search("PASSWORD|SECRET|KEY", name)}
