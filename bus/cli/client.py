@@ -77,12 +77,22 @@ def add(
 
 
 @commands.command()
-def renew(name: str, expires_days: ExpiresDays = None, data: Data = None) -> None:
+def renew(
+    name: str,
+    *,
+    expires_days: ExpiresDays = None,
+    keep_hours: Annotated[
+        int, typer.Option("--keep-hours", min=0, max=720, metavar="HOURS", help="Hours for which the old one is good.")
+    ] = 0,
+    data: Data = None,
+) -> None:
     """Give a client a new token; gateways refuse the old one within seconds, and the client stays the same.
+
+    With --keep-hours both are good for so long, so that the client never stands without one.
 
     Exits 1 when there is no such client, or it is revoked.
 
-    Example: ticketbus client renew zhang --expires-days 90
+    Example: ticketbus client renew zhang --expires-days 90 --keep-hours 24
     """
     from bus.app import require
     from bus.cli.run import resolved, run
@@ -93,7 +103,7 @@ def renew(name: str, expires_days: ExpiresDays = None, data: Data = None) -> Non
 
     async def work() -> str | None:
         async with open_pool(url, size=1) as pool:
-            return await renew_client(pool, name, expires_days=expires_days)
+            return await renew_client(pool, name, expires_days=expires_days, keep_hours=keep_hours)
 
     token = run(work())
     if token is None:

@@ -21,7 +21,7 @@ ticketbus client add wang --role engineer --person 王磊           # the ticket
 ticketbus client add engineer-app --role engineer --on-behalf     # each request names the person: `actor`, `?person=`
 ticketbus client add desk-east --role dispatcher --region 华东
 ticketbus client add zhang --role sre --person 张工 --expires-days 90   # reads dead letters, and decides about them
-ticketbus client renew zhang --expires-days 90                    # a new token for the same client
+ticketbus client renew zhang --keep-hours 24                      # a new token; the old one is good for a day more
 ticketbus client add dashboards --role sre                        # reads them
 ticketbus client add prometheus --role host                       # an Alertmanager's alerts; readings of a host
 ticketbus client bind OLD --on-behalf                             # of an earlier version; its token stays

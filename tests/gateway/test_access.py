@@ -11,7 +11,15 @@ from bus.domain.commands import OUTSIDE, Assign, OpenTicket
 from bus.domain.errors import StoreUnavailable
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.client_cache import RELOAD_GAP_S, USE_GAP, ClientCache
-from bus.gateway.auth.clients import add_client, list_clients, load_tokens, note_use, renew_client, token_hash
+from bus.gateway.auth.clients import (
+    add_client,
+    list_clients,
+    load_tokens,
+    note_use,
+    renew_client,
+    revoke_client,
+    token_hash,
+)
 from bus.gateway.auth.roles import GRANTS, Access, Role, allows
 from bus.postgres.pool import Pool
 from bus.programs.sources import sources
@@ -162,6 +170,32 @@ async def test_access_a_token_that_expired_is_refused_also_while_the_store_is_aw
     assert len(written) == 2, "what could not be written is written later"
     tokens.away, now[0] = True, NOON + timedelta(days=1)
     assert await clients.find("t") is None
+
+
+async def test_access_a_token_may_be_good_for_a_while_after_it_was_renewed(pool: Pool) -> None:
+    first = await add_client(pool, "kept", Role.SRE, expires_days=1)
+    (end,) = [one.expires_at for one in await list_clients(pool) if one.name == "kept"]
+    second = await renew_client(pool, "kept", keep_hours=2)
+    assert second
+    known = await load_tokens(pool)
+    assert known[token_hash(second)].expires_at is None
+    until = known[token_hash(first)].expires_at
+    assert until
+    assert end
+    assert timedelta(hours=21) < end - until <= timedelta(hours=22)  # a moment lies between the two commands
+    third = await renew_client(pool, "kept", keep_hours=100)
+    assert third
+    known = await load_tokens(pool)
+    assert (token_hash(first) in known, token_hash(second) in known) == (False, True)
+    assert await renew_client(pool, "kept")
+    assert token_hash(third) not in await load_tokens(pool)
+    brief = await add_client(pool, "brief-kept", Role.SRE, expires_days=1)
+    await renew_client(pool, "brief-kept", keep_hours=100)
+    ends = (await load_tokens(pool))[token_hash(brief)].expires_at
+    (made,) = [one.created_at for one in await list_clients(pool) if one.name == "brief-kept"]
+    assert ends == made + timedelta(days=1)
+    assert await revoke_client(pool, "brief-kept")
+    assert token_hash(brief) not in await load_tokens(pool)
 
 
 async def test_access_a_token_s_end_and_last_use_are_stored(pool: Pool) -> None:

@@ -26,8 +26,17 @@ _LIST = f"""
 select name, role, created_at, revoked_at, expires_at, last_used_at, {_BINDING} from clients order by name
 """  # noqa: S608 - our own columns
 _RENEW = """
-update clients set token_sha256 = %s, expires_at = now() + %s * interval '1 day' where name = %s and revoked_at is null
+update clients set token_sha256 = %(token)s, expires_at = now() + %(days)s * interval '1 day',
+    earlier_sha256 = token_sha256,
+    earlier_until = least(expires_at, now() + %(hours)s * interval '1 hour')
+where name = %(name)s and revoked_at is null
 """
+_TOKENS = f"""
+select token_sha256, name, role, expires_at, {_BINDING} from clients where revoked_at is null
+union all
+select earlier_sha256, name, role, earlier_until, {_BINDING} from clients
+where revoked_at is null and earlier_until > now()
+"""  # noqa: S608 - our own columns
 _USED = """
 with locked as (select name from clients where name = any(%(names)s) order by name for update)
 update clients set last_used_at = used.at
@@ -106,14 +115,17 @@ def _binding(row: tuple[Any, ...]) -> Binding:
     )
 
 
-async def renew_client(pool: Pool, name: str, *, expires_days: int | None = None) -> str | None:
+async def renew_client(pool: Pool, name: str, *, expires_days: int | None = None, keep_hours: int = 0) -> str | None:
     """Give a standing client a new token in place of its old one, this once; None when there is none, or it is revoked.
 
+    The old one is good for `keep_hours` more, or for as long as it would have been; one before that is not.
     The client stays the same: its keys, its binding, what it did. Raises StoreUnavailable.
     """
     token = secrets.token_urlsafe(TOKEN_BYTES)
     async with connected(pool) as connection:
-        done = await connection.execute(_RENEW, (token_hash(token), expires_days, name))
+        done = await connection.execute(
+            _RENEW, {"token": token_hash(token), "days": expires_days, "hours": keep_hours, "name": name}
+        )
     return token if done.rowcount else None
 
 
@@ -171,10 +183,11 @@ async def list_clients(pool: Pool) -> list[ListedClient]:
 async def load_tokens(pool: Pool) -> dict[bytes, Client]:
     """Load the client of each live token, by the token's hash. Raises StoreUnavailable."""
     async with connected(pool) as connection:
-        query = f"select token_sha256, name, role, expires_at, {_BINDING} from clients where revoked_at is null"  # noqa: S608 - our own columns
         return {
             bytes(digest): Client(name=name, role=Role(role), binding=_binding(tuple(binding)), expires_at=expires_at)
-            for digest, name, role, expires_at, *binding in await (await connection.execute(query.encode())).fetchall()
+            for digest, name, role, expires_at, *binding in await (
+                await connection.execute(_TOKENS.encode())
+            ).fetchall()
         }
 
 
