@@ -7,6 +7,7 @@ import typer
 
 from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
+from bus.cli.subscription_rewind import rewind
 
 if TYPE_CHECKING:
     from bus.app import Core
@@ -113,22 +114,27 @@ def list_all(
 def show(client: Client, data: Data = None, as_json: Json = False) -> None:
     """Show a client's subscriptions, removed ones too: who added and removed each, when and why; when it was last seen.
 
+    Then how its consumer groups do on each topic, as `consumers list` has it: lag,
+    verdict, evidence; and who last set their offsets back.
+
     Example: ticketbus subscription show bi
     """
     from bus.cli.run import echo_json, with_core
-    from bus.consistency.subscription_store import seen_readers
+    from bus.consistency.subscriber import read_subscriber
     from bus.consistency.subscriptions import subscription_json
     from bus.consistency.topic_readers import seen_by
+    from bus.intake.dispatch import utc_now
     from bus.postgres.pool import in_transaction
 
     listed = _read(data, client, removed=True)
     if not listed:
         echo(f"没有“{client}”的订阅 / there is no subscription of {client!r}", err=True)
         raise typer.Exit(1)
-    seen = with_core(data, lambda core: in_transaction(core.pool, seen_readers))
+    known = with_core(data, lambda core: in_transaction(core.pool, read_subscriber, client))
+    seen = known.seen
     for one in listed:
         if as_json:
-            echo_json({**subscription_json(one), "seen": seen_by(one.subscription, seen)})
+            echo_json({**subscription_json(one), "seen": seen_by(one.subscription, seen), **known.json_of(one)})
             continue
         readers = [reader for reader in seen if one.subscription.is_read_by(reader.who)]
         echo(_line(one))
@@ -142,6 +148,11 @@ def show(client: Client, data: Data = None, as_json: Json = False) -> None:
             echo(f"  见于 seen: {reader.who} {reader.topic} {reader.last_at:%Y-%m-%d %H:%M:%S}Z")
         if not readers:
             echo("  从未见到 never seen")
+        for line in known.lines(one, utc_now()):
+            echo(line)
+
+
+commands.command()(rewind)
 
 
 @commands.command()

@@ -1,10 +1,11 @@
 """Subscriptions, and who has been seen reading, in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, LiteralString
 
 from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from bus.consistency.subscriptions import ListedSubscription, Subscription
 from bus.consistency.topic_readers import ReaderKind, TopicReader
@@ -24,6 +25,13 @@ _LIST: Final[LiteralString] = f"""
 SELECT number, {_COLUMNS}, added_at, added_by, added_why, removed_at, removed_by, removed_why FROM subscriptions
 WHERE (client = %(client)s OR %(client)s = '') AND (removed_at IS NULL OR %(removed)s)
 ORDER BY client, number"""  # noqa: S608 - our own columns
+_ADD_REWIND: Final[LiteralString] = """
+INSERT INTO subscription_rewinds (client, consumer_group, to_time, partitions, rewound_by, why)
+VALUES (%(client)s, %(group)s, %(to)s, %(partitions)s, %(by)s, %(why)s)"""
+_REWINDS: Final[LiteralString] = """
+SELECT consumer_group, to_time, rewound_at, rewound_by, why FROM subscription_rewinds
+WHERE client = %s ORDER BY number DESC LIMIT %s"""
+REWINDS_SHOWN: Final = 10
 _SEE: Final[LiteralString] = """
 INSERT INTO topic_readers AS t (kind, who, topic, members) VALUES (%s, %s, %s, %s)
 ON CONFLICT (kind, who, topic) DO UPDATE SET members = excluded.members, last_at = now()"""
@@ -75,6 +83,19 @@ def _listed(row: dict[str, Any]) -> ListedSubscription:
     arrays = ("topics", "types", "regions", "assignees", "groups", "fields")
     made = {name: row.pop(name) for name in names} | {name: tuple(row.pop(name)) for name in arrays}
     return ListedSubscription(subscription=Subscription(**made), **row)
+
+
+async def add_rewind(
+    connection: Connection, row: Mapping[str, object], moved: Sequence[tuple[str, int, int | None, int]]
+) -> None:
+    """Write that a group was set back: client, group, to, by and why; `moved`: topic, partition, before, after."""
+    await connection.execute(_ADD_REWIND, {**row, "partitions": Jsonb([*moved])})
+
+
+async def list_rewinds(connection: Connection, client: str) -> list[dict[str, Any]]:
+    """List the last times that a client's groups were set back, the newest first."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        return await (await cursor.execute(_REWINDS, (client, REWINDS_SHOWN))).fetchall()
 
 
 async def subscriptions(connection: Connection) -> list[Subscription]:

@@ -77,6 +77,7 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
     "subscriptions": RowLifetime(
         days=400, since="removed_at", of="removed_at IS NOT NULL", what="subscriptions that were removed"
     ),
+    "subscription_rewinds": RowLifetime(days=400, since="rewound_at", what="offsets that were set back"),
     "rollouts": RowLifetime(
         days=400,
         since="ended_at",
