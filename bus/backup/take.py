@@ -15,7 +15,7 @@ from typing import Any, Final, LiteralString
 import psycopg
 
 from bus.backup import contents, manifest, replication_slot
-from bus.backup.base import base_faults
+from bus.backup.base_files import base_faults
 from bus.backup.failures import BackupDamaged, BackupFailed
 from bus.backup.manifest import BackedUpPostgres, Manifest
 from bus.backup.pg_tools import PgTools, base_backup, find_tools, read_wal, start_receiving
