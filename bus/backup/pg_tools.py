@@ -20,7 +20,7 @@ from bus.settings import mask_password
 
 BASEBACKUP, RECEIVEWAL, WALDUMP = "pg_basebackup", "pg_receivewal", "pg_waldump"
 _DEBIAN: Final = Path("/usr/lib/postgresql")
-_NO_RIGHT: Final = ("replication", "pg_hba.conf", "walsender")
+_NO_RIGHT: Final = ("replication", "pg_hba.conf", "wal sender")
 _MAJOR: Final = re.compile(r"\) (\d+)")
 _READ_S_MAX: Final = 3600.0
 
@@ -122,7 +122,7 @@ def read_wal(tools: PgTools, folder: Path, *, timeline: int, start: str, end: st
 
 def _failure(tool: str, stderr: str) -> str:
     text = mask_password(stderr).strip()
-    if any(word in text for word in _NO_RIGHT):
+    if any(word in text.lower() for word in _NO_RIGHT):
         return (
             f"PostgreSQL gives this role no base backup ({text}): name one with REPLICATION (and in pg_hba.conf) "
             "by --postgres-file; a managed server has backups of its own: --without-postgres for the rest"

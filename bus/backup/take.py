@@ -1,6 +1,7 @@
 """Makes a backup, verifies one, and receives the WAL that follows it."""
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -114,6 +115,22 @@ async def take(settings: Settings, server: Server | None, folder: Path, say: Say
     )
     manifest.write(folder, made)
     return made
+
+
+@contextmanager
+def emptied_on_failure(folder: Path) -> Iterator[None]:
+    """Make the directory of a backup; if the block fails, empty it again, so that the same may be tried once more.
+
+    Raises BackupFailed where something is in it.
+    """
+    new_folder(folder)
+    try:
+        yield
+    except BaseException:
+        if not (folder / manifest.NAME).exists():
+            for one in folder.iterdir():
+                shutil.rmtree(one) if one.is_dir() else one.unlink()
+        raise
 
 
 def verify(folder: Path) -> Manifest:

@@ -72,9 +72,8 @@ def backup(
         made = manifest.read(folder)
         if server and made.postgres and server.system_identifier != made.postgres.system_identifier:
             raise BackupFailed(f"{folder} is of another PostgreSQL: take a new backup")
-    else:
-        take.new_folder(folder)
-    with take.receiving(server, folder) if server and follow else nullcontext() as receiver:
+    fresh = nullcontext() if there and follow else take.emptied_on_failure(folder)
+    with fresh, take.receiving(server, folder) if server and follow else nullcontext() as receiver:
         if not (there and follow):
             _show(folder, _taken(settings, server, folder), as_json)
         if receiver is not None:

@@ -41,13 +41,21 @@ def _url(user: str, password: str, port: int, database: str) -> str:
 
 
 def start(data: Path, *, port: int, password: str, logs: Path) -> Child:
-    """Make the cluster unless it is there, and start the server. Does not wait until it answers."""
+    """Make the cluster unless it is there, and start the server. Does not wait until it answers.
+
+    Raises LocalStackError where there was one: beside the Kafka of before an empty one would give its numbers again.
+    """
     directory = data / "postgres"
     binaries, user = wheel(data)
     if user is not None:
         let_traverse(data)
         let_traverse(binaries)
     if not (directory / "PG_VERSION").exists():
+        if (data / "kafka" / "log" / "meta.properties").exists():
+            raise LocalStackError(
+                f"{directory} is gone, and Kafka's log is not: `ticketbus restore BACKUP --data {data}`; without one "
+                f"move {data} away, and begin anew"
+            )
         _make_cluster(binaries, directory, password=password, user=user)
     settings = {
         "listen_addresses": "127.0.0.1",

@@ -38,7 +38,12 @@ def restore_local(settings: Settings, backup: Path, made: Manifest, to: datetime
     recovery = Recovery(
         backup=backup, base=made.postgres, data=data, to=to, password=state.secrets.database_password
     )  # fmt: skip
-    recover(recovery, lambda url: asyncio.run(_check(url, settings)), say)
+
+    def check(url: str) -> None:
+        asyncio.run(_check(url, settings))
+        states.save(data, state)  # the server knows its password from now on
+
+    recover(recovery, check, say)
     stack = LocalStack(data=data, settings=settings, prepare=lambda given: prepare(given, say), say=say)
     stack.start()
     try:
@@ -63,7 +68,6 @@ def _state(settings: Settings, data: Path, say: Say) -> states.StackState:
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     state = states.StackState()
     state.secrets.master_key = secret
-    states.save(data, state)
     say("stack.json is new: passwords, the admin's token and the CRM's webhook secret are, too (`ticketbus env`)")
     return state
 

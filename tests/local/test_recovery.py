@@ -15,6 +15,7 @@ from bus.backup.failures import BackupDamaged, BackupFailed, RestoreRefused
 from bus.backup.manifest import BackedUpLog, Manifest
 from bus.local import postgres
 from bus.local.databases import make_databases
+from bus.local.failures import LocalStackError
 from bus.local.ports import PortClaims
 from bus.local.recovery import Recovery, recover
 from bus.settings import Settings
@@ -164,3 +165,12 @@ def test_recovery_what_is_left_out_of_a_backup_is_named_and_is_not_in_it(tmp_pat
     files = {one.path for one in manifest.listed(folder)}
     assert {"contract/topics.yaml", "config/TICKETBUS_SLA_FILE/sla.yaml"} <= files
     assert not any("PASSWORD" in one for one in files)
+
+
+def test_recovery_a_stack_that_lost_its_postgres_is_not_given_an_empty_one(tmp_path: Path) -> None:
+    log = tmp_path / "kafka" / "log" / "meta.properties"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    with pytest.raises(LocalStackError, match="ticketbus restore"):
+        postgres.start(tmp_path, port=1, password="unused", logs=tmp_path)
+    assert not (tmp_path / "postgres").exists()
