@@ -18,8 +18,8 @@ from console.session import LASTS
 from console.site import LANGUAGE, Site
 from console.wrong_sign_ins import WrongSignIns
 
-MACHINES: Final = frozenset({"source", "host", "subscriber"})
-"""Roles of machines; no person signs in with their tokens."""
+MACHINES: Final = frozenset({"source", "host"})
+"""Roles of machines; no person signs in with their tokens. A subscriber's opens the contract of events alone."""
 _TOKEN: Final = re.compile(r"[!-~]{1,512}")
 _YEAR_S: Final = 31_536_000
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ class SignIn:
 
     async def end(self, request: Request) -> Response:
         """End the session."""
-        session = self.site.session(request)
+        session = self.site.opened(request)
         await self.site.form(request, session)
         self.site.sessions.end(session, self.site.now())
         response = go_to(link("/sign-in", why="out"))

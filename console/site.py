@@ -23,6 +23,8 @@ from console.session import Session, Sessions, nobody
 
 LANGUAGE: Final = "ticketbus_language"
 DONE: Final = "ticketbus_done"  # which action was done just now; shown once
+SUBSCRIBER: Final = "subscriber"  # a system's role: it is shown the contract of events, and no more
+_CONTRACT_ALONE: Final = Text("订阅者的令牌只能看事件契约", "a subscriber's token opens the contract of events alone")
 _DONE_S: Final = 20
 _HIDDEN: Final = frozenset({"csrf", "key", "token"})
 log = structlog.get_logger()
@@ -56,7 +58,7 @@ class Site:
 
     async def begin(self, request: Request) -> Response:
         """Lead to the first page that the client may see."""
-        session = self.session(request)
+        session = self.opened(request)
         return go_to(next((ROOT + one.path for one in self._menu(session)), link("/sign-in")))
 
     async def show(self, page: Page, request: Request) -> Response:
@@ -131,6 +133,13 @@ class Site:
         )
 
     def session(self, request: Request) -> Session:
+        """Give who is signed in and may see more than the open pages. Raises NotSignedIn, ApiProblem (403)."""
+        session = self.opened(request)
+        if session.role == SUBSCRIBER:
+            raise refusal(403, "not_allowed", _CONTRACT_ALONE)
+        return session
+
+    def opened(self, request: Request) -> Session:
         """Give who is signed in. Raises NotSignedIn."""
         cookie = request.cookies.get(security.COOKIE)
         session = self.sessions.open(cookie, self.now()) if cookie else None
@@ -141,7 +150,7 @@ class Site:
     def _visitor(self, request: Request) -> Session:
         """Give who is signed in, or a session of nobody: without id and token."""
         try:
-            return self.session(request)
+            return self.opened(request)
         except NotSignedIn:
             return nobody(self.now())
 
@@ -183,7 +192,7 @@ class Site:
 
     def _problem(self, request: Request, problem: ApiProblem, *, typed: Sequence[tuple[str, str]] = ()) -> Response:
         try:
-            session: Session | None = self.session(request)
+            session: Session | None = self.opened(request)
         except NotSignedIn:
             session = None
         kept = [(name, value) for name, value in typed if value and name not in _HIDDEN]
@@ -207,7 +216,8 @@ class Site:
 
     def _menu(self, session: Session) -> list[Page]:
         allowed = frozenset((*session.accesses, *session.commands, ""))
-        return [one for one in self.pages if one.menu and one.needs in allowed]
+        alone = session.role == SUBSCRIBER
+        return [one for one in self.pages if one.menu and one.needs in allowed and (one.open or not alone)]
 
     async def form(self, request: Request, session: Session) -> Sequence[tuple[str, str]]:
         """Read a form that comes from a page of this session. Raises HTTPException (403)."""

@@ -46,7 +46,10 @@ own, or reads like it.
 A source reaches a ticket also when it reported on it, and a report joins the open ticket of its incident key. So a
 source that knows or guesses the serial, order or phone of another's open ticket can join it, and reads it from then on;
 its report stands in the ticket's events under its name. Sources that may not see each other's tickets want keys that
-nobody guesses, or a bus each."""
+nobody guesses, or a bus each.
+
+One bus serves one operator. A region is a scope of that operator's dispatchers and leads, not a tenant:
+[what two operators on one bus would see of each other](operating.md#one-bus-one-operator)."""
 _HEADS = ("Role", "Bound to", "Whose tickets", "Commands", "Beside them")
 _BOUND: dict[Role, tuple[str, str]] = {
     Role.SOURCE: (

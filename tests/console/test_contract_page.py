@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
@@ -65,6 +66,25 @@ async def test_contract_page_of_a_subscriber_is_for_who_is_signed_in_and_has_wha
     assert 'id="TicketOpened"' not in own.text
     unknown = await visitor.get("/asyncapi?client=<script>")
     assert (unknown.status_code, "<script>" in unknown.text.split("<main")[1]) == (404, False)
+
+
+async def test_contract_page_is_all_that_a_subscriber_s_token_opens(visitor: Visitor) -> None:
+    service = visitor.gateway.subscribers
+    assert isinstance(service, FakeSubscriptionService)
+    await service.add(replace(BI, client="a-subscriber"), by="a-sre", why="reports")
+    begun = await visitor.sign_in("subscriber")
+    assert (begun.status_code, begun.headers["location"]) == (303, ROOT)
+    assert (await visitor.get("")).headers["location"] == f"{ROOT}/asyncapi"
+    shown = (await visitor.get("/asyncapi")).text
+    assert f'href="{ROOT}/asyncapi?client=a-subscriber"' in shown
+    assert (shown.count("<li><a href"), "tickets/find" in shown) == (1, False)
+    own = await visitor.get("/asyncapi?client=a-subscriber")
+    assert (own.status_code, 'id="TicketOpened"' in own.text) == (200, False)
+    for path in ("/now", "/tickets", "/live?page=/console/now"):
+        refused = await visitor.get(path)
+        assert (refused.status_code, "订阅者的令牌只能看事件契约" in refused.text) == (403, True)
+    await visitor.send("/asyncapi", "/sign-out")
+    assert (await visitor.get("/now")).status_code == 303
 
 
 def test_contract_page_has_every_public_topic_event_and_field(view: Mapping[str, Any]) -> None:

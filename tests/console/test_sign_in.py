@@ -34,7 +34,7 @@ async def test_sign_in_a_token_of_nobody_is_told_what_it_lacks(visitor: Visitor)
     assert "/alerts/1/ack" not in page
 
 
-@pytest.mark.parametrize("role", ["source", "host", "subscriber"])
+@pytest.mark.parametrize("role", ["source", "host"])
 async def test_sign_in_a_system_s_token_is_refused(visitor: Visitor, role: str) -> None:
     refused = await visitor.sign_in(role)
     assert (refused.status_code, "set-cookie" in refused.headers) == (403, False)
