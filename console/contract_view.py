@@ -32,6 +32,8 @@ def contract_view(document: Mapping[str, Any], contract: Contract, since: Mappin
     return {
         "document": document,
         "topics": [_topic(name, one, document["operations"], contract) for name, one in channels.items()],
+        "servers": document["servers"],
+        "streams": [_stream(one) for one in document["channels"].values() if "ws" in one["bindings"]],
         "begin": [_field(one, "", {}) for one in begin],
         "headers": document["components"]["schemas"]["recordHeaders"],
         "records": [
@@ -58,6 +60,7 @@ def _topic(
         "partitions": kafka["partitions"],
         "days": kept_ms // _DAY_MS if kept_ms > 0 else None,
         "writers": declared.writers if declared else (),
+        "deprecated": channel.get("x-deprecated", ()),
         "records": [*channel["messages"]],
         "read_by": [
             {
@@ -68,6 +71,15 @@ def _topic(
             for one in operations.values()
             if one["channel"]["$ref"] == f"#/channels/{name}" and "bindings" in one
         ],
+    }
+
+
+def _stream(channel: Mapping[str, Any]) -> dict[str, Any]:
+    query = channel["bindings"]["ws"]["query"]["properties"]
+    return {
+        "address": channel["address"],
+        "about": channel["description"],
+        "query": {name: one.get("description") or ", ".join(one.get("enum", ())) for name, one in query.items()},
     }
 
 
@@ -90,6 +102,7 @@ def _record(
         "subject": f"{schema['namespace']}.{schema['name']}",
         "since": since.get(name, OLDEST),
         "oldest": name not in since,
+        "deprecated": message.get("x-deprecated", ()),
         "topics": topics,
         "fields": [
             {**row, "since": since.get(f"{name}.{row['name']}", "")}

@@ -102,6 +102,26 @@ def test_contract_page_has_every_public_topic_event_and_field(view: Mapping[str,
     assert (records["PersonalDataErased"]["since"], records["TicketOpened"]["oldest"]) == ("0.3.0", True)
 
 
+def test_contract_page_says_what_will_go_until_when_and_what_to_read_instead() -> None:
+    whole = json.loads(json.dumps(WHOLE))
+    going = {"what": "SlaWarned.limit_s", "until": "2027-06-01", "instead": "due_at", "why": "<b>"}
+    whole["components"]["messages"]["SlaWarned"]["x-deprecated"] = [going]
+    whole["channels"]["ticket.parts"]["x-deprecated"] = [{**going, "what": "ticket.parts", "until": "2027-07-01"}]
+    chinese, english = static_pages(whole).values()
+    section = english.split('<h3 id="SlaWarned">')[1].split("</section>")[0]
+    assert "<code>SlaWarned.limit_s</code> stays until 2027-06-01; instead: due_at (&lt;b&gt;)" in section
+    assert "保留到 2027-07-01" in chinese.split(">ticket.parts<", 1)[1].split("</tr>")[0]
+    assert chinese.count("已弃用") == english.count("deprecated</span>") == 2
+
+
+def test_contract_page_has_the_stream_with_its_query_and_the_addresses() -> None:
+    chinese, _ = static_pages(WHOLE).values()
+    part = chinese.split('<h2 id="stream">')[1].split('<h2 id="headers">')[0]
+    query = WHOLE["channels"]["stream"]["bindings"]["ws"]["query"]["properties"]
+    assert [one for one in query if f"<code>{one}</code>" not in part] == []
+    assert [one for one in WHOLE["servers"].values() if f"://{one['host']}" not in part] == []
+
+
 @pytest.mark.parametrize("name", EVENT_NAMES)
 def test_contract_page_has_an_example_that_the_streams_schema_takes(view: Mapping[str, Any], name: str) -> None:
     [record] = [one for one in view["records"] if one["name"] == name]
