@@ -15,19 +15,19 @@ _POSTGRESQL_TLS: Final = struct.pack("!ii", 8, 80877103)  # SSLRequest of its pr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServerCertificate:
+class ShownCertificate:
     """What a server showed: when its certificate ends, and which TLS was spoken; `ends_at` None: it has no TLS."""
 
     ends_at: datetime | None
     tls: str = ""
 
 
-async def server_certificate(host: str, port: int, *, postgresql: bool = False) -> ServerCertificate:
+async def server_certificate(host: str, port: int, *, postgresql: bool = False) -> ShownCertificate:
     """Connect and read it. Raises OSError, also what a handshake fails by."""
     return await asyncio.to_thread(_server_certificate, host, port, postgresql=postgresql)
 
 
-def _server_certificate(host: str, port: int, *, postgresql: bool) -> ServerCertificate:
+def _server_certificate(host: str, port: int, *, postgresql: bool) -> ShownCertificate:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # only read: nothing is sent over it
@@ -35,9 +35,9 @@ def _server_certificate(host: str, port: int, *, postgresql: bool) -> ServerCert
         if postgresql:
             plain.sendall(_POSTGRESQL_TLS)
             if plain.recv(1) != b"S":
-                return ServerCertificate(ends_at=None)
+                return ShownCertificate(ends_at=None)
         with context.wrap_socket(plain, server_hostname=host) as secured:
             shown = secured.getpeercert(binary_form=True)
             tls = secured.version() or ""
     ends_at = load_der_x509_certificate(shown).not_valid_after_utc if shown else None
-    return ServerCertificate(ends_at=ends_at, tls=tls)
+    return ShownCertificate(ends_at=ends_at, tls=tls)

@@ -12,7 +12,7 @@ import orjson
 
 from bus.app import Core
 from bus.gateway.http import openapi
-from bus.programs.gateway import gateway_app
+from bus.programs.gateway_app import gateway_app
 from bus.programs.targets import targets_config_of
 from bus.settings import Settings
 from console.pages.contract import static_pages

@@ -1,0 +1,212 @@
+"""The gateway's app, put together of its parts: routes, stream, what operators decide."""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+
+from starlette.applications import Starlette
+
+from bus.alert_catalogue import RULES
+from bus.alerts.alert import AlertSink
+from bus.alerts.engine.alert_service import PostgresAlertService
+from bus.app import Core
+from bus.consistency.consumer_store import all_consumers, consumer_lags
+from bus.consistency.subscription_service import PostgresSubscriptionService
+from bus.consistency.subscription_store import subscriptions
+from bus.delivery.rollout_service import PostgresRolloutService
+from bus.delivery.targets_config import TargetsConfig
+from bus.files.files import FileLimits, Files
+from bus.files.stores import store_of
+from bus.gateway.app import Task, make_app
+from bus.gateway.auth.client_cache import ClientCache
+from bus.gateway.auth.clients import load_tokens, note_use
+from bus.gateway.auth.quota import Quota
+from bus.gateway.deps import GatewayDeps
+from bus.gateway.http.answer_budget import AnswerBudget
+from bus.gateway.http.asyncapi import hosts_of
+from bus.gateway.http.body_limit import body_limit
+from bus.gateway.http.routing import Feature
+from bus.gateway.read.figures import read_figures
+from bus.gateway.read.file_view import ticket_files
+from bus.gateway.read.ticket_rows import PostgresTicketReader
+from bus.gateway.routes.alerts import alert_routes
+from bus.gateway.routes.audit import audit_routes
+from bus.gateway.routes.consumers import consumer_routes
+from bus.gateway.routes.deadletters import deadletter_routes
+from bus.gateway.routes.engineer_pushes import engineer_push_routes
+from bus.gateway.routes.figures import figure_routes
+from bus.gateway.routes.files import file_routes
+from bus.gateway.routes.health import health_routes
+from bus.gateway.routes.hosts import host_routes
+from bus.gateway.routes.identity import identity_routes
+from bus.gateway.routes.probes import probe_routes
+from bus.gateway.routes.reads import read_routes
+from bus.gateway.routes.reconciliations import reconcile_routes
+from bus.gateway.routes.rejected import rejected_routes
+from bus.gateway.routes.rollouts import rollout_routes
+from bus.gateway.routes.sources import source_routes
+from bus.gateway.routes.stream import stream_routes
+from bus.gateway.routes.subscriptions import subscription_routes
+from bus.gateway.routes.tickets import ticket_routes
+from bus.gateway.routes.topics import topic_routes
+from bus.gateway.source_arrivals import SourceArrivals
+from bus.gateway.stream.event_filter import DeclaredSubscriptions, StreamFilters, TicketContexts
+from bus.gateway.stream.hub import StreamHub
+from bus.gateway.stream.sent_events import PostgresSentEvents
+from bus.gateway.stream.subscription_notes import PostgresSubscriptionNotes
+from bus.gateway.write.group_commit import GroupCommit
+from bus.gateway.write.request_coalescing import InFlight
+from bus.gateway.write.spool import KafkaSpool
+from bus.gateway.write.write_side import WriteSide
+from bus.intake.disk_floor import FILES_ROLE, INTAKE_ROLES, DiskFloor
+from bus.intake.dispatch import utc_now
+from bus.intake.source_adapter import Source
+from bus.journey.probes import read_probes
+from bus.kafka.host_readings import HostReadings
+from bus.kafka.tail_reader import KafkaLog
+from bus.postgres.pool import connected, in_transaction
+from bus.programs.audit_asked import audit_tree_of
+from bus.programs.deadletter_service import PostgresDeadLetterService
+from bus.programs.hosts import disks_of_hosts
+from bus.programs.journeys import journeys_of
+from bus.programs.live_sources import LiveSources
+from bus.programs.reconciling import reconcile_asked
+from bus.programs.targets import push_sessions_of
+from bus.programs.topics_check import check_all
+from deadletter.rejected_listing import PostgresRejectedListing
+
+
+def gateway_app(
+    core: Core,
+    targets: TargetsConfig,
+    *,
+    stopping: asyncio.Event,
+    known: LiveSources,
+    spool: KafkaSpool,
+    readings: HostReadings,
+    logs_before: int,
+    report: AlertSink,
+    alerting: Sequence[Task],
+) -> Starlette:
+    """Put the gateway's app together of its parts; asks none of them for anything yet."""
+    clients = ClientCache(functools.partial(load_tokens, core.pool), functools.partial(note_use, core.pool))
+    log = KafkaLog(settings=core.settings, contract=core.contract, know=core.clear.know, before=logs_before)
+    hub, sent_events = StreamHub(log, core.clear.decode, core.contract.public()), PostgresSentEvents(core.pool)
+    subscription_notes = PostgresSubscriptionNotes(core.pool)
+    files = _files(core)
+    group, push_sessions = GroupCommit(core.dispatcher), push_sessions_of(core, targets)
+    floor, arrivals = DiskFloor(pool=core.pool), SourceArrivals(pool=core.pool, now=utc_now)
+    files_floor = DiskFloor(pool=core.pool, roles=(*INTAKE_ROLES, FILES_ROLE))
+    writes = WriteSide(
+        group=group, store=core.store, in_flight=InFlight(), spool=spool, refused=core.refused, check=floor.check
+    )
+    features: Sequence[Feature] = [
+        ticket_routes(writes),
+        read_routes(
+            store=core.store,
+            tickets=PostgresTicketReader(core.pool),
+            journey=journeys_of(core),
+            contract=core.contract,
+            in_clear=functools.partial(core.keys.shown, core.pool),
+            files=functools.partial(ticket_files, core.pool, core.addresses),
+        ),
+        *_operator_routes(core, known),
+        source_routes(known, writes, spool.waits),
+        file_routes(files, core.addresses, files_floor.check),
+        host_routes(readings.send, functools.partial(disks_of_hosts, core.pool)),
+        identity_routes(),
+        health_routes({"postgres": _touch(core), "kafka": log.ping}),
+        _stream(core, hub, sent_events, subscription_notes, stopping),
+        engineer_push_routes(push_sessions),
+    ]
+    runs = (
+        hub.run_for_ever,
+        clients.refresh_for_ever,
+        sent_events.write_for_ever,
+        subscription_notes.write_for_ever,
+        core.relay.run,
+        files.delete_for_ever,
+        floor.run,
+        files_floor.run,
+        arrivals.write_for_ever,
+        *alerting,
+    )
+    return make_app(
+        replace(
+            _deps(core, clients, arrivals.note, report),
+            body_limit=body_limit(core.settings.body_bytes_max, known, utc_now),
+        ),
+        features,
+        group=group,
+        tasks=(*runs, push_sessions.run) if push_sessions else runs,
+    )
+
+
+def _stream(
+    core: Core,
+    hub: StreamHub,
+    sent_events: PostgresSentEvents,
+    notes: PostgresSubscriptionNotes,
+    stopping: asyncio.Event,
+) -> Feature:
+    declared = DeclaredSubscriptions(functools.partial(in_transaction, core.pool, subscriptions))
+    filters = StreamFilters(contract=core.contract, declared=declared, live=TicketContexts(core.store.events))
+    most = core.settings.streams_per_client
+    return stream_routes(hub, core.contract, sent_events, notes, filters, per_client=most, stopping=stopping)
+
+
+def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Feature]:
+    """Give what operators decide: letters, alerts, reconciliations, consumers, subscriptions, rollouts."""
+    letters = PostgresDeadLetterService(
+        pool=core.pool, clear=core.clear, sources=known, two_persons=core.settings.two_persons
+    )
+    subscribers = PostgresSubscriptionService(core.pool)
+    return [
+        deadletter_routes(letters, core.refused),
+        alert_routes(PostgresAlertService(core.pool), RULES, core.refused),
+        reconcile_routes(functools.partial(reconcile_asked, core)),
+        consumer_routes(
+            functools.partial(in_transaction, core.pool, all_consumers),
+            lambda now: in_transaction(core.pool, consumer_lags, now),
+            utc_now,
+        ),
+        figure_routes(functools.partial(read_figures, core.pool)),
+        probe_routes(functools.partial(in_transaction, core.pool, read_probes), utc_now),
+        subscription_routes(subscribers, core.contract, hosts_of(core.settings), core.refused),
+        rollout_routes(PostgresRolloutService(core.pool), core.refused),
+        audit_routes(audit_tree_of(core)),
+        rejected_routes(PostgresRejectedListing(pool=core.pool, keys=core.keys)),
+        topic_routes(lambda: check_all(core.settings, core.contract, utc_now())),
+    ]
+
+
+def _deps(core: Core, clients: ClientCache, arrived: Callable[[str], None], report: AlertSink) -> GatewayDeps:
+    settings = core.settings
+    return GatewayDeps(
+        clients=clients,
+        body_bytes_max=settings.body_bytes_max,
+        cors_origins=settings.cors_origins,
+        quota=Quota(settings.client_rate_per_s),
+        report=report,
+        arrived=arrived,
+        answers=AnswerBudget(bytes_max=settings.answer_bytes_max, reads_per_client=settings.reads_per_client),
+    )
+
+
+def _files(core: Core) -> Files:
+    settings = core.settings
+    limits = FileLimits(
+        bytes_max=settings.file_bytes_max,
+        client_day_bytes=settings.files_client_day_bytes,
+        free_bytes_min=settings.files_free_bytes_min,
+    )
+    return Files(pool=core.pool, store=store_of(settings), limits=limits)
+
+
+def _touch(core: Core) -> Callable[[], Awaitable[None]]:
+    async def touch() -> None:
+        async with connected(core.pool) as connection:
+            await connection.execute("SELECT 1")
+
+    return touch
