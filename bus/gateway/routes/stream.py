@@ -142,7 +142,9 @@ class _StreamHandlers:
                 self.notes.closed(client.name, topics)
                 cursor = subscriber.cursor
                 subscriber.end()
-        except (Refusal, HttpProblem, Transient) as error:
+        except Transient as error:  # nothing is wrong with the place that was asked for
+            await transport.refuse(error, cursor or cursor_of(transport.connection, query_of(transport.connection)))
+        except (Refusal, HttpProblem) as error:
             await transport.refuse(error, cursor)
         except OffsetGone:
             await transport.refuse(begin_again(), cursor)
