@@ -143,21 +143,20 @@ def damage(folder: Path, made: Manifest) -> None:
 
 
 def test_recovery_what_is_left_out_of_a_backup_is_named_and_is_not_in_it(tmp_path: Path) -> None:
-    sla, password = tmp_path / "sla.yaml", tmp_path / "password"
+    sla = tmp_path / "sla.yaml"
     sla.write_text("types: {}")
-    password.write_text("the-kafka-password")
     settings = Settings.model_validate(
         {
             "database_url": "postgresql://bus:the-database-password@db/bus",
             "master_key": "m" * 43,
-            "kafka_password_file": password,
+            "kafka_password": "the-kafka-password",
             "webhook_secrets": {"crm": ["whsec_secret"]},
             "sla_file": sla,
             "alerts_file": tmp_path / "gone.yaml",
         }
     )
     assert left_out(settings) == [
-        *("DATABASE_URL", "TICKETBUS_KAFKA_PASSWORD_FILE", "TICKETBUS_MASTER_KEY", "TICKETBUS_WEBHOOK_SECRETS")
+        *("DATABASE_URL", "TICKETBUS_KAFKA_PASSWORD", "TICKETBUS_MASTER_KEY", "TICKETBUS_WEBHOOK_SECRETS")
     ]
     folder = tmp_path / "backup"
     take.new_folder(folder)
