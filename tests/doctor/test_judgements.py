@@ -142,6 +142,7 @@ CASES: Sequence[tuple[Callable[[Any], Sequence[Diagnosis]], Any, str, str]] = [
         "note",
         "300 days",
     ),
+    (retention.judge, [replace(STORE, unread=["ticket.intake"])], "unseen", "securing.md"),
     (schemas.judge, [], "ok", ""),
     (schemas.judge, differences(SUBJECT, SCHEMA, None, None, compatible=True), "wrong", "ticketbus prepare"),
     (settings.judge, SETTINGS, "ok", ""),

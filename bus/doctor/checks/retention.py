@@ -1,6 +1,6 @@
 """Retention against growth: what tables and topics will hold once they are as old as they are kept, and the disks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from socket import gethostname
@@ -50,13 +50,17 @@ class Growth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillingStore:
-    """A place that fills: what grows there, and the bytes that are free; `why`: nobody can say the one or the other."""
+    """A place that fills: what grows there, and the bytes that are free; `why`: nobody can say the one or the other.
+
+    `unread`: what is there, and may not be read by this user, so that nobody knows how old it is.
+    """
 
     name: str
     growths: Sequence[Growth]
     free_bytes: float | None
     why: str = ""
     mend: str = ""
+    unread: Sequence[str] = ()
 
 
 async def _read(examined: Examined) -> Sequence[FillingStore]:
@@ -99,21 +103,26 @@ async def _kafka(examined: Examined) -> FillingStore:
         examined.need("kafka_bootstrap")
         sizes, free = await topic_sizes(settings)
         names = [physical(namespace, name) for name in examined.contract.topics]
-        ages: Mapping[str, timedelta] = {
-            name: await _age(examined, name) for name in names if sizes.get(name, 0) > SMALL
-        }
         async with admin(settings) as client:
             configs = await describe(client, names)
     except BusError as error:
         return FillingStore(
             name="Kafka", growths=[], free_bytes=None, why=str(error), mend="ticketbus topics apply --acl"
         )
+    ages, unread = dict[str, timedelta](), list[str]()
+    for name in names:
+        if sizes.get(name, 0) > SMALL:
+            try:
+                ages[name] = await _age(examined, name)
+            except BusError:
+                unread.append(name)
     growths = [
         Growth(what=f"topic {name}", bytes=sizes[name], age=age, kept=kept_for(configs[name].configs)[0])
         for name, age in ages.items()
         if name in configs and "compact" not in configs[name].configs.get("cleanup.policy", "")
     ]
-    return FillingStore(name="Kafka", growths=growths, free_bytes=free, why="no broker says how large its disk is")
+    why = "no broker says how large its disk is"
+    return FillingStore(name="Kafka", growths=growths, free_bytes=free, why=why, unread=unread)
 
 
 async def _age(examined: Examined, topic: str) -> timedelta:
@@ -130,8 +139,18 @@ async def _age(examined: Examined, topic: str) -> timedelta:
 
 
 def judge(stores: Sequence[FillingStore]) -> Sequence[Diagnosis]:
-    """Say of each store whether what it will hold has room. Pure."""
-    return [_judged(one) for one in stores]
+    """Say of each store whether what it will hold has room, and what nobody could read. Pure."""
+    unread = [
+        Diagnosis(
+            check=NAME,
+            verdict="unseen",
+            says=f"{store.name}: this user may not read {', '.join(store.unread)}, so how old they are is not known",
+            mend="run it as a user that may read them (docs/securing.md#4-rights)",
+        )
+        for store in stores
+        if store.unread
+    ]
+    return [*map(_judged, stores), *unread]
 
 
 def _judged(store: FillingStore) -> Diagnosis:
