@@ -69,7 +69,7 @@ class Check(Generic[Readings]):
     name: str
     read: Callable[[Examined], Awaitable[Readings]]
     judge: Callable[[Readings], Sequence[Diagnosis]]
-    mend: str = ""
+    mend: str = "see the check `reach`"
 
 
 AnyCheck = Check[Any]

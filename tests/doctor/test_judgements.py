@@ -30,6 +30,7 @@ from bus.doctor.checks import (
 from bus.doctor.diagnosis import Diagnosis
 from bus.doctor.examination import all_checks
 from bus.kafka.topic_admin import TopicDifference
+from bus.postgres.heartbeats import STARTING, ProgramBeat
 from bus.stage_names import STAGES
 from deadletter.disk import Disk, Mark
 from tests.alerts.listed import listed
@@ -59,6 +60,12 @@ def disk_readings(*found: Disk, free_bytes: int = 50 * GIB) -> disks.DiskReading
     own = disk(host="db-1", path="/pg", role="database", origin="watch")
     return disks.DiskReadings(disks=[own, *found], now=NOW, host="db-1", database_here=True, path="/data",
                               free_bytes=free_bytes)  # fmt: skip
+
+
+def starting(ago_s: float) -> ProgramBeat:
+    """Make a worker that began so many seconds ago, and a part of it that has not."""
+    began_at = NOW - timedelta(seconds=ago_s)
+    return replace(beat_of("worker", NOW, {"intake": STARTING}), started_at=began_at, steady_since=began_at)
 
 
 VERSIONS = versions.VersionReadings(
@@ -121,6 +128,8 @@ CASES: Sequence[tuple[Callable[[Any], Sequence[Diagnosis]], Any, str, str]] = [
     (heartbeats.judge, heartbeats.HeartbeatReadings(beats=BEATS, now=NOW), "ok", ""),
     (heartbeats.judge, heartbeats.HeartbeatReadings(beats=BEATS[1:], now=NOW), "wrong", "ticketbus gateway"),
     (heartbeats.judge, heartbeats.HeartbeatReadings(beats=BEATS[:1], now=NOW), "wrong", "ticketbus worker"),
+    (heartbeats.judge, heartbeats.HeartbeatReadings(beats=[*BEATS, starting(59)], now=NOW), "ok", ""),
+    (heartbeats.judge, heartbeats.HeartbeatReadings(beats=[*BEATS, starting(61)], now=NOW), "wrong", "log"),
     (lag.judge, LAG, "ok", ""),
     (lag.judge, replace(LAG, consumers=[consumer(ConsumerVerdict.STALLED)]), "wrong", "ticketbus consumers list"),
     (lag.judge, replace(LAG, now=NOW + DAY), "unseen", "ticketbus worker"),

@@ -10,6 +10,9 @@ from bus.doctor.examination import all_checks, examine
 from bus.domain.errors import BusError
 from tests.bus_under_test import Bus, eventually
 
+JUDGED = "SELECT 1 FROM consumers LIMIT 1"
+AT_FAULT = "SELECT 1 FROM programs, jsonb_each(parts) AS p (part, why) WHERE stopped_at IS NULL AND why <> 'null'"
+
 
 def examined(bus: Bus, *only: str, **variables: str) -> tuple[int, list[dict[str, Any]]]:
     """Give the exit status, and what it says."""
@@ -25,7 +28,7 @@ def examined(bus: Bus, *only: str, **variables: str) -> tuple[int, list[dict[str
 async def test_doctor_of_a_bus_that_runs_names_no_part_of_it_and_looks_at_all(running: Bus) -> None:
     async def judged() -> bool:
         live = "SELECT count(DISTINCT program) FROM programs WHERE stopped_at IS NULL"
-        return running.query(live) == [(2,)] and bool(running.query("SELECT 1 FROM consumers LIMIT 1"))
+        return running.query(live) == [(2,)] and not running.query(AT_FAULT) and bool(running.query(JUDGED))
 
     await eventually(judged, what=lambda: running.last_words("worker"))
     status, found = await asyncio.to_thread(examined, running)

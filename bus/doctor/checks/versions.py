@@ -41,7 +41,7 @@ async def _read(examined: Examined) -> VersionReadings:
                 programs.setdefault(one.version, set()).add(f"{one.program} on {one.host}")
         table = await (await connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL")).fetchone()
         if table != (True,):
-            raise CannotLook("the database was never prepared")
+            raise CannotLook("the database was never prepared: run `ticketbus prepare`")
         applied = {row[0] for row in await (await connection.execute(_APPLIED)).fetchall()}
         server = await (await connection.execute(_SERVER)).fetchone()
     assert server is not None
@@ -132,4 +132,4 @@ def _kafka(found: VersionReadings) -> Diagnosis:
     return Diagnosis(check=NAME, verdict="ok", says=says, evidence=evidence)
 
 
-CHECK: Final = Check(name=NAME, read=_read, judge=judge, mend="ticketbus prepare")
+CHECK: Final = Check(name=NAME, read=_read, judge=judge)
