@@ -66,6 +66,8 @@ class Cleaner:
         kept = {name: one for name, one in fields.items() if name in _PLAIN or isinstance(one, int | float)}
         if cause := fields.get("cause"):
             kept["cause"] = unquoted(str(cause))
+        if "logger" in fields:  # a library's line: its text is an error's as a rule
+            kept["event"] = unquoted(str(fields.get("event", "")))
         if exception := fields.get("exception"):
             kept["exception"] = [one for each in str(exception).split("\n") if (one := self._traceback_line(each))]
         left_out = sorted(fields.keys() - kept.keys())

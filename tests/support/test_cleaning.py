@@ -42,6 +42,11 @@ def test_cleaning_an_error_s_text_loses_what_it_quotes_and_all_but_its_first_lin
     ]  # fmt: skip
 
 
+def test_cleaning_a_library_s_line_is_a_text_that_may_quote() -> None:
+    kept = line(event="could not send 'x, y'\nof z", logger="aiokafka", level="error")
+    assert kept == {"event": "could not send ***", "logger": "aiokafka", "level": "error"}
+
+
 def test_cleaning_what_is_no_json_in_a_program_s_log_is_left_out() -> None:
     assert CLEANER.program_line("王小明 called") == ""
     assert CLEANER.program_line('["王小明"]') == ""
