@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -35,8 +35,9 @@ _BEGIN_S_MAX: Final = 30.0
 _STOP_S_MAX: Final = 20.0
 _ROOT_ONLY: Final = 0o700
 _SERVER: LiteralString = """
-SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000, system_identifier::text
-FROM pg_control_system()"""
+SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000, system_identifier::text,
+    timeline_id
+FROM pg_control_system(), pg_control_checkpoint()"""
 Say = Callable[[str], None]
 
 
@@ -44,10 +45,11 @@ Say = Callable[[str], None]
 class Server:
     """The PostgreSQL that is backed up, by a role with REPLICATION."""
 
-    url: str
+    url: str = field(repr=False)
     version: str
     major: int
     system_identifier: str
+    timeline: int
 
     @property
     def tools(self) -> PgTools:
@@ -59,10 +61,11 @@ def server_at(url: str) -> Server:
     """Ask a server what it is. Raises BackupFailed."""
     try:
         with psycopg.connect(url, connect_timeout=5) as connection:
-            (text, major, system) = connection.execute(_SERVER).fetchall()[0]
+            (text, major, system, timeline) = connection.execute(_SERVER).fetchall()[0]
     except psycopg.Error as error:
         raise BackupFailed(f"PostgreSQL cannot be asked for its version: {type(error).__name__}") from error
-    return Server(url=url, version=text.partition(" ")[0], major=major, system_identifier=system)
+    version_number = text.partition(" ")[0]
+    return Server(url=url, version=version_number, major=major, system_identifier=system, timeline=timeline)
 
 
 def new_folder(folder: Path) -> None:
@@ -114,6 +117,15 @@ async def take(settings: Settings, server: Server | None, folder: Path, say: Say
         files=manifest.listed(folder),
     )
     manifest.write(folder, made)
+    return made
+
+
+def followed(server: Server, folder: Path) -> Manifest:
+    """Read a backup that is to be followed on. Raises BackupDamaged, BackupFailed where the server is not the same."""
+    made = manifest.read(folder)
+    base = made.postgres
+    if base is None or (base.system_identifier, base.timeline) != (server.system_identifier, server.timeline):
+        raise BackupFailed(f"{folder} is of another PostgreSQL, or of before it was restored: take a new backup")
     return made
 
 

@@ -13,6 +13,8 @@ from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
+    import subprocess
+
     from bus.backup.manifest import Manifest
     from bus.backup.take import Server
     from bus.programs.mending import MendedStores
@@ -55,7 +57,7 @@ def backup(
     Example: ticketbus backup /backups/2026-11-30 --follow
     """
     from bus.backup import manifest, take
-    from bus.backup.failures import BackupFailed
+    from bus.cli.own_stack import end_as_by_ctrl_c
 
     if verify and (follow or without_postgres):
         raise typer.BadParameter("--verify 单独使用 / --verify stands alone")
@@ -67,14 +69,13 @@ def backup(
         return
     settings = _settings(data)
     server = None if without_postgres else take.server_at(_server_url(settings, data, postgres_file))
-    there = (folder / manifest.NAME).exists()
-    if there and follow:
-        made = manifest.read(folder)
-        if server and made.postgres and server.system_identifier != made.postgres.system_identifier:
-            raise BackupFailed(f"{folder} is of another PostgreSQL: take a new backup")
-    fresh = nullcontext() if there and follow else take.emptied_on_failure(folder)
+    end_as_by_ctrl_c()
+    again = server is not None and follow and (folder / manifest.NAME).exists()
+    if server and again:
+        take.followed(server, folder)
+    fresh = nullcontext() if again else take.emptied_on_failure(folder)
     with fresh, take.receiving(server, folder) if server and follow else nullcontext() as receiver:
-        if not (there and follow):
+        if not again:
             _show(folder, _taken(settings, server, folder), as_json)
         if receiver is not None:
             _say(f"正在接收变更,Ctrl-C 结束 / receiving changes into {folder / manifest.WAL}, until Ctrl-C")
@@ -151,18 +152,11 @@ def _taken(settings: "Settings", server: "Server | None", folder: Path) -> "Mani
     return run(take.take(settings, server, folder, _say))
 
 
-def _wait(receiver: object, folder: Path) -> None:
+def _wait(receiver: "subprocess.Popen[bytes]", folder: Path) -> None:
     """Wait for Ctrl-C. Raises BackupFailed when receiving ended by itself."""
-    import signal
-    import subprocess
-
     from bus.backup import take
     from bus.backup.failures import BackupFailed
 
-    assert isinstance(receiver, subprocess.Popen)
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, lambda *_: signal.raise_signal(signal.SIGINT))
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         receiver.wait()
     except KeyboardInterrupt:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bus.programs.mending import MendedStores
 
 PROGRAMS: Final = ("gateway", "worker")
-TRAFFIC_S, AFTER_POINT_S = 4.0, 1.0
+TRAFFIC_S, AFTER_POINT_S = 3.0, 1.0
 _A_SECOND: Final = 20.0
 _ARRIVE_S_MAX: Final = 60.0
 _OPENED: LiteralString = """

@@ -88,7 +88,7 @@ def own_scratch(
 
     import typer
 
-    _end_as_by_ctrl_c()
+    end_as_by_ctrl_c()
     scratch = Path(tempfile.mkdtemp(prefix=prefix))
     try:
         yield scratch
@@ -102,7 +102,7 @@ def own_scratch(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _end_as_by_ctrl_c() -> None:
+def end_as_by_ctrl_c() -> None:
     """Let the other signals that end a command end it as Ctrl-C does: everything is stopped on the way out."""
     import signal
 

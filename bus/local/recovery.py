@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -43,7 +43,7 @@ class Recovery:
     base: BackedUpPostgres
     data: Path
     to: datetime | None
-    password: str  # the superuser's from now on
+    password: str = field(repr=False)  # the superuser's from now on
 
 
 def check_target(data: Path) -> None:

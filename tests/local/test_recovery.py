@@ -89,7 +89,7 @@ def test_recovery_to_a_point_in_time_and_to_the_end_and_what_is_refused(
             query = "SELECT count(*) FROM pg_stat_replication WHERE flush_lsn >= %s::pg_lsn"
             ((lsn,),) = connection.execute("SELECT pg_current_wal_flush_lsn()").fetchall()
             wait_until(lambda: connection.execute(query, (lsn,)).fetchall() == [(1,)])
-    assert take.verify(folder) == made
+    assert take.verify(folder) == made == take.followed(server, folder)
     assert made.postgres is not None
     recovery = Recovery(backup=folder, base=made.postgres, data=database.data, to=point, password="another")
     with pytest.raises(RestoreRefused, match="not empty"):
@@ -116,6 +116,8 @@ def test_recovery_to_a_point_in_time_and_to_the_end_and_what_is_refused(
     database.start()
     with psycopg.connect(bus_database(database)) as connection:
         assert connection.execute(ROWS).fetchall() == [(3,)]
+    with pytest.raises(BackupFailed, match="of before it was restored"):
+        take.followed(take.server_at(database.admin_url), folder)
     damage(folder, made)
 
 
