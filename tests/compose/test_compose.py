@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import os
 import re
 import subprocess
 import tomllib
@@ -163,10 +164,14 @@ def test_compose_every_program_has_a_user_of_its_own_and_only_the_preparation_is
 
 def test_compose_the_secrets_are_those_that_the_script_makes(tmp_path: Path) -> None:
     made = tmp_path / "kafka-secrets"
-    subprocess.run([ROOT / "ops" / "kafka-secrets.sh", made], check=True, capture_output=True, timeout=60)
-    assert {f"./{one['file']}" for one in COMPOSE["secrets"].values()} == {
-        f"./kafka-secrets/{one.name}" for one in made.iterdir() if one.name not in {"ca.key", "ca.srl"}
-    }
+    environment = {**os.environ, "MODE": "644"}
+    command = [ROOT / "ops" / "secure.sh", made]
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+    wanted = {Path(one["file"]).name for one in COMPOSE["secrets"].values()}
+    assert wanted - {one.name for one in made.iterdir()} == set()
+    assert {(made / one).stat().st_mode & 0o777 for one in wanted} == {0o644}
+    closed = {one.name for one in made.iterdir() if one.stat().st_mode & 0o777 == 0o600}
+    assert {"ca.key", "database_url", "master_key", "registry.env", "token", "webhook_secrets"} <= closed
     assert made.stat().st_mode & 0o777 == 0o700
     assert (made / "ca.key").stat().st_mode & 0o777 == 0o600
     users = {one.removesuffix(".password") for one in COMPOSE["secrets"] if one.endswith(".password")}

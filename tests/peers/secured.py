@@ -59,7 +59,7 @@ def secured_kafka(folder: Path) -> Iterator[Secured]:
     quick = quick_start.provide(cache, found)
     ports = [claims.claim((one,), {}, fixed={})[one] for one in ("kafka", "kafka", "kafka_controller")]
     environment = {**os.environ, "BROKERS": "kafka-1", "USERS": " ".join(USERS)}
-    subprocess.run([ROOT / "ops" / "kafka-secrets.sh", secrets], env=environment, check=True, capture_output=True)
+    subprocess.run([ROOT / "ops" / "secure.sh", secrets], env=environment, check=True, capture_output=True)
     home = folder / "kafka"
     kafka.configure(folder, port=ports[0], controller_port=ports[2])
     with (home / "server.properties").open("a") as file:  # of two lines with one name the later one counts
