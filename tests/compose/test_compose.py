@@ -195,6 +195,13 @@ def test_compose_the_image_is_built_from_the_lock_and_does_not_run_as_root() -> 
     assert 'ENTRYPOINT ["ticketbus"]' in lines
 
 
+def test_compose_the_builder_gets_every_package_of_the_wheel() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    given = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert sorted(set(packages) - given) == []
+
+
 def _settings_of(service: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name in variables().values():
         monkeypatch.delenv(name, raising=False)

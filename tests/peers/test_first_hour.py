@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.peers
 PAGE = (Path(__file__).parents[2] / "docs" / "first-hour.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
-LIMIT_S = 240
+LIMIT_S = 500
 
 
 @pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="bash or curl is not there")

@@ -27,7 +27,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     into = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", *flags.removeprefix("SITE = ").split(), ".", str(into)]
     command[command.index("build/doctrees")] = str(tmp_path_factory.mktemp("doctrees"))
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stderr[-5000:]
     return into
 
