@@ -97,7 +97,8 @@ def _nothing(one: Subscription, why: Text, close: str = "") -> CheckResult:
         about=one.client,
         severity=Severity.P3,
         text=Text(
-            f"{one.client} 的订阅过滤不到任何事件,{why.zh}", f"the filter of {one.client} matches nothing by {why.en}"
+            f"{one.client} 的订阅过滤条件没有匹配的工单:{why.zh}",
+            f"a condition of the filter of {one.client} matches no ticket: {why.en}",
         ),
         evidence=(f"{one.owner}, {one.contact}",),
         nearest=close,

@@ -9,9 +9,14 @@ from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
 from bus.app import Core
+from bus.consistency.shown_names import shown
+from bus.consistency.subscriber import read_subscriber
+from bus.consistency.subscription_store import add_subscription, list_subscriptions
+from bus.consistency.subscriptions import Subscription, groups_of
 from bus.domain.errors import Conflict
 from bus.kafka.clients import admin, make_consumer, start_producer
 from bus.kafka.group_offsets import committed_offsets, set_offsets
+from bus.postgres.pool import connected
 from bus.programs.subscription_rewind import plan_rewind
 from schemas.topics import physical
 from tests.bus_under_test import Bus
@@ -48,6 +53,12 @@ async def topic(bus: Bus) -> str:
     consumer.assign([*offsets])
     await consumer.commit(offsets)
     await consumer.stop()
+    one = Subscription(
+        client="bi", owner="数据组", contact="bi@corp", topics=("ticket.assign",), regions=("上海",),
+        groups=groups_of("bi", bus.settings.namespace),
+    )  # fmt: skip
+    async with bus.core() as core, connected(core.pool) as connection:
+        await add_subscription(connection, one, by="wang", why="reports")
     return name
 
 
@@ -62,15 +73,10 @@ async def test_subscription_rewind_sets_an_empty_group_back_and_refuses_what_can
     async def committed() -> Mapping[int, int]:
         return await committed_offsets(bus.settings, group, topic)
 
-    await run("add", "bi", "--owner", "数据组", "--contact", "bi@corp", "--topic", "ticket.assign", "--region", "上海")
-    to = ("rewind", "bi", "--to", ago(2.5).isoformat())
-    dry = await run(*to, "--dry-run")
-    assert "分区 partition   0  位移 offset         3 →         1\n" in dry
-    assert "分区 partition   1  位移 offset         1 →         1  不变 stays\n" in dry
-    assert "2 条重读 read again,未设置,这是演练 / nothing set: a dry run" in dry
-    assert await committed() == {0: 3, 1: 1, 2: 0}
-
     async with bus.core() as core:
+        plan = await plan_rewind(core, "bi", ago(2.5), None, datetime.now(UTC))
+        assert [(one.before, one.after, one.again) for one in plan.partitions][:3] == [(3, 1, 2), (1, 1, 0), (0, 0, 0)]
+        assert await committed() == {0: 3, 1: 1, 2: 0}
         member = make_consumer(bus.settings, topic, group_id=group, client_id="bi-7")
         await member.start()
         assert "has members, stop them first: bi-7 @ 127.0.0.1" in await refused(core, ago(2.5))
@@ -78,7 +84,10 @@ async def test_subscription_rewind_sets_an_empty_group_back_and_refuses_what_can
             await set_offsets(bus.settings, group, {(topic, 0): 0})
         await member.stop()
 
-        assert "2 条重读 read again,已设置 / set" in await run(*to, "--why", "lost a disk")
+        said = await run("rewind", "bi", "--to", ago(2.5).isoformat(), "--why", "lost a disk")
+        assert "分区 partition   0  位移 offset         3 →         1\n" in said
+        assert "分区 partition   1  位移 offset         1 →         1  不变 stays\n" in said
+        assert "2 条重读 read again,已设置 / set" in said
         assert {one: at for one, at in (await committed()).items() if one < 2} == {0: 1, 1: 1}
         again = make_consumer(bus.settings, topic, group_id=group)
         await again.start()
@@ -89,9 +98,10 @@ async def test_subscription_rewind_sets_an_empty_group_back_and_refuses_what_can
                 read += [(where.partition, one.offset) for where, records in found.items() for one in records]
         await again.stop()
         assert sorted(read) == [(0, 1), (0, 2), (1, 1), (1, 2)]
-        shown = await run("show", "bi")
-        assert f"{group} → {ago(2.5):%Y-%m-%d %H:%M:%S}Z lost a disk" in shown
-        assert "上海" in shown
+        async with connected(core.pool) as connection:
+            [listed] = await list_subscriptions(connection, "bi")
+            told = [*(await read_subscriber(connection, "bi")).lines(listed, datetime.now(UTC))]
+        assert told[-1].endswith(f"{shown(group)} → {ago(2.5):%Y-%m-%d %H:%M:%S}Z lost a disk")
 
         assert "still to come" in await refused(core, datetime.now(UTC) + timedelta(hours=1))
         async with admin(bus.settings) as client:
