@@ -118,7 +118,8 @@ def _others(
         for name, topic in topics.items():
             if topic.public:
                 yield Acl(principal=principal, resource="topic", name=name, operation="Read")
-        yield Acl(principal=principal, resource="group", name=f"{user}/", operation="Read", prefixed=True)
+        for who in (principal, principal_of(namespace, "ticketbus.operator")):  # who runs `subscription rewind`
+            yield Acl(principal=who, resource="group", name=f"{user}/", operation="Read", prefixed=True)
 
 
 def _checked(name: str) -> str:

@@ -53,7 +53,10 @@ async def test_filter_check_names_what_no_ticket_has_and_the_region_that_was_mea
     assert {(one.code, one.severity, one.about) for one in found} == {
         (CheckCode.FILTER_MATCHES_NOTHING, Severity.P3, "bi")
     }
-    said = [(one.mend.split("--version ")[1][0], one.nearest, one.text.en.partition(" matches no ticket: ")[2]) for one in found]
+    said = [
+        (one.mend.split("--version ")[1][0], one.nearest, one.text.en.partition(" matches no ticket: ")[2])
+        for one in found
+    ]
     assert said == [
         ("2", "上海浦东", "the region 上海浦冬, which no ticket has; did you mean 上海浦东?"),
         ("3", "", "王磊, with whom no ticket was in 30 days"),

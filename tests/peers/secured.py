@@ -1,17 +1,21 @@
 """One real broker as docker-compose.kafka.yml secures it: TLS, users and passwords, what no ACL allows is refused."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bus.kafka.clients import make_consumer
 from bus.local import jars, kafka, quick_start
 from bus.local.ports import PortClaims
 from bus.local.process import Child, spawn, stop_all
 from bus.local.state import cluster_id
 from bus.settings import Settings, load
+from tests.bus_under_test import Bus, eventually
 from tests.compose.compose_file import ROOT, properties
 
 PROGRAMS = ("prepare", "gateway", "worker", "watch", "operator")
@@ -99,3 +103,23 @@ def _properties(home: Path, secrets: Path, clients: int, brokers: int, controlle
         "ssl.keystore.location": str(secrets / "kafka-1.pem"),
         "ssl.truststore.location": str(secrets / "ca.pem"),
     }
+
+
+async def sees_who_reads(subscriber: Settings, bus: Bus, operator: Bus) -> None:
+    """Let a subscriber read: the worker sees its group, the operator that all is as declared, and sets it back."""
+    group = f"{subscriber.kafka_username}/watched"
+
+    async def seen() -> bool:
+        return bool(bus.query("SELECT 1 FROM topic_readers WHERE who = %s", group))
+
+    async with make_consumer(subscriber, "ticket.status", group_id=group) as consumer:
+        await eventually(seen, what=lambda: bus.last_words("worker"))
+        await consumer.seek_to_end()
+        await consumer.commit({where: await consumer.position(where) for where in consumer.assignment()})
+        done = await asyncio.to_thread(operator.run, "topics", "check", "--live")
+    assert (done.returncode, f"INFO 消费组 {group} 读取" in done.stdout) == (0, True), done.stdout + done.stderr
+    who = ("bi", "--owner", "数据组", "--contact", "bi@corp", "--topic", "ticket.status", "--group", group)
+    assert (await asyncio.to_thread(operator.run, "subscription", "add", *who)).returncode == 0
+    to = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    back = await asyncio.to_thread(operator.run, "subscription", "rewind", "bi", "--to", to)
+    assert (back.returncode, "1 条重读 read again,已设置 / set" in back.stdout) == (0, True), back.stdout + back.stderr

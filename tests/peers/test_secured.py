@@ -32,7 +32,7 @@ from schemas.topics import COMMANDS, DEADLETTER, HOSTS, INTAKE, LOG, load_contra
 from tests import databases
 from tests.bus_under_test import TOKEN, Bus, Questions, eventually, settings_from
 from tests.e2e.test_commands_topic import opened
-from tests.peers.secured import Secured, secured_kafka
+from tests.peers.secured import Secured, secured_kafka, sees_who_reads
 
 pytestmark = [pytest.mark.peers, pytest.mark.usefixtures("bus")]
 
@@ -150,24 +150,11 @@ async def test_secured_the_programs_work_each_with_its_own_rights(kafka: Secured
     worker = f"http://127.0.0.1:{bus.environment['TICKETBUS_METRICS_PORT']}"
     await eventually(all_work, what=lambda: bus.last_words("worker"))
     await _streams(bus)
-    await _sees_who_reads(kafka, bus)
+    await sees_who_reads(kafka.settings(SUBSCRIBER), bus, acting_as(bus, kafka, "operator"))
     for program in ("watch", "worker", "gateway"):
         assert bus.stop(program) == 0, bus.log_of(program)[-2000:]
         assert "uthorization" not in bus.log_of(program)
     assert bus.query("SELECT count(*) FROM outbox WHERE published_at IS NULL") == [(0,)]
-
-
-async def _sees_who_reads(kafka: Secured, bus: Bus) -> None:
-    """Let a subscriber read: the worker sees its group, and the operator that all is as declared."""
-    group = f"{SUBSCRIBER}/watched"
-
-    async def seen() -> bool:
-        return bool(bus.query("SELECT 1 FROM topic_readers WHERE who = %s", group))
-
-    async with make_consumer(kafka.settings(SUBSCRIBER), "ticket.status", group_id=group):
-        await eventually(seen, what=lambda: bus.last_words("worker"))
-        done = await asyncio.to_thread(acting_as(bus, kafka, "operator").run, "topics", "check", "--live")
-    assert (done.returncode, f"INFO 消费组 {group} 读取" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
 async def _streams(bus: Bus) -> None:

@@ -65,6 +65,12 @@ def test_acls_nobody_deletes_a_topic_alters_the_cluster_or_may_do_all() -> None:
     assert {one.principal for one in acls if one.operation in {"Create", "AlterConfigs"}} == {"User:ticketbus.prepare"}
 
 
+def test_acls_a_subscribers_groups_are_its_own_and_the_operators_who_sets_them_back() -> None:
+    acls = acls_of(CONTRACT, namespace="", subscribers=["bi"])
+    groups = {(one.principal, one.operation, one.prefixed) for one in acls if one.name == "subscriber.bi/"}
+    assert groups == {("User:subscriber.bi", "Read", True), ("User:ticketbus.operator", "Read", True)}
+
+
 def test_acls_a_namespace_is_before_every_name() -> None:
     plain = acls_of(CONTRACT, namespace="", sources=["mes"], subscribers=["bi"])
     named = acls_of(CONTRACT, namespace="t1", sources=["mes"], subscribers=["bi"])
