@@ -47,6 +47,9 @@ def add(
         list[str] | None,
         typer.Option("--field", metavar="FIELD", help="A field that it uses, as TicketAssigned.assignee; repeatable."),
     ] = None,
+    rate: Annotated[
+        float | None, typer.Option("--rate", metavar="N", help="Events an hour that it expects, over a day.")
+    ] = None,
     version: Version = "1",
     why: Annotated[str, typer.Option("--why", help="What it is for.")] = "",
     data: Data = None,
@@ -55,7 +58,8 @@ def add(
 
     Without --group its groups are the one of its name, and those that begin
     with subscriber.NAME/. The gateway's stream gives it what --type, --region and
-    --assignee name alone. It grants nothing: tokens come from `client add`, rights
+    --assignee name alone; `topics check --live` says when far less than --rate
+    comes. It grants nothing: tokens come from `client add`, rights
     on Kafka from `topics apply --acl`. To change one, remove it and add
     it again.
 
@@ -79,6 +83,7 @@ def add(
             regions=tuple(dict.fromkeys(region or ())),
             assignees=tuple(dict.fromkeys(map(plain_name, assignee or ()))),
             version=version,
+            rate=rate,
             groups=tuple(dict.fromkeys(group or ())) or groups_of(client, core.settings.namespace),
             fields=tuple(dict.fromkeys(field or ())),
         )
@@ -193,6 +198,7 @@ def _read(data: Data, client: str, *, removed: bool) -> "list[ListedSubscription
 
 def _line(one: "ListedSubscription") -> str:
     row = one.subscription
+    rate = f"  {row.rate:g}/h" if row.rate else ""
     filters = "".join(f"  {', '.join(one)}" for one in (row.types, row.regions, row.assignees) if one)
     gone = "  已移除 removed" if one.removed_at else ""
-    return f"{row.client:<24} {row.version:<6} {row.owner}  {row.contact}  {', '.join(row.topics)}{filters}{gone}"
+    return f"{row.client:<24} {row.version:<6} {row.owner}  {row.contact}  {', '.join(row.topics)}{filters}{rate}{gone}"

@@ -23,6 +23,7 @@ class CheckCode(StrEnum):
     SUBSCRIBED_FIELD = "subscribed_field"  # a subscription names a field that its events do not have
     DEPRECATED = "deprecated"  # a subscriber reads what will go
     FILTER_MATCHES_NOTHING = "filter_matches_nothing"  # a subscription names a region or a person that no ticket has
+    RATE_LOW = "rate_low"  # far fewer events came for a subscription than it expects
     TOPIC_MISSING = "topic_missing"  # a declared topic is not on the broker
     PARTITIONS = "partitions"  # the broker's topic has another number of partitions
     CONFIG = "config"  # retention, compaction or another config of the broker's topic is not the contract's

@@ -12,11 +12,11 @@ from bus.consistency.topic_readers import ReaderKind, TopicReader
 from bus.domain.errors import CommandRefused
 from bus.postgres.pool import Connection
 
-_COLUMNS: Final[LiteralString] = "client, version, owner, contact, topics, types, regions, assignees, groups, fields"
+_COLUMNS: Final[LiteralString] = "client, version, owner, contact, topics, types, regions, assignees, groups, fields, rate"
 _ADD: Final[LiteralString] = f"""
 INSERT INTO subscriptions ({_COLUMNS}, added_by, added_why)
 VALUES (%(client)s, %(version)s, %(owner)s, %(contact)s, %(topics)s, %(types)s, %(regions)s, %(assignees)s, %(groups)s,
-    %(fields)s, %(by)s, %(why)s)
+    %(fields)s, %(rate)s, %(by)s, %(why)s)
 RETURNING number"""  # noqa: S608 - our own columns
 _REMOVE: Final[LiteralString] = """
 UPDATE subscriptions SET removed_at = now(), removed_by = %s, removed_why = %s
@@ -52,6 +52,7 @@ async def add_subscription(connection: Connection, one: Subscription, *, by: str
         "assignees": [*one.assignees],
         "groups": [*one.groups],
         "fields": [*one.fields],
+        "rate": one.rate,
     }
     try:
         cursor = await connection.execute(_ADD, {**row, "by": by, "why": why})
@@ -79,7 +80,7 @@ async def list_subscriptions(
 
 
 def _listed(row: dict[str, Any]) -> ListedSubscription:
-    names = ("client", "version", "owner", "contact")
+    names = ("client", "version", "owner", "contact", "rate")
     arrays = ("topics", "types", "regions", "assignees", "groups", "fields")
     made = {name: row.pop(name) for name in names} | {name: tuple(row.pop(name)) for name in arrays}
     return ListedSubscription(subscription=Subscription(**made), **row)

@@ -26,6 +26,7 @@ _ASKED_BY = {
     CheckCode.SUBSCRIBED_FIELD: "field",
 }
 FILTER_MAX = 100
+RATE_MAX = 1e7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,8 @@ class Subscription:
 
     Each is all where it is empty. The gateway's stream goes by them; on Kafka the client does so itself. `groups` are
     its consumer groups on Kafka; one that ends with `*` stands for all that begin so. `fields` are those that it uses,
-    as `TicketAssigned.assignee`; of an event without any it has not said so.
+    as `TicketAssigned.assignee`; of an event without any it has not said so. `rate`: how many events an hour it
+    expects over a day; None: it does not say.
     """
 
     client: str
@@ -47,6 +49,7 @@ class Subscription:
     version: str = FIRST_VERSION
     groups: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    rate: float | None = None
 
     def is_read_by(self, who: str) -> bool:
         """Say whether a consumer group, named as people see it, or a client of the gateway is this subscriber's."""
@@ -115,6 +118,9 @@ def read_subscription(asked: Subscription, contract: Contract) -> Subscription:
     if len(asked.groups) > GROUPS_MAX:
         zh, en = f"最多 {GROUPS_MAX} 个消费组", f"at most {GROUPS_MAX} groups"
         raise MalformedInput("too_many", "group", zh, f"{en}: name their common beginning with * at the end")
+    if asked.rate is not None and not 0 < asked.rate < RATE_MAX:
+        zh = f"rate 是每小时事件数,须大于 0、小于 {RATE_MAX:g}"
+        raise MalformedInput("out_of_range", "rate", zh, f"rate is above 0 and below {RATE_MAX:g} events an hour")
     for field, values in (("region", asked.regions), ("assignee", asked.assignees)):
         for value in values:
             _one_line(field, value)

@@ -39,6 +39,7 @@ _ROWS: Final[Mapping[CheckCode, tuple[str, str, str]]] = {
     CheckCode.SUBSCRIBED_FIELD: ("p2", "a subscription names a field that its events do not have", _LIVE),
     CheckCode.DEPRECATED: ("info, p3 to p1", "a subscriber reads what [will go](subscribing.md#what-will-go)", _LIVE),
     CheckCode.FILTER_MATCHES_NOTHING: ("p3", "a filter's region has no ticket, or its person none in 30 days", _LIVE),
+    CheckCode.RATE_LOW: ("p3", "in the last day less than a fifth of the events that a subscription expects", _LIVE),
     CheckCode.SUBSCRIBER_NEVER_SEEN: ("p3", "a subscription whose client was never seen reading a topic", _LIVE),
     CheckCode.NO_SUBSCRIPTION: ("info", "somebody has read within a day, and no subscription says so", _LIVE),
     CheckCode.SILENT: ("p2, p3", "nothing was written for longer than ever at this hour of the week, or a day", _LIVE),

@@ -12,6 +12,7 @@ from bus.consistency.contract_check import check_contract
 from bus.consistency.deprecated_reads import DeprecatedRead, deprecated_reads
 from bus.consistency.filter_check import check_filters, read_filter_facts
 from bus.consistency.mismatch_store import read_mismatches, with_owners
+from bus.consistency.rate_check import check_rates, read_rates
 from bus.consistency.registry_check import schema_differences
 from bus.consistency.subscription_store import seen_readers, subscriptions
 from bus.consistency.topic_mismatch import MismatchKind, TopicMismatch, allowed_topics
@@ -51,11 +52,11 @@ async def check_live(settings: Settings, contract: Contract, now: datetime) -> l
         ends = {names[topic]: end for topic, end in (await records_written(reader, client, names)).items()}
     async with open_pool(require(settings, "database_url"), size=1) as pool, connected(pool) as connection:
         known, seen = await subscriptions(connection), await seen_readers(connection)
-        facts = await read_filter_facts(connection, known)
+        facts, rates = await read_filter_facts(connection, known), await read_rates(connection, contract, now)
         silent = TOPIC_SILENT.evaluate(await TOPIC_SILENT.read(connection), now)
         refused = [one for one in await read_mismatches(connection) if one.kind is MismatchKind.STREAM]
     results += [mismatch_result(one) for one in (*with_owners(use.mismatches, known), *refused)]
-    results += [*check_filters(known, facts), *(silent_result(one) for one in silent)]
+    results += [*check_filters(known, facts), *check_rates(rates), *(silent_result(one) for one in silent)]
     results += [
         deprecated_result(one, now) for one in deprecated_reads(load_deprecations(contract), contract, known, seen, now)
     ]

@@ -63,6 +63,10 @@ async def emptied(pool: Pool) -> None:
         ({"types": ("TicketAsigned",)}, "type", "did you mean TicketAssigned?"),
         ({"types": ("TicketOpened",)}, "type", "ticket.events, ticket.status"),
         ({"groups": ("*",)}, "group", "every group"),
+        ({"regions": ("上海,北京",)}, "region", "no comma"),
+        ({"assignees": ("13800000001",)}, "assignee", "no phone"),
+        ({"regions": tuple(map(str, range(101)))}, "region", "at most 100"),
+        ({"rate": 0.0}, "rate", "above 0"),
     ],
 )
 def test_subscriptions_what_is_wrong_is_refused_with_its_field(

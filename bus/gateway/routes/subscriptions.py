@@ -54,7 +54,8 @@ class AddSubscription(RequestModel):
     """Add a subscription: alerts about this client then name its owner and contact. It grants nothing.
 
     `types` empty: all events of its topics; `regions`, `assignees` empty: of all tickets. `groups` empty: the group of
-    its name, and those that begin with subscriber.NAME/. The very same again changes nothing.
+    its name, and those that begin with subscriber.NAME/. `rate`: events an hour that it expects. The very same again
+    changes nothing.
     """
 
     client: NotBlank
@@ -67,6 +68,7 @@ class AddSubscription(RequestModel):
     groups: Names = Field(default_factory=list)
     fields: Names = Field(default_factory=list)
     version: NotBlank = FIRST_VERSION
+    rate: float | None = None
     why: Name = ""
 
 
@@ -92,6 +94,7 @@ class SubscriptionAnswer(TypedDict):
     assignees: list[str]
     groups: list[str]
     fields: list[str]
+    rate: float | None
     added_at: datetime
     added_by: str
     added_why: str
@@ -163,6 +166,7 @@ class _SubscriptionHandlers:
                     regions=tuple(dict.fromkeys(wanted.regions)),
                     assignees=tuple(dict.fromkeys(map(plain_name, wanted.assignees))),
                     version=wanted.version,
+                    rate=wanted.rate,
                     groups=tuple(dict.fromkeys(wanted.groups)) or groups_of(wanted.client, self.namespace),
                     fields=tuple(dict.fromkeys(wanted.fields)),
                 ),
