@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -55,6 +56,13 @@ class TailReader(Protocol):
 
     async def bounds(self, topics: Iterable[str]) -> Bounds:
         """Give the first and end offsets of these topics; safe while another task reads. Raises KafkaUnavailable."""
+        ...
+
+    async def since(self, topics: Iterable[str], at: datetime) -> Positions:
+        """Give the offsets of the first records of that time or later, or what comes next; Kafka's own clock.
+
+        Safe while another task reads. Raises KafkaUnavailable.
+        """
         ...
 
     def read_from(self, positions: Mapping[Partition, int]) -> None:
@@ -128,8 +136,7 @@ class KafkaTailReader:
 
     async def bounds(self, topics: Iterable[str]) -> Bounds:
         """Ask the brokers."""
-        known = self.contract.topics
-        places = [Partition(topic, number) for topic in topics for number in range(known[topic].partitions)]
+        places = self._places_of(topics)
         partitions = [self._physical(place) for place in places]
         try:
             async with asyncio.timeout(CALL_S_MAX):
@@ -142,6 +149,20 @@ class KafkaTailReader:
             {place: self.first + first[one] for place, one in both},
             {place: self.first + after[one] for place, one in both},
         )
+
+    async def since(self, topics: Iterable[str], at: datetime) -> Positions:
+        """Ask the brokers."""
+        places = {self._physical(place): place for place in self._places_of(topics)}
+        time_ms = max(int(at.timestamp() * 1000), 0)
+        try:
+            async with asyncio.timeout(CALL_S_MAX):
+                after = await self.consumer.end_offsets(list(places))
+                found = await self.consumer.offsets_for_times(dict.fromkeys(places, time_ms))
+        except (KafkaError, OSError) as error:  # TimeoutError is an OSError
+            raise KafkaUnavailable(f"Kafka is away: {type(error).__name__}") from error
+        return {
+            place: self.first + (first.offset if (first := found[one]) else after[one]) for one, place in places.items()
+        }
 
     def read_from(self, positions: Mapping[Partition, int]) -> None:
         """Assign and seek."""
@@ -166,6 +187,10 @@ class KafkaTailReader:
         return {
             place: self.first + await self.consumer.position(partition) for partition, place in self._places.items()
         }
+
+    def _places_of(self, topics: Iterable[str]) -> list[Partition]:
+        known = self.contract.topics
+        return [Partition(topic, number) for topic in topics for number in range(known[topic].partitions)]
 
     def _physical(self, place: Partition) -> TopicPartition:
         return TopicPartition(physical(self.namespace, place.topic), place.partition)

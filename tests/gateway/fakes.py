@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bus.domain.commands import Command, Note, OpenTicket, Reopen, Request
@@ -128,6 +128,11 @@ class FakeReader:
     async def bounds(self, topics: Iterable[str]) -> Bounds:
         """Tell what the log holds."""
         return self.log.bounds(topics)
+
+    async def since(self, topics: Iterable[str], at: datetime) -> Positions:
+        """Tell where a time begins: a test in memory has no past, so it is the end."""
+        del at
+        return self.log.bounds(topics).ends
 
     def read_from(self, positions: Mapping[Partition, int]) -> None:
         """Stand there."""

@@ -12,6 +12,7 @@ STREAM_QUERY: Final[Mapping[str, Mapping[str, Any]]] = {
         "type": "string",
         "description": "of the last frame dealt with; `start`: what retention has left; without: now",
     },
+    "since": {"type": "string", "format": "date-time", "description": "without a cursor: from that time on"},
     "synthetic": {"type": "string", "enum": ["true", "false"], "default": "false"},
     "types": {"type": "string", "description": "events such as TicketAssigned alone; several with commas between them"},
     "regions": {"type": "string", "description": "of tickets of these regions alone, as `types`"},

@@ -37,6 +37,7 @@ from bus.gateway.stream.server_sent import LAST_EVENT_ID, MEDIA_TYPE, ServerSent
 from bus.gateway.stream.subscriber import StreamSubscriber
 from bus.gateway.stream.transport import Sending, StreamTransport, until_unwelcome
 from bus.gateway.stream.websocket import WebSocketTransport, denied, websocket_required
+from bus.intake.command_bodies import read_time
 from bus.kafka.tail_reader import OffsetGone, Positions
 from schemas.topics import Contract
 
@@ -183,10 +184,13 @@ class _StreamHandlers:
     async def _subscriber(self, connection: HTTPConnection, topics: Sequence[str]) -> StreamSubscriber:
         query = query_of(connection)
         cursor, synthetic = cursor_of(connection, query), flag_of(query, "synthetic")
+        since = None if cursor or "since" not in query else read_time(query["since"], "since")
         try:
             async with asyncio.timeout(READY_SECONDS_MAX):
                 now = await self.hub.known(topics)
                 begin = {**now, **await self._asked(topics, cursor)} if cursor else self.hub.of(topics)
+                if since is not None:
+                    begin = {**now, **await self.hub.since(topics, since)}
         except TimeoutError:
             raise KafkaUnavailable("the tail of the log is not known yet") from None
         subscriber = StreamSubscriber(self.hub, topics, begin, synthetic=synthetic)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import structlog
 
@@ -103,6 +104,12 @@ class StreamHub:
         if self._tail is None:
             raise KafkaUnavailable("the stream itself waits for Kafka")
         return await self._tail.bounds(topics)
+
+    async def since(self, topics: Iterable[str], at: datetime) -> Positions:
+        """Tell where that time begins in these topics, by the tail's own consumer. Raises KafkaUnavailable."""
+        if self._tail is None:
+            raise KafkaUnavailable("the stream itself waits for Kafka")
+        return await self._tail.since(topics, at)
 
     def of(self, topics: Iterable[str]) -> Positions:
         """Give the tail's positions of these topics, as of now."""

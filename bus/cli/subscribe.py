@@ -1,0 +1,94 @@
+"""`ticketbus subscribe`: the events of topics as lines, for eyes and for pipes, through the gateway's stream."""
+
+import json
+import os
+import sys
+from collections.abc import Collection, Iterable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from bus.cli.echo import echo
+from bus.cli.settings import Data, Json
+
+commands = typer.Typer()
+
+
+@commands.command()
+def subscribe(
+    topic: Annotated[list[str], typer.Argument(metavar="TOPIC…", help="Public topics, such as ticket.assign.")],
+    begin: Annotated[
+        str, typer.Option("--from", metavar="TIME", help="RFC 3339, or `start`: all that is kept; without: now.")
+    ] = "",
+    event: Annotated[
+        list[str] | None, typer.Option("--type", metavar="EVENT", help="An event, as TicketAssigned; repeatable.")
+    ] = None,
+    *,
+    until_now: Annotated[
+        bool, typer.Option("--until-now", help="End at what is the newest record at the start; without --from: all.")
+    ] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Follow topics through the gateway, a line an event: time, ticket, version, event, topic, who, trace id.
+
+    It reads with TICKETBUS_TOKEN at TICKETBUS_URL: rights and the rules of
+    personal data are the token's. A connection that is lost is made again at
+    the same place. Exits 2 when there is no such topic or event, 1 when the
+    gateway does not answer or refuses the token.
+
+    Example: ticketbus subscribe ticket.assign --until-now --json | jq .data.assignee
+    """
+    from bus.app import require
+    from bus.cli.run import resolved, run
+    from bus.cli.stream_client import START, StreamClient, StreamRefused
+    from bus.settings import secret_of
+
+    settings = resolved(data)
+    types = _ce_types(event or ())
+    client = StreamClient(
+        url=require(settings, "url"),
+        token=secret_of(settings, "token") or "",
+        topics=tuple(dict.fromkeys(topic)),
+        begin=begin or (START if until_now else ""),
+        until_now=until_now,
+        notify=lambda text: echo(text, err=True),
+    )
+
+    async def work() -> None:
+        async for frame in client.events():
+            if not types or frame["ce"]["type"] in types:
+                echo(json.dumps(frame, ensure_ascii=False) if as_json else line_of(frame))
+
+    try:
+        run(work())
+    except StreamRefused as refused:
+        echo(f"ticketbus: {refused}", err=True)
+        raise typer.Exit(2) from None
+    except BrokenPipeError:  # who read has what it wanted; what Python flushes at its end has no reader either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def line_of(frame: Mapping[str, Any]) -> str:
+    """Say an event on one line. Pure."""
+    from schemas.catalogue import EVENT_TYPES
+
+    ce = frame["ce"]
+    name = next((one.cls.__name__ for one in EVENT_TYPES if one.ce_type == ce["type"]), ce["type"])
+    ticket = f"{ce['subject']} v{frame['ticket_version']}"
+    trace = frame["traceparent"].split("-")[1]
+    return f"{ce['time'][:19]}Z  {ticket:<21} {name:<20} {frame['topic']:<14} {trace}  {frame['data']['actor']}"
+
+
+def _ce_types(events: Iterable[str]) -> Collection[str]:
+    """Name the events as records do. Raises typer.BadParameter that names the one that was meant."""
+    from bus.domain.naming import did_you_mean, nearest
+    from schemas.catalogue import EVENT_TYPES
+
+    known = {one.cls.__name__: one.ce_type for one in EVENT_TYPES}
+    for one in events:
+        if one not in known:
+            meant = did_you_mean(nearest(one, known))
+            text = f"没有事件 {one!r}{meant.zh} / there is no event {one!r}{meant.en}"
+            raise typer.BadParameter(text, param_hint="--type")
+    return {known[one] for one in events}
