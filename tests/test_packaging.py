@@ -83,6 +83,18 @@ print(json.dumps(said))
     assert json.loads(done.stdout) == {command: [1, refusal] for command in commands}
 
 
+def test_packaging_wheel_has_the_samples_that_a_subscriber_is_given(installed: Environment, tmp_path: Path) -> None:
+    script = """
+from pathlib import Path
+from bus.cli.samples import Language, folder_of, write_sample
+print(*(folder_of(one) for one in Language))
+print(sum(len(write_sample(one, "", Path(one))) for one in Language))
+"""
+    folders, count = installed.run("-c", script, cwd=tmp_path).stdout.splitlines()
+    assert all(each.startswith(str(installed.folder)) for each in folders.split())
+    assert count == "15"
+
+
 def test_packaging_wheel_has_the_names_that_other_packages_import(installed: Environment, tmp_path: Path) -> None:
     script = "import ticketbus.adapters; print(ticketbus.adapters.__file__, len(ticketbus.adapters.__all__))"
     done = installed.run("-c", script, cwd=tmp_path)

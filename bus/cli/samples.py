@@ -1,0 +1,72 @@
+"""The sample subscribers of `examples/`, with a subscription's topics, group and events filled in."""
+
+import json
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import bus
+
+
+class Language(StrEnum):
+    """A language that there is a sample subscriber in."""
+
+    PYTHON = "python"
+    NODE = "node"
+    JAVA = "java"
+    GO = "go"
+
+
+FILES: Final = {
+    Language.PYTHON: "subscriber.py",
+    Language.NODE: "subscriber.mjs",
+    Language.JAVA: "Subscriber.java",
+    Language.GO: "subscriber.go",
+}
+_BESIDE: Final = {
+    Language.PYTHON: ("requirements.txt",),
+    Language.NODE: ("package.json", "package-lock.json"),
+    Language.JAVA: ("pom.xml", "jars.sha256"),
+    Language.GO: ("go.mod", "go.sum"),
+}
+# Each sample says its three values once, at its head, so.
+_TOPICS, _GROUP, _TYPES = "ticket.assign", "my-service", "ticket.assigned.v1,ticket.returned.v1,assignment.accepted.v1"
+
+
+def folder_of(language: Language) -> Path:
+    """Say where a sample stands: in the wheel beside the package's code, in the source tree at its root."""
+    package = Path(bus.__file__).parent
+    shipped = package / "examples"
+    return (shipped if shipped.is_dir() else package.parent / "examples") / language
+
+
+def sample(language: Language, *, topics: Iterable[str], group: str, types: Iterable[str]) -> str:
+    """Give a sample's source: it reads these topics, as the broker names them, and deals with these `ce_type`s."""
+    text = (folder_of(language) / FILES[language]).read_text(encoding="utf-8")
+    for example, value in ((_TOPICS, ",".join(topics)), (_GROUP, group), (_TYPES, ",".join(types))):
+        literal = json.dumps(value, ensure_ascii=False)  # a string of each of the four languages
+        text = re.sub(rf"""(["']){re.escape(example)}\1""", literal.replace("\\", r"\\"), text, count=1)
+    return text
+
+
+def write_sample(language: Language, text: str, folder: Path) -> list[Path]:
+    """Write a sample with what pins its libraries and its README; gives the files. Raises FileExistsError, OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = {
+        name: (folder_of(language) / name).read_text(encoding="utf-8") for name in (*_BESIDE[language], "README.md")
+    }
+    written = []
+    for name, content in {FILES[language]: text, **beside}.items():
+        with (folder / name).open("x", encoding="utf-8") as file:
+            file.write(content)
+        written.append(folder / name)
+    return written
+
+
+def joinable(groups: Iterable[str]) -> str:
+    """Give a group that one of these allows: `mes-*` allows all that begin so, mes-1 among them."""
+    named = [*groups]
+    exact = next((one for one in named if not one.endswith("*")), None)
+    return exact or f"{named[0][:-1]}1"

@@ -1,0 +1,70 @@
+"""The sample subscribers: short enough to read at once, and filled in with a subscription's own values."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bus.cli.samples import FILES, Language, folder_of, joinable, sample, write_sample
+
+ROOT = Path(__file__).parent.parent.parent
+LINES_MAX, COLUMNS_MAX = 60, 120
+IMPORTS = re.compile(r"^import \((.|\n)*?^\)|^(import|from|package) .*", re.MULTILINE)
+DOCSTRING = re.compile(r'^ *"""(.|\n)*?"""$', re.MULTILINE)
+HOW_KAFKA_IS_REACHED = re.compile(
+    r"^( *)(def connection|func connection|static Properties connection)(.|\n)*?^\1}$", re.MULTILINE
+)
+NO_CODE = re.compile(r"\s*((//|#).*|[\]\[(){};,]*)")  # comments, blank lines, and those that only close a block
+
+
+def code_of(text: str) -> list[str]:
+    """Give the lines of code: without imports, without the settings of the connection."""
+    text = HOW_KAFKA_IS_REACHED.sub("", IMPORTS.sub("", DOCSTRING.sub("", text)))
+    return [line for line in text.splitlines() if not NO_CODE.fullmatch(line)]
+
+
+@pytest.mark.parametrize("language", Language)
+def test_samples_are_short(language: Language) -> None:
+    text = (folder_of(language) / FILES[language]).read_text(encoding="utf-8")
+    assert 30 < len(code_of(text)) <= LINES_MAX
+    assert max(map(len, text.splitlines())) <= COLUMNS_MAX
+
+
+@pytest.mark.parametrize("language", Language)
+def test_samples_are_filled_in_once_for_each_value(language: Language) -> None:
+    topics, group, types = ["n.ticket.sla", "n.ticket.parts"], 'mes "北"', ["sla.warned.v1"]
+    text = sample(language, topics=topics, group=group, types=types)
+    for literal in ('"n.ticket.sla,n.ticket.parts"', r'"mes \"北\""', '"sla.warned.v1"'):
+        assert text.count(literal) == 1, literal
+    assert "my-service" not in text
+    assert "ticket.assign" not in text
+
+
+@pytest.mark.parametrize("language", Language)
+def test_samples_are_written_with_all_that_a_folder_has_and_overwrite_nothing(
+    language: Language, tmp_path: Path
+) -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "."], cwd=folder_of(language), capture_output=True, text=True, check=False
+    ).stdout.split()  # fmt: skip
+    written = write_sample(language, "text", tmp_path)
+    assert {path.name for path in written} >= {*tracked} - {"requirements.in"}
+    assert (tmp_path / FILES[language]).read_text(encoding="utf-8") == "text"
+    with pytest.raises(FileExistsError):
+        write_sample(language, "other", tmp_path)
+    assert (tmp_path / FILES[language]).read_text(encoding="utf-8") == "text"
+
+
+def test_samples_are_in_the_wheel(tmp_path: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shipped = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    for language in Language:
+        for path in write_sample(language, "", tmp_path / language):
+            assert shipped[f"examples/{language}/{path.name}"] == f"bus/examples/{language}/{path.name}"
+
+
+def test_samples_join_a_group_that_the_subscription_allows() -> None:
+    assert joinable(["bi", "subscriber.bi/*"]) == "bi"
+    assert joinable(["mes-*"]) == "mes-1"
