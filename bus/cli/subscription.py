@@ -1,17 +1,19 @@
 """`ticketbus subscription`: who reads the public topics from outside, for whom, and whom to ask."""
 
 import getpass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bus.cli.echo import echo
+from bus.cli.samples import Language
 from bus.cli.settings import Data, Json
 from bus.cli.subscription_rewind import rewind
 
 if TYPE_CHECKING:
     from bus.app import Core
-    from bus.consistency.subscriptions import ListedSubscription
+    from bus.consistency.subscriptions import ListedSubscription, Subscription
 
 commands = typer.Typer(
     name="subscription", help="Who reads from outside, and whom to ask about it.", no_args_is_help=True
@@ -52,6 +54,12 @@ def add(
     ] = None,
     version: Version = "1",
     why: Annotated[str, typer.Option("--why", help="What it is for.")] = "",
+    with_token: Annotated[
+        bool, typer.Option("--token", help="Add the client, with the role subscriber, too; its token is shown once.")
+    ] = False,
+    language: Annotated[
+        Language | None, typer.Option("--sample", help="Print a subscriber in this language; the rest goes to stderr.")
+    ] = None,
     data: Data = None,
 ) -> None:
     """Add a subscription: alerts about this client then name its owner and contact, and `topics check` expects it.
@@ -59,21 +67,25 @@ def add(
     Without --group its groups are the one of its name, and those that begin
     with subscriber.NAME/. The gateway's stream gives it what --type, --region and
     --assignee name alone; `topics check --live` says when far less than --rate
-    comes. It grants nothing: tokens come from `client add`, rights
-    on Kafka from `topics apply --acl`. To change one, remove it and add
-    it again.
+    comes. It grants nothing: tokens come from `client add` or --token, rights on
+    Kafka from `topics apply --acl`. It ends with what the subscriber needs. To
+    change one, remove it and add it again.
 
     Example: ticketbus subscription add bi --owner 数据组 --contact bi@corp --topic ticket.assign
     """
     from bus.cli.run import with_core
+    from bus.cli.subscriber_kit import kit_lines
     from bus.consistency.subscription_store import add_subscription
     from bus.consistency.subscriptions import Subscription, groups_of, read_subscription
+    from bus.gateway.auth.binding import Binding
+    from bus.gateway.auth.clients import add_client
+    from bus.gateway.auth.roles import Role
     from bus.intake.reserved_names import plain_name, refuse_control
     from bus.postgres.pool import connected
 
     refuse_control(why, "why")
 
-    async def work(core: "Core") -> int:
+    async def work(core: "Core") -> None:
         asked = Subscription(
             client=client,
             owner=owner,
@@ -89,10 +101,68 @@ def add(
         )
         checked = read_subscription(asked, core.contract)
         async with connected(core.pool) as connection:
-            return await add_subscription(connection, checked, by=getpass.getuser(), why=why)
+            number = await add_subscription(connection, checked, by=getpass.getuser(), why=why)
+        apart = language is not None  # stdout is the sample's alone
+        echo(f"订阅 {number}: {client} {version} 已添加 / added", err=apart)
+        token = await add_client(core.pool, client, Role.SUBSCRIBER, Binding(bound=True)) if with_token else ""
+        for line in kit_lines(checked, core.settings, token):
+            echo(line, err=apart)
+        if language is not None:
+            _print_sample(language, checked, core)
 
-    number = with_core(data, work)
-    echo(f"订阅 {number}: {client} {version} 已添加 / added")
+    with_core(data, work)
+
+
+@commands.command("sample")
+def print_sample(
+    client: Client,
+    language: Language,
+    version: Version = "1",
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="DIR", help="Write it there, with its pinned libraries and README.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Print a subscriber in a language with the topics, group and events of a subscription filled in.
+
+    Exits 1 when there is no such subscription, or a file is there already.
+
+    Example: ticketbus subscription sample bi go --into ./subscriber
+    """
+    from bus.cli.run import with_core
+    from bus.cli.samples import write_sample
+    from bus.cli.subscriber_kit import filled_sample
+    from bus.consistency.subscription_store import list_subscriptions
+    from bus.postgres.pool import in_transaction
+
+    async def work(core: "Core") -> None:
+        for one in await in_transaction(core.pool, list_subscriptions, client, removed=False):
+            if one.subscription.version != version:
+                continue
+            if into is None:
+                _print_sample(language, one.subscription, core)
+                return
+            text = filled_sample(language, one.subscription, core.contract, core.settings.namespace)
+            try:
+                for path in write_sample(language, text, into):
+                    echo(str(path))
+            except OSError as error:  # a file that is there stays as it is
+                echo(f"ticketbus: {error.filename}: {error.strerror}", err=True)
+                raise typer.Exit(1) from None
+            return
+        echo(f"没有“{client}”版本 {version} 的订阅 / there is no subscription of {client!r}, {version}", err=True)
+        raise typer.Exit(1)
+
+    with_core(data, work)
+
+
+def _print_sample(language: Language, subscription: "Subscription", core: "Core") -> None:
+    from bus.cli.subscriber_kit import filled_sample, sample_hint
+
+    text = filled_sample(language, subscription, core.contract, core.settings.namespace)
+    for line in text.expandtabs(4).splitlines():
+        echo(line)
+    echo(sample_hint(language), err=True)
 
 
 @commands.command("list")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from aiokafka.admin import NewTopic
 
 from bus.consistency.shown_names import shown
+from bus.gateway.auth.clients import token_hash
 from bus.kafka.clients import admin, make_consumer, start_producer
 from schemas.topics import COMMANDS, physical
 from tests.bus_under_test import Bus, eventually
@@ -50,6 +52,19 @@ async def checked(bus: Bus) -> dict[tuple[str, str], dict[str, Any]]:
     return {(one["code"], one["about"]): one for one in found}
 
 
+async def the_subscriber_has_what_it_needs(bus: Bus, kit: str) -> None:
+    """Hold what `subscription add` says against the gateway and the sample."""
+    group, topic = physical(bus.settings.namespace, "bi"), physical(bus.settings.namespace, STATUS)
+    assert "topics apply --acl --subscriber bi" in kit
+    assert f"group: {group}\n" in kit
+    token = re.search(r"token: (\S+)\n", kit)
+    assert token is not None
+    assert bus.query("SELECT role FROM clients WHERE token_sha256 = %s", token_hash(token[1])) == [("subscriber",)]
+    sample = (await asyncio.to_thread(bus.run, "subscription", "sample", "bi", "go")).stdout
+    for value in (topic, group, "ticket.opened.v1"):
+        assert f'= "{value}"' in sample
+
+
 async def test_topics_check_live_finds_absent_readers_strangers_and_what_nobody_declares(
     bus: Bus, reading: str
 ) -> None:
@@ -66,8 +81,9 @@ async def test_topics_check_live_finds_absent_readers_strangers_and_what_nobody_
     assert "1 records" in undeclared["en"]
 
     asked = ("bi", "--owner", "数据组", "--contact", "bi@corp", "--topic", STATUS, "--type", "TicketOpened")
-    added = await asyncio.to_thread(bus.run, "subscription", "add", *asked, "--why", "reports")
+    added = await asyncio.to_thread(bus.run, "subscription", "add", *asked, "--why", "reports", "--token")
     assert added.returncode == 0, added.stderr
+    await the_subscriber_has_what_it_needs(bus, added.stdout)
     wrong = await asyncio.to_thread(bus.run, "subscription", "add", *asked[:-1], "TicketOpend", "--version", "2")
     assert wrong.returncode == 2
     assert "did you mean TicketOpened?" in wrong.stderr
