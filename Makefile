@@ -26,9 +26,12 @@ test: $(STAMP) ## run the tests (TEST_ARGS="-k outbox")
 
 peers: $(STAMP) ## tests with peers of other languages (Node, Java, promtool) and in Chromium; what is missing is skipped and said
 	@$(BIN)/ticketbus fetch
-	@if command -v npm > /dev/null; then for one in tests/peers/kafkajs tests/peers/openapi; do \
+	@if command -v npm > /dev/null; then for one in tests/peers/kafkajs tests/peers/openapi tests/peers/cloudevents examples/node; do \
 		npm ci --prefix $$one --ignore-scripts --no-audit --no-fund --silent || exit 1; done; \
 		else echo "npm is not installed: what needs Node is skipped"; fi
+	@if command -v mvn > /dev/null; then for one in examples/java tests/peers/cloudevents; do (cd $$one && \
+		mvn -q -B dependency:copy-dependencies -DoutputDirectory=lib && sha256sum --check --quiet jars.sha256) || exit 1; done; \
+		else echo "mvn is not installed: what needs jars of its own is skipped"; fi
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r tests/peers/requirements.lock
 	@$(BYTECODE) $(BIN)/python -m pytest tests/peers -m peers -rs $(TEST_ARGS)
 
@@ -64,10 +67,12 @@ lock: $(STAMP) ## resolve the requirements anew into both lock files (LOCK_ARGS=
 	@$(COMPILE) --group dev --all-extras -c requirements.lock -o requirements-dev.lock pyproject.toml
 	@$(COMPILE) -o bench/requirements-peers.lock bench/requirements-peers.in
 	@$(COMPILE) -c requirements-dev.lock -o tests/peers/requirements.lock tests/peers/requirements.in
+	@for one in python sql analysis; do $(COMPILE) -c requirements-dev.lock -c tests/peers/requirements.lock \
+		-o examples/$$one/requirements.txt examples/$$one/requirements.in || exit 1; done
 
 clean: ## remove .venv and every cache; data of local stacks stays
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
-	rm -rf tests/peers/*/node_modules
+	rm -rf tests/peers/*/node_modules tests/peers/*/lib examples/node/node_modules examples/java/lib
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Tests start many programs: compiled once, wherever the environment says that nothing is to be.
