@@ -3,8 +3,8 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -56,7 +56,7 @@ class StreamClient:
     cursor: str = ""
     _ends: Positions = field(default_factory=dict)
 
-    async def events(self) -> AsyncIterator[Frame]:
+    async def events(self) -> AsyncGenerator[Frame]:
         """Give the frames of real tickets' events, each once. Raises StreamEnded, StreamRefused."""
         if self.until_now:
             async with self._connected({}) as stream:
@@ -64,8 +64,8 @@ class StreamClient:
         failures = 0
         while True:
             try:
-                async with self._connected(self._place()) as stream:
-                    async for frame in self._frames(stream):
+                async with self._connected(self._place()) as stream, aclosing(self._frames(stream)) as frames:
+                    async for frame in frames:
                         failures = 0
                         yield frame
                 return
@@ -76,7 +76,7 @@ class StreamClient:
                 self.notify(f"连接断开,正在重连 / the connection was lost ({lost}), connecting again")
                 await asyncio.sleep(random.uniform(0.5, 1) * min(RETRY_S_MAX, 0.5 * 2**failures))  # noqa: S311 - jitter is no secret
 
-    async def _frames(self, stream: "ClientConnection") -> AsyncIterator[Frame]:
+    async def _frames(self, stream: "ClientConnection") -> AsyncGenerator[Frame]:
         """Give the frames of events; ends where the topics ended, if it is to."""
         while True:
             try:

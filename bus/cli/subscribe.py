@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import aclosing
 from typing import Annotated, Any
 
 import typer
@@ -56,9 +57,10 @@ def subscribe(
     )
 
     async def work() -> None:
-        async for frame in client.events():
-            if not types or frame["ce"]["type"] in types:
-                echo(json.dumps(frame, ensure_ascii=False) if as_json else line_of(frame))
+        async with aclosing(client.events()) as frames:
+            async for frame in frames:
+                if not types or frame["ce"]["type"] in types:
+                    echo(json.dumps(frame, ensure_ascii=False) if as_json else line_of(frame))
 
     try:
         run(work())

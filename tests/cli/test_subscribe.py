@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,6 +61,21 @@ async def test_subscribe_prints_what_is_there_and_ends_where_it_ended_at_the_sta
     frames = [json.loads(line) for line in piped]
     opened = {one.ticket_id for one in events if one.version == 1}
     assert {(one["ce"]["type"], one["data"]["ticket_id"]) for one in frames} == {(OPENED, name) for name in opened}
+
+
+async def test_subscribe_ends_quietly_when_who_reads_the_pipe_has_gone() -> None:
+    gateway = Gateway()
+    for one in (await history())[:90]:
+        gateway.log.put(one, ["ticket.events"])
+    async with behind_a_server(gateway):
+        url = gateway.url.replace("ws", "http")
+        piped = f"{sys.executable} -m bus subscribe ticket.events --from start | head -1; echo ${{PIPESTATUS[0]}}"
+        shell = await asyncio.create_subprocess_exec(
+            "bash", "-c", piped, env={**os.environ, "TICKETBUS_URL": url, "TICKETBUS_TOKEN": "subscriber"},
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await shell.communicate()
+    assert (out.decode().splitlines()[1:], err) == (["0"], b"")
 
 
 async def test_subscribe_names_the_topic_and_the_event_that_were_meant_and_exits_2() -> None:
