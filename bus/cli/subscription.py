@@ -9,108 +9,17 @@ import typer
 from bus.cli.echo import echo
 from bus.cli.samples import Language
 from bus.cli.settings import Data, Json
+from bus.cli.subscription_add import Client, Version, add, show_sample
 from bus.cli.subscription_rewind import rewind
 
 if TYPE_CHECKING:
     from bus.app import Core
-    from bus.consistency.subscriptions import ListedSubscription, Subscription
+    from bus.consistency.subscriptions import ListedSubscription
 
 commands = typer.Typer(
     name="subscription", help="Who reads from outside, and whom to ask about it.", no_args_is_help=True
 )
-Client = Annotated[str, typer.Argument(help="The client's name, as `client add` or `topics acl --subscriber` has it.")]
-Version = Annotated[str, typer.Option("--version", help="The version of the subscription; several may be there.")]
-
-
-@commands.command()
-def add(
-    client: Client,
-    owner: Annotated[str, typer.Option("--owner", help="The team that runs it.")],
-    contact: Annotated[str, typer.Option("--contact", help="The team's mailbox, channel or rota; no phone number.")],
-    topic: Annotated[list[str], typer.Option("--topic", metavar="TOPIC", help="A topic that it reads; repeatable.")],
-    *,
-    event: Annotated[
-        list[str] | None,
-        typer.Option("--type", metavar="EVENT", help="An event that it uses, as TicketAssigned; without: all."),
-    ] = None,
-    region: Annotated[
-        list[str] | None,
-        typer.Option("--region", metavar="REGION", help="Of tickets of this region alone; repeatable; without: all."),
-    ] = None,
-    assignee: Annotated[
-        list[str] | None,
-        typer.Option("--assignee", metavar="NAME", help="Of tickets that are with this person; repeatable."),
-    ] = None,
-    group: Annotated[
-        list[str] | None,
-        typer.Option("--group", metavar="GROUP", help="Its consumer group on Kafka, `mes-*`: all that begin so."),
-    ] = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option("--field", metavar="FIELD", help="A field that it uses, as TicketAssigned.assignee; repeatable."),
-    ] = None,
-    rate: Annotated[
-        float | None, typer.Option("--rate", metavar="N", help="Events an hour that it expects, over a day.")
-    ] = None,
-    version: Version = "1",
-    why: Annotated[str, typer.Option("--why", help="What it is for.")] = "",
-    with_token: Annotated[
-        bool, typer.Option("--token", help="Add the client, with the role subscriber, too; its token is shown once.")
-    ] = False,
-    language: Annotated[
-        Language | None, typer.Option("--sample", help="Print a subscriber in this language; the rest goes to stderr.")
-    ] = None,
-    data: Data = None,
-) -> None:
-    """Add a subscription: alerts about this client then name its owner and contact, and `topics check` expects it.
-
-    Without --group its groups are the one of its name, and those that begin
-    with subscriber.NAME/. The gateway's stream gives it what --type, --region and
-    --assignee name alone; `topics check --live` says when far less than --rate
-    comes. It grants nothing: tokens come from `client add` or --token, rights on
-    Kafka from `topics apply --acl`. It ends with what the subscriber needs. To
-    change one, remove it and add it again.
-
-    Example: ticketbus subscription add bi --owner 数据组 --contact bi@corp --topic ticket.assign
-    """
-    from bus.cli.run import with_core
-    from bus.cli.subscriber_kit import kit_lines
-    from bus.consistency.subscription_store import add_subscription
-    from bus.consistency.subscriptions import Subscription, groups_of, read_subscription
-    from bus.gateway.auth.binding import Binding
-    from bus.gateway.auth.clients import add_client
-    from bus.gateway.auth.roles import Role
-    from bus.intake.reserved_names import plain_name, refuse_control
-    from bus.postgres.pool import connected
-
-    refuse_control(why, "why")
-
-    async def work(core: "Core") -> None:
-        asked = Subscription(
-            client=client,
-            owner=owner,
-            contact=contact,
-            topics=tuple(dict.fromkeys(topic)),
-            types=tuple(dict.fromkeys(event or ())),
-            regions=tuple(dict.fromkeys(region or ())),
-            assignees=tuple(dict.fromkeys(map(plain_name, assignee or ()))),
-            version=version,
-            rate=rate,
-            groups=tuple(dict.fromkeys(group or ())) or groups_of(client, core.settings.namespace),
-            fields=tuple(dict.fromkeys(field or ())),
-        )
-        checked = read_subscription(asked, core.contract)
-        async with connected(core.pool) as connection:
-            number = await add_subscription(connection, checked, by=getpass.getuser(), why=why)
-        apart = language is not None  # stdout is the sample's alone
-        echo(f"订阅 {number}: {client} {version} 已添加 / added", err=apart)
-        token = await add_client(core.pool, client, Role.SUBSCRIBER, Binding(bound=True)) if with_token else ""
-        for line in kit_lines(checked, core.settings, token):
-            echo(line, err=apart)
-        if language is not None:
-            _print_sample(language, checked, core)
-
-    with_core(data, work)
+commands.command()(add)
 
 
 @commands.command("sample")
@@ -140,7 +49,7 @@ def print_sample(
             if one.subscription.version != version:
                 continue
             if into is None:
-                _print_sample(language, one.subscription, core)
+                show_sample(language, one.subscription, core)
                 return
             text = filled_sample(language, one.subscription, core.contract, core.settings.namespace)
             try:
@@ -154,15 +63,6 @@ def print_sample(
         raise typer.Exit(1)
 
     with_core(data, work)
-
-
-def _print_sample(language: Language, subscription: "Subscription", core: "Core") -> None:
-    from bus.cli.subscriber_kit import filled_sample, sample_hint
-
-    text = filled_sample(language, subscription, core.contract, core.settings.namespace)
-    for line in text.expandtabs(4).splitlines():
-        echo(line)
-    echo(sample_hint(language), err=True)
 
 
 @commands.command("list")
@@ -227,9 +127,6 @@ def show(client: Client, data: Data = None, as_json: Json = False) -> None:
             echo(line)
 
 
-commands.command()(rewind)
-
-
 @commands.command()
 def remove(
     client: Client,
@@ -272,3 +169,6 @@ def _line(one: "ListedSubscription") -> str:
     filters = "".join(f"  {', '.join(one)}" for one in (row.types, row.regions, row.assignees) if one)
     gone = "  已移除 removed" if one.removed_at else ""
     return f"{row.client:<24} {row.version:<6} {row.owner}  {row.contact}  {', '.join(row.topics)}{filters}{rate}{gone}"
+
+
+commands.command()(rewind)

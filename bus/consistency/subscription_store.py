@@ -12,7 +12,9 @@ from bus.consistency.topic_readers import ReaderKind, TopicReader
 from bus.domain.errors import CommandRefused
 from bus.postgres.pool import Connection
 
-_COLUMNS: Final[LiteralString] = "client, version, owner, contact, topics, types, regions, assignees, groups, fields, rate"
+_COLUMNS: Final[LiteralString] = (
+    "client, version, owner, contact, topics, types, regions, assignees, groups, fields, rate"
+)
 _ADD: Final[LiteralString] = f"""
 INSERT INTO subscriptions ({_COLUMNS}, added_by, added_why)
 VALUES (%(client)s, %(version)s, %(owner)s, %(contact)s, %(topics)s, %(types)s, %(regions)s, %(assignees)s, %(groups)s,

@@ -227,7 +227,7 @@ def _postgres(stack: SecuredStack, password: str) -> Child:
     how = [f"--username={SUPERUSER}", f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8"]
     command = [str(tools / "initdb"), *how, "--locale=C.UTF-8", str(data)]
     done = subprocess.run(
-        command, user=user, cwd=data, env=postgres._environment(), capture_output=True, text=True, check=False
+        command, user=user, cwd=data, env=postgres.environment(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     (configuration,), (access,) = (stack.blocks("## 3. PostgreSQL", one) for one in ("ini", "text"))
@@ -242,7 +242,7 @@ def _postgres(stack: SecuredStack, password: str) -> Child:
     options = ["-c", "listen_addresses=localhost", "-c", f"port={stack.ports[5432]}", "-c", "unix_socket_directories="]
     return spawn(
         "postgres", [str(tools / "postgres"), "-D", str(data), *options],
-        log=stack.folder / "postgres.log", env=postgres._environment(), cwd=data, user=user, polite=signal.SIGINT,
+        log=stack.folder / "postgres.log", env=postgres.environment(), cwd=data, user=user, polite=signal.SIGINT,
     )  # fmt: skip
 
 

@@ -12,12 +12,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 import websockets
-from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
-)
+from aiokafka import errors
 from kafka.admin import KafkaAdminClient, ScramMechanism, UserScramCredentialDeletion, UserScramCredentialUpsertion
 from pydantic import SecretStr
 
@@ -102,7 +97,7 @@ async def writes(settings: Settings, topic: str) -> bool:
     try:
         await producer.start()
         await producer.send_and_wait(topic, b"x", key=b"k")
-    except (TopicAuthorizationFailedError, ClusterAuthorizationFailedError):
+    except (errors.TopicAuthorizationFailedError, errors.ClusterAuthorizationFailedError):
         return False
     finally:
         await producer.stop()
@@ -116,7 +111,7 @@ async def reads(settings: Settings, topic: str, group: str) -> bool:
         async with asyncio.timeout(LIMIT_S):
             await consumer.start()
             await consumer.getmany(timeout_ms=500)
-    except (TopicAuthorizationFailedError, GroupAuthorizationFailedError):
+    except (errors.TopicAuthorizationFailedError, errors.GroupAuthorizationFailedError):
         return False
     finally:
         await consumer.stop()
@@ -206,7 +201,7 @@ async def test_secured_a_source_writes_commands_and_nothing_else(kafka: Secured,
 
 async def test_secured_a_source_takes_no_transactional_id_of_anothers(kafka: Secured) -> None:
     producer = make_producer(kafka.settings(SOURCE), transactional_id="source.mes2/x")
-    with pytest.raises(TransactionalIdAuthorizationFailed):
+    with pytest.raises(errors.TransactionalIdAuthorizationFailed):
         await producer.start()
     await producer.stop()
 
