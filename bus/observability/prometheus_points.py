@@ -103,7 +103,7 @@ def _histograms(series: Mapping[Labels, _Series], began_ns: int, now_ns: int) ->
             bucket_counts=[count - before for count, before in zip(counts, [0, *counts], strict=False)],
             explicit_bounds=bounds[:-1],
             min=None,  # type: ignore[arg-type]  # not known: optional on the wire
-            max=None,  # type: ignore[arg-type]  # not known: optional on the wire
+            max=None,  # type: ignore[arg-type]  # not known, as above
             exemplars=_exemplars(one.buckets.values(), now_ns),
         )
 
