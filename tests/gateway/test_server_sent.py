@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from bus.domain.terms import TicketId
 from bus.gateway.http.answer_budget import AnswerBudget
+from bus.gateway.http.uvicorn_http import HttpProtocol
 from bus.gateway.stream import server_sent, transport
 from bus.gateway.stream.cursor import write_cursor
 from bus.kafka.tail_reader import Partition
@@ -150,6 +151,16 @@ async def test_server_sent_streams_leave_the_clients_reads_to_its_reads() -> Non
         query = "topics=ticket.assign"
         async with following(gateway, query, "admin"), following(gateway, query, "admin"):
             assert (await gateway.get("/v1/tickets", timeout=60)).status_code == 200
+
+
+async def test_server_sent_streams_are_not_counted_among_the_connections_of_an_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(HttpProtocol, "per_address", 1)
+    async with behind_a_server(Gateway()) as gateway:
+        query = "topics=ticket.assign"
+        async with following(gateway, query), following(gateway, query), following(gateway, query):
+            assert (await gateway.get("/v1/topics", timeout=60)).status_code == 200
 
 
 async def test_server_sent_a_client_has_no_more_streams_than_its_bound_of_both_kinds_together() -> None:

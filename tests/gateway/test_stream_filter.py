@@ -101,6 +101,7 @@ async def test_stream_filter_of_an_address_narrows_what_is_declared_and_no_more(
         ("types=TicketAssigned", "beyond_subscription", "types"),
         ("types=TicketAsigned", "unknown_type", "types"),
         ("regions=", "missing", "regions"),
+        ("assignee=,", "missing", "assignee"),
     ):
         problem = await refusal(served, f"{EVENTS}&{query}")
         assert (problem["status"], problem["code"], problem["field"]) == (400, code, field)

@@ -132,6 +132,8 @@ class HttpProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _begin_endless(self) -> None:
+        """Take the connection for a stream's, as that of a WebSocket: streams have a limit of their own."""
+        self._leave_address()
         self._endless = True
         sockets.drop_when_unreachable(self.transport)
 

@@ -203,8 +203,10 @@ class _StreamHandlers:
             return (await self.hub.bounds(topics)).starts
         partitions = {name: topic.partitions for name, topic in self.contract.topics.items()}
         positions = read_cursor(cursor, topics, partitions)
-        if positions != self.hub.of({place.topic for place in positions}):
-            refuse_outside(await self.hub.bounds({place.topic for place in positions}), positions)
+        known = {place.topic for place in positions}
+        if positions != self.hub.of(known):
+            with suppress(KafkaUnavailable):  # who catches up finds out, and keeps the cursor
+                refuse_outside(await self.hub.bounds(known), positions)
         return positions
 
     async def _serve(

@@ -131,7 +131,7 @@ class StreamFilters:
     async def of(self, client: str, topics: Sequence[str], query: Mapping[str, str]) -> EventFilter:
         """Make it for a client. Raises MalformedInput that names what it may not ask for, and StoreUnavailable."""
         declared = [one for one in await self.declared.of(client) if {*topics} & {*one.topics}]
-        values = {name: _values(query.get(name, "")) for name in PARAMETERS}
+        values = {name: _values(name, query[name]) if name in query else [] for name in PARAMETERS}
         values["assignee"] = [plain_name(one) for one in values["assignee"]]
         asked = read_conditions(values, topics, declared, self.contract)
         filtered = [one for one in declared if one.types or one.regions or one.assignees]
@@ -147,5 +147,9 @@ class StreamFilters:
         return EventFilter(conditions_by_topic(topics, declared, asked), self.live, shown)
 
 
-def _values(text: str) -> list[str]:
-    return list(dict.fromkeys(one.strip() for one in text.split(",") if one.strip()))
+def _values(name: str, text: str) -> list[str]:
+    values = list(dict.fromkeys(one.strip() for one in text.split(",") if one.strip()))
+    if not values:
+        zh, en = f"{name} 为空,请填写或去掉", f"{name} is empty: fill it in or leave it out"
+        raise MalformedInput("missing", name, zh, en)
+    return values

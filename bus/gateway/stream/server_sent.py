@@ -25,6 +25,7 @@ HEARTBEAT_S = 10.0
 _HEADERS: Final = {
     "Content-Type": f"{MEDIA_TYPE}; charset=utf-8",
     "Cache-Control": "no-store",
+    "Connection": "close",
     "X-Accel-Buffering": "no",  # nginx would gather events until its buffer is full
 }
 log = structlog.get_logger()
@@ -47,14 +48,17 @@ class ServerSentTransport:
         self._sent_at = asyncio.get_running_loop().time()
 
     async def open(self) -> None:
-        """Give back the place among the client's reads: a stream is counted among its streams."""
+        """Send nothing yet: what cannot be given is to be answered by its status."""
+
+    async def ready(self, frame: Frame) -> None:
+        """Begin the answer, and say how soon a client that loses it may come again.
+
+        The place among the client's reads is given back: a stream is counted among its streams.
+        """
         if answer := answer_of(self._http):
             answer.end()
         if endless := self._http.scope.get("extensions", {}).get(ENDLESS):
             endless["begin"]()
-
-    async def ready(self, frame: Frame) -> None:
-        """Begin the answer, and say how soon a client that loses it may come again."""
         head = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
         self._begun = True
         await self._send({"type": "http.response.start", "status": 200, "headers": head})
