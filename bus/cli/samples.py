@@ -66,7 +66,9 @@ def write_sample(language: Language, text: str, folder: Path) -> list[Path]:
 
 
 def joinable(groups: Iterable[str]) -> str:
-    """Give a group that one of these allows: `mes-*` allows all that begin so, mes-1 among them."""
+    """Give a group that one of these allows: first one that its ACL lets it join, `subscriber.bi/1`, else any. Pure."""
     named = [*groups]
-    exact = next((one for one in named if not one.endswith("*")), None)
-    return exact or f"{named[0][:-1]}1"
+    of_its_acl = next((one for one in named if one.endswith("/*")), None)
+    if of_its_acl is not None:
+        return f"{of_its_acl[:-1]}1"
+    return next((one for one in named if not one.endswith("*")), f"{named[0].rstrip('*')}1")

@@ -26,7 +26,7 @@ QUESTIONS = {
         WHERE o.type = 'ticket.opened.v1' GROUP BY o.region ORDER BY tickets DESC, o.region""",
     "重开率 / rate of resolved tickets that were opened again": """
         SELECT count(*) AS resolved, count(*) FILTER (WHERE again) AS reopened,
-            round(100.0 * count(*) FILTER (WHERE again) / count(*), 1) AS percent
+            round(100.0 * count(*) FILTER (WHERE again) / nullif(count(*), 0), 1) AS percent
         FROM (
             SELECT ticket_id, bool_or(type IN ('ticket.reopened.v1', 'closure.rejected.v1')) AS again
             FROM events GROUP BY ticket_id HAVING bool_or(type = 'ticket.resolved.v1')

@@ -65,8 +65,7 @@ func take(tx *sql.Tx, record *kgo.Record) string {
 	var event map[string]any
 	must(schema(binary.BigEndian.Uint32(record.Value[1:5])).Decode(record.Value[5:], &event))
 	id, version := event["ticket_id"], event["version"]
-	noted := must(tx.Exec("INSERT OR IGNORE INTO seen VALUES (?, ?)", id, version))
-	if must(noted.RowsAffected()) == 0 {
+	if must(must(tx.Exec("INSERT OR IGNORE INTO seen VALUES (?, ?)", id, version)).RowsAffected()) == 0 {
 		return fmt.Sprintf("skip %s v%d: already done\n", id, version)
 	}
 	must(tx.Exec(count, id, kind)) // the effect: put yours here
@@ -102,9 +101,12 @@ func main() {
 		kgo.ConsumerGroup(group), kgo.SessionTimeout(10*time.Second), kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll())...))
 	defer consumer.CloseAllowingRebalance()
-	for ctx.Err() == nil {
+	for {
 		batch := consumer.PollRecords(ctx, 100)
-		batch.EachError(func(topic string, _ int32, err error) { fmt.Fprintln(os.Stderr, topic, err) })
+		if ctx.Err() != nil {
+			return // what was read has had no effect, and comes again
+		}
+		check(batch.Err())
 		tx, lines := must(db.Begin()), "" // one transaction: the effects, and the notes that they were seen
 		batch.EachRecord(func(record *kgo.Record) { lines += take(tx, record) })
 		check(tx.Commit())

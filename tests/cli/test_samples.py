@@ -66,5 +66,6 @@ def test_samples_are_in_the_wheel(tmp_path: Path) -> None:
 
 
 def test_samples_join_a_group_that_the_subscription_allows() -> None:
-    assert joinable(["bi", "subscriber.bi/*"]) == "bi"
+    assert joinable(["bi", "subscriber.bi/*"]) == "subscriber.bi/1"
+    assert joinable(["mes-*", "mes"]) == "mes"
     assert joinable(["mes-*"]) == "mes-1"

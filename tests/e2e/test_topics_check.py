@@ -54,7 +54,7 @@ async def checked(bus: Bus) -> dict[tuple[str, str], dict[str, Any]]:
 
 async def the_subscriber_has_what_it_needs(bus: Bus, kit: str) -> None:
     """Hold what `subscription add` says against the gateway and the sample."""
-    group, topic = physical(bus.settings.namespace, "bi"), physical(bus.settings.namespace, STATUS)
+    group, topic = physical(bus.settings.namespace, "subscriber.bi/1"), physical(bus.settings.namespace, STATUS)
     assert "topics apply --acl --subscriber bi" in kit
     assert f"group: {group}\n" in kit
     token = re.search(r"token: (\S+)\n", kit)

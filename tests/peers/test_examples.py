@@ -90,7 +90,7 @@ class Subscriber:
 
     def group(self, name: str) -> str:
         """Spell a group of this test's own."""
-        return f"{self.log.settings.namespace}.{self.language}.{name}"
+        return physical(self.log.settings.namespace, f"{name}.{self.language}")
 
     def fill(self, group: str) -> None:
         """Write the sample for this group and make it ready; skips where its language or libraries are missing."""
