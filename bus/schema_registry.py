@@ -15,13 +15,14 @@ from bus.domain.errors import BusError, InvariantBroken, MalformedInput, Transie
 from bus.domain.events import Recorded
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import Settings, secret_of
-from bus.tls import trust
+from bus.tls import cause_of, trust
 from bus.wire.codec import Codec, RegisteredSchema
 from schemas.catalogue import RECORD_TYPES
 
 ASKED_MAX = 50  # unknown ids looked up in one transaction
 STRANGE_S = 60.0  # so long an id that nobody knew is not asked for again
 STRANGERS_MAX = 10_000
+CA = "schema_registry_ca_file"
 COMPATIBILITY = "FULL_TRANSITIVE"  # a subscriber reads on with the schema that it compiled
 _KEEP = """
 INSERT INTO registered_schemas (schema_id, subject, definition) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"""
@@ -76,7 +77,7 @@ def registry_of(settings: Settings) -> Registry | None:
     return Registry(
         url=parts._replace(netloc=host).geturl(),
         basic_auth=secret_of(settings, "schema_registry_basic_auth") or unquote(within) or None,
-        trust=trust(settings, "schema_registry_ca_file") if parts.scheme == "https" else None,
+        trust=trust(settings, CA) if parts.scheme == "https" else None,
     )
 
 
@@ -95,7 +96,7 @@ async def register_all(registry: Registry) -> dict[int, RegisteredSchema]:
         async with registry.client() as http:
             found = [await register(http, one.subject, one.schema) for one in RECORD_TYPES]
     except httpx2.TransportError as error:
-        raise RegistryUnavailable(f"the schema registry at {registry.url} is away: {type(error).__name__}") from error
+        raise RegistryUnavailable(f"the schema registry at {registry.url} is away: {cause_of(error, CA)}") from error
     return {one.schema_id: one for one in found}
 
 
@@ -203,7 +204,7 @@ async def definitions(registry: Registry, schema_ids: Iterable[int]) -> dict[int
                 if answer.status_code == 200:
                     found[schema_id] = _definition(answer)
     except httpx2.TransportError as error:
-        raise RegistryUnavailable(f"the schema registry at {registry.url} is away: {type(error).__name__}") from error
+        raise RegistryUnavailable(f"the schema registry at {registry.url} is away: {cause_of(error, CA)}") from error
     return found
 
 

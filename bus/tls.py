@@ -36,6 +36,16 @@ def trust(settings: Settings, name: str) -> ssl.SSLContext:
         raise _unusable(name, path, error) from error
 
 
+def cause_of(error: BaseException, name: str) -> str:
+    """Say in a few words why a connection failed; where the other side's certificate is the reason, which setting."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, ssl.SSLCertVerificationError):
+            return f"its certificate is refused ({found.verify_message}); see {variables()[name]}"
+        found = found.__cause__ or found.__context__
+    return type(error).__name__
+
+
 def certificate_files(settings: Settings) -> Mapping[str, Path]:
     """Give the files of certificates that the bus's own connections use, by setting, to be watched for their end."""
     found = {name: getattr(settings, name) for name in (*CA_FILES, "http_certificate_file")}

@@ -9,6 +9,7 @@ import httpx2
 from bus.domain.errors import BusError, Transient
 from bus.gateway.routes.hosts import PATH
 from bus.programs.host_watch import PERIOD_S
+from bus.tls import cause_of
 from schemas.messages import HostRead
 
 _NOT_HERE = frozenset({400, 401, 403, 404, 405, 413, 422})
@@ -31,7 +32,7 @@ class GatewayReadings:
         try:
             answer = await self.http.post(PATH, json=_body(readings))
         except httpx2.HTTPError as error:
-            raise Transient(f"the gateway is away: {type(error).__name__}") from error
+            raise Transient(f"the gateway is away: {cause_of(error, 'ca_file')}") from error
         if answer.status_code in _NOT_HERE:
             raise ReadingsRefused(f"the gateway refuses the readings: HTTP {answer.status_code} {_reason(answer)}")
         if answer.status_code != 200:

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -20,14 +21,17 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from structlog.testing import capture_logs
 
+from bus.domain.errors import Transient
 from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.http.uvicorn_http import protocol_with
 from bus.gateway.http.uvicorn_websocket import StreamProtocol
 from bus.programs.serving import Serving, own_certificates, serving_of
-from bus.schema_registry import registry_of
+from bus.programs.watch_over_http import gateway_readings
+from bus.schema_registry import RegistryUnavailable, definitions, registry_of
 from bus.settings import Settings, SettingsInvalid
 from bus.tls import CertificateUnusable, ServerCertificate
 from console.security import is_https
+from schemas.messages import HostRead
 from tests.adapters.certificates import PrivateAuthority
 
 BIG = "x" * 300_000  # more than the sockets hold
@@ -240,6 +244,19 @@ async def test_serving_a_registry_by_tls_is_asked_with_its_password_which_no_mes
         assert other
         async with trusting.client() as http:
             assert (await http.get("/")).status_code == 200
-        async with other.client() as http:
-            with pytest.raises(httpx2.ConnectError):
-                await http.get("/")
+        with pytest.raises(RegistryUnavailable, match=r"certificate is refused .*; see SCHEMA_REGISTRY_CA_FILE"):
+            await definitions(other, [1])
+        with pytest.raises(RegistryUnavailable, match="away: ConnectError"):
+            await definitions(registry, [1])
+        readings = gateway_readings(url, "token", ssl.create_default_context())
+        read = HostRead(
+            host="h",
+            read_at=datetime.now(UTC),
+            path="/",
+            disk_total_bytes=1.0,
+            disk_free_bytes=1.0,
+            memory_free_bytes=1.0,
+        )
+        with pytest.raises(Transient, match=r"certificate is refused .*; see TICKETBUS_CA_FILE"):
+            await readings.send([read])
+        await readings.close()
