@@ -13,8 +13,15 @@ release = version = version_of("ticketbus")
 extensions = ["myst_parser", "ops.site.extension"]
 # The sources are the pages of the checkout where they stand, so that their links hold there and here.
 root_doc = "docs/index"
-include_patterns = ["README.md", "README.zh.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/*.md"]
-exclude_patterns = [".*", "build", "dist", "node_modules", "tests", "bus", "adapters"]
+include_patterns = [
+    "README.md",
+    "README.zh.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "docs/*.md",
+    "examples/**/README.md",
+]
+exclude_patterns = [".*", "**/node_modules", "build", "dist", "node_modules", "tests", "bus", "adapters"]
 myst_heading_anchors = 4
 
 language = "en"

@@ -14,6 +14,7 @@ from ops.site.drawn_pages import LINKS, write_pages
 from ops.site.navigation import INDEX, with_navigation
 from ops.site.search_words import ChineseAndEnglish
 
+SAMPLES: Final = "examples"
 _LINK: Final = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
 
@@ -30,20 +31,30 @@ def _read(app: Sphinx, page: str, content: list[str]) -> None:
     """Make of a page of the checkout one of the site."""
     known = app.env.found_docs
     content[0] = without_links_out(content[0], Path(app.srcdir), page, lambda name: name in known)
+    if page.startswith(f"{SAMPLES}/"):
+        content[0] += _files_beside(Path(app.srcdir) / page)
     if page == INDEX:
         content[0] = with_navigation(content[0])
     if page in LINKS:
         content[0] += f"\n{LINKS[page]}\n"
 
 
+def _files_beside(page: Path) -> str:
+    """Offer a sample's files: who reads the site has no checkout. Files that are made when it runs are left out."""
+    known = [one.name for one in sorted(page.parent.iterdir()) if one.is_file() and one.suffix not in (".md", ".db")]
+    return "\n\n" + " · ".join(f"[{name}]({name})" for name in known) + "\n"
+
+
 def without_links_out(text: str, root: Path, page: str, is_page: Callable[[str], bool]) -> str:
-    """Leave of a link to a folder, or to a page that the site has not, its words. Other files are downloads."""
+    """Leave of a link to a folder without a page, or to a page that is not here, its words; files are downloads."""
 
     def kept(link: re.Match[str]) -> str:
         mark, words, target, _anchor = link.groups()
         if mark or "://" in target:
             return link[0]
         path = posixpath.normpath(posixpath.join(posixpath.dirname(page), target))
+        if is_page(f"{path}/README"):
+            return f"[{words}]({target.rstrip('/')}/README.md)"
         elsewhere = (root / path).is_dir() or (path.endswith(".md") and not is_page(path.removesuffix(".md")))
         return words if elsewhere else link[0]
 

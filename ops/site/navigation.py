@@ -7,7 +7,7 @@ from typing import Final
 
 INDEX: Final = "docs/index"
 _SECTION: Final = re.compile(r"^## (.+)$", re.MULTILINE)
-_ITEM: Final = re.compile(r"^- .*$", re.MULTILINE)
+_ITEM: Final = re.compile(r"^- .*(?:\n  .*)*$", re.MULTILINE)
 _PAGE: Final = re.compile(r"\]\(([\w./-]+)\.md\)")
 
 
