@@ -36,6 +36,11 @@ def trust(settings: Settings, name: str) -> ssl.SSLContext:
         raise _unusable(name, path, error) from error
 
 
+def trust_at(url: str, settings: Settings, name: str = "ca_file") -> ssl.SSLContext | None:
+    """Trust as above where an address is one of TLS; None where it is not. Raises CertificateUnusable."""
+    return trust(settings, name) if url.startswith(("https", "wss")) else None
+
+
 def cause_of(error: BaseException, name: str) -> str:
     """Say in a few words why a connection failed; where the other side's certificate is the reason, which setting."""
     found: BaseException | None = error

@@ -8,7 +8,7 @@ import orjson
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from bus.settings import load
-from bus.tls import trust
+from bus.tls import trust_at
 
 ATTEMPTS_MAX: Final = 6
 TIMEOUT_S: Final = 10.0
@@ -29,7 +29,7 @@ def client(url: str, headers: Mapping[str, str] | None = None) -> httpx2.AsyncCl
         headers=dict(headers or {}),
         timeout=TIMEOUT_S,
         trust_env=False,
-        verify=trust(load(), "ca_file") if url.startswith("https") else True,
+        verify=trust_at(url, load()) or True,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class StreamClient:
     begin: str = ""
     until_now: bool = False
     cursor: str = ""
+    trust: ssl.SSLContext | None = None  # of an address with https
     _ends: Positions = field(default_factory=dict)
 
     async def events(self) -> AsyncGenerator[Frame]:
@@ -121,7 +123,9 @@ class StreamClient:
         url = f"{self.url.replace('http', 'ws', 1)}/v1/stream?{query}"
         headers = {"Authorization": f"Bearer {self.token}"}
         try:
-            connection = await connect(url, additional_headers=headers, open_timeout=OPEN_S_MAX, max_size=None)
+            connection = await connect(
+                url, additional_headers=headers, open_timeout=OPEN_S_MAX, max_size=None, ssl=self.trust
+            )
         except InvalidStatus as answer:
             status = answer.response.status_code
             if status in (401, 403):

@@ -44,11 +44,14 @@ def subscribe(
     from bus.cli.run import resolved, run
     from bus.cli.stream_client import START, StreamClient, StreamRefused
     from bus.settings import secret_of
+    from bus.tls import trust_at
 
     settings = resolved(data)
+    url = require(settings, "url")
     types = _ce_types(event or ())
     client = StreamClient(
-        url=require(settings, "url"),
+        url=url,
+        trust=trust_at(url, settings),
         token=secret_of(settings, "token") or "",
         topics=tuple(dict.fromkeys(topic)),
         begin=begin or (START if until_now else ""),

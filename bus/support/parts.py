@@ -25,6 +25,7 @@ from bus.settings import MASK, Settings
 from bus.settings_listing import listing
 from bus.support.bundle import BundlePart, NothingToShow
 from bus.support.cleaning import SECRET_NAME, Cleaner, unquoted
+from bus.tls import trust_at
 from deadletter.disk_store import all_disks
 from schemas.topics import load_contract
 
@@ -162,7 +163,8 @@ class BundleSources:
 
     async def _metrics(self, url: str, token: str) -> str:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        async with httpx2.AsyncClient(timeout=ASKED_S_MAX, trust_env=False) as http:
+        trusted = trust_at(url, self._settings)
+        async with httpx2.AsyncClient(timeout=ASKED_S_MAX, trust_env=False, verify=trusted or True) as http:
             answer = await http.get(url, headers=headers)
         if answer.status_code != 200:
             raise NothingToShow(f"/metrics answers {answer.status_code}")

@@ -208,4 +208,5 @@ def test_judgements_of_every_check_are_tried_here() -> None:
 
 def test_judgements_a_variable_that_is_nearly_a_setting_is_misspelled_and_one_of_a_secret_is_not() -> None:
     given = {"TICKETBUS_HTP_PORT": "1", "TICKETBUS_HTTP_PORT": "2", "TICKETBUS_ERP_PASSWORD": "3", "PATH": "/"}
+    given |= {"TICKETBUS_WEBHOOK_SECRETS_FILE": "/run/secrets/webhooks"}
     assert settings.misspelled(given) == {"TICKETBUS_HTP_PORT": "TICKETBUS_HTTP_PORT"}

@@ -15,6 +15,8 @@ from bus.domain.errors import BusError
 from bus.kafka.quorum import controller_clock
 from bus.postgres.heartbeats import read_beats
 from bus.postgres.pool import connected
+from bus.settings import Settings
+from bus.tls import cause_of, trust_at
 
 NAME: Final = "clocks"
 MEND: Final = "timedatectl status   # on the host whose clock is wrong; then start its chronyd or systemd-timesyncd"
@@ -59,8 +61,8 @@ async def _read(examined: Examined) -> Sequence[ClockReading]:
     found = await asyncio.gather(
         _postgres(examined),
         _kafka(examined),
-        _over_http("registry", settings.schema_registry_url, "SCHEMA_REGISTRY_URL"),
-        _over_http("gateway", settings.url, "TICKETBUS_URL"),
+        _over_http("registry", settings.schema_registry_url, settings, "schema_registry_ca_file"),
+        _over_http("gateway", settings.url, settings, "ca_file"),
     )
     return [*found, *await _others(examined)]
 
@@ -88,16 +90,19 @@ async def _kafka(examined: Examined) -> ClockReading:
     return ClockReading(who=who, ahead_s=clock.ahead_s, unsure_s=clock.took_s / 2 + 0.001)
 
 
-async def _over_http(who: str, url: str | None, variable: str) -> ClockReading:
+async def _over_http(who: str, url: str | None, settings: Settings, authorities: str) -> ClockReading:
     if not url:
-        return ClockReading(who=who, why=f"{variable} is not set")
+        return ClockReading(who=who, why=f"{'TICKETBUS_URL' if who == 'gateway' else 'SCHEMA_REGISTRY_URL'} is not set")
     try:
-        async with httpx2.AsyncClient(timeout=ASKED_S_MAX, trust_env=False) as http:
+        trusted = trust_at(url, settings, authorities)
+        async with httpx2.AsyncClient(timeout=ASKED_S_MAX, trust_env=False, verify=trusted or True) as http:
             asked = _Asked()
             date = (await http.get(f"{url.rstrip('/')}/livez" if who == "gateway" else url)).headers.get("Date")
         return asked.ahead(who, parsedate_to_datetime(date or "").timestamp(), grain_s=1.0)
     except httpx2.HTTPError as error:
-        return ClockReading(who=who, why=f"{who} is away: {type(error).__name__}")
+        return ClockReading(who=who, why=f"{who} is away: {cause_of(error, authorities)}")
+    except BusError as error:
+        return ClockReading(who=who, why=str(error))
     except ValueError:
         return ClockReading(who=who, why="its answer has no Date")
 

@@ -14,6 +14,7 @@ from bus.kafka.clients import touch
 from bus.postgres.pool import connected
 from bus.schema_registry import registry_of
 from bus.settings import SettingsInvalid, mask_password
+from bus.tls import cause_of, trust_at
 
 NAME: Final = "reach"
 
@@ -48,7 +49,11 @@ async def _asked(part: str, variable: str, ask: Callable[[Examined], Awaitable[N
     except (BusError, SettingsInvalid, OSError) as error:
         return PartReading(part=part, variable=variable, why=mask_password(str(error)))
     except httpx2.HTTPError as error:
-        return PartReading(part=part, variable=variable, why=f"it is away: {type(error).__name__}")
+        return PartReading(
+            part=part,
+            variable=variable,
+            why=f"it is away: {cause_of(error, 'schema_registry_ca_file' if part == 'schema registry' else 'ca_file')}",
+        )
     return PartReading(part=part, variable=variable, took_s=monotonic() - began)
 
 
@@ -72,7 +77,7 @@ async def _registry(examined: Examined) -> None:
 
 async def _gateway(examined: Examined) -> None:
     url = examined.need("url").rstrip("/")
-    async with httpx2.AsyncClient(timeout=10, trust_env=False) as http:
+    async with httpx2.AsyncClient(timeout=10, trust_env=False, verify=trust_at(url, examined.settings) or True) as http:
         answer = await http.get(f"{url}/readyz")
     content = answer.json() if answer.headers.get("Content-Type", "").startswith("application/json") else {}
     down = sorted(name for name, state in content.items() if state == "down")

@@ -13,11 +13,14 @@ from bus.domain.errors import BusError
 from bus.programs.alerting import check_channels
 from bus.programs.worker import checked_targets
 from bus.rules_config import load_rules
+from bus.secret_files import SUFFIX, holds_secret
 from bus.settings import PREFIX, Settings, variables
 
 NAME: Final = "settings"
 ALIKE: Final = 0.85  # secrets that files name by variables of their own are not meant
-_SECRET_FILES: Final = tuple(one for one in Settings.model_fields if one.endswith(("_key_file", "_password_file")))
+_BY_FILE: Final = tuple(
+    f"{variables()[name]}{SUFFIX}" for name, field in Settings.model_fields.items() if holds_secret(name, field)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +57,19 @@ async def _read(examined: Examined) -> SettingsReadings:
     return SettingsReadings(
         refused=[*dict.fromkeys(refused)],
         open_to_others={
-            variables()[name]: path
-            for name in _SECRET_FILES
-            if isinstance(path := getattr(settings, name), Path) and _open_to_others(path)
+            variable: path
+            for variable, path in _secret_files(settings, examined.environment).items()
+            if _open_to_others(path)
         },
         unknown=misspelled(examined.environment),
     )
+
+
+def _secret_files(settings: Settings, environment: Mapping[str, str]) -> Mapping[str, Path]:
+    """Give the files that hold secrets, by the variable that names each. Pure."""
+    named = {variables()[name]: getattr(settings, name) for name in Settings.model_fields if name.endswith("_key_file")}
+    given = {one: Path(path) for one in _BY_FILE if (path := environment.get(one))}
+    return {variable: path for variable, path in named.items() if isinstance(path, Path)} | given
 
 
 def _open_to_others(path: Path) -> bool:
@@ -68,7 +78,7 @@ def _open_to_others(path: Path) -> bool:
 
 def misspelled(environment: Mapping[str, str]) -> Mapping[str, str]:
     """Give variables of ours that no setting has, but one that is spelled nearly so. Pure."""
-    known = {one for one in variables().values() if one.startswith(PREFIX)}
+    known = {one for one in (*variables().values(), *_BY_FILE) if one.startswith(PREFIX)}
     strange = (one for one in environment if one.startswith(PREFIX) and one not in known)
     names = [one.removeprefix(PREFIX) for one in known]
     near = {one: get_close_matches(one.removeprefix(PREFIX), names, n=1, cutoff=ALIKE) for one in strange}
