@@ -1,11 +1,13 @@
 """What a command costs in every part, with one gateway and one worker and with two of each; and where that ends.
 
-The costs are kept in bench/costs.json, from which bench/load_model.py reckons; what it foretells of this machine wholly
-used is held against what was measured.
+The costs of a machine wholly used are kept in bench/costs.json, from which bench/load_model.py reckons: at a low rate a
+command costs more, as less is done in one go. What the model foretells of one core, and of two gateways and workers, is
+held against what was measured.
 """
 
-from collections.abc import Mapping
-from contextlib import closing, suppress
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -30,6 +32,7 @@ _WARM_S: Final = 5.0
 _STEADY_S: Final = 30.0
 _FULL_S: Final = 20.0
 _AT_ONCE: Final = 100
+_CORES: Final = psutil.cpu_count() or 1
 _WAITING: Final = """
 SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL)
     + (SELECT count(*) FROM deliveries WHERE state <> 'done')
@@ -48,29 +51,36 @@ class _Readings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Measured:
-    costs: Costs
+    """What a command costs at a steady rate and when all is used, and how many a second were delivered then."""
+
+    steady: Costs
+    full: Costs
     per_s: float
 
 
 async def run(bus: Bus) -> list[Figure]:
-    """Measure with one of each and with two of each; keep the costs of one."""
+    """Measure with one of each, the same on one core, and with two of each; keep the costs of one."""
     receiver = free_port()
     bus.start_process("receiver", "bench.receiver", str(receiver))
     declare(bus, {"crm": crm(receiver, concurrency=16)})
-    one, two = await _measured(bus, 1), await _measured(bus, 2)
-    write_costs(one.costs)
+    one, narrow, two = await _measured(bus, 1), await _measured(bus, 1, cores=1), await _measured(bus, 2)
+    write_costs(one.full)
     bus.stop("receiver")
     return [
-        _cpu(one.costs),
-        _cpu(two.costs, one.costs),
-        *(_foretold(measured, one.costs, each) for each, measured in ((1, one), (2, two))),
+        _cpu(one.steady, f"one gateway and one worker, {_RATE:.0f} commands/s"),
+        _cpu(one.full, "one gateway and one worker, as many as the machine takes"),
+        _cpu(two.steady, f"two gateways and two workers, {_RATE:.0f} commands/s", one.steady),
+        _cpu(two.full, "two gateways and two workers, as many as the machine takes", one.full),
+        Figure(name="commands until all is delivered, one gateway and one worker", value=one.per_s, unit="commands/s"),
+        _foretold("the same on one core", narrow, saturated(one.full, cores=1, gateways=1, workers=1)),
+        _foretold("two gateways and two workers", two, saturated(one.full, cores=_CORES, gateways=2, workers=2)),
     ]
 
 
-def _cpu(costs: Costs, beside: Costs | None = None) -> Figure:
-    whole, name = _whole(costs), "one gateway and one worker" if beside is None else "two gateways and two workers"
+def _cpu(costs: Costs, name: str, beside: Costs | None = None) -> Figure:
+    whole = _whole(costs)
     return Figure(
-        name=f"CPU of a command, {name}, {_RATE:.0f} commands/s",
+        name=f"CPU of a command, {name}",
         value=whole,
         unit="µs",
         against=f"one of each: {number(_whole(beside))} µs" if beside else "",
@@ -86,10 +96,9 @@ def _whole(costs: Costs) -> float:
     return costs.gateway_us + costs.worker_us + costs.postgres_us + costs.kafka_us
 
 
-def _foretold(measured: _Measured, costs: Costs, each: int) -> Figure:
-    expected = saturated(costs, cores=psutil.cpu_count() or 1, gateways=each, workers=each)
+def _foretold(name: str, measured: _Measured, expected: float) -> Figure:
     return Figure(
-        name=f"commands until all is delivered, {each} gateway{'s'[: each - 1]} and {each} worker{'s'[: each - 1]}",
+        name=f"… {name}",
         value=measured.per_s,
         unit="commands/s",
         against=f"the load model: {number(expected)}/s",
@@ -97,8 +106,11 @@ def _foretold(measured: _Measured, costs: Costs, each: int) -> Figure:
     )
 
 
-async def _measured(bus: Bus, each: int) -> _Measured:
-    """Start so many of each, send at a steady rate, then as fast as they take it; stop them."""
+async def _measured(bus: Bus, each: int, cores: int = 0) -> _Measured:
+    """Start so many of each, send at a steady rate, then as fast as they take it; stop them.
+
+    With `cores` all that takes part, the load generator too, shares that many.
+    """
     gateways = {f"gateway-{one}": free_port() for one in range(each)}
     first, urls = bus.environment["TICKETBUS_HTTP_PORT"], [f"http://127.0.0.1:{port}" for port in gateways.values()]
     programs = dict[str, psutil.Process]()
@@ -106,23 +118,48 @@ async def _measured(bus: Bus, each: int) -> _Measured:
         bus.environment["TICKETBUS_HTTP_PORT"] = str(port)
         programs[name] = psutil.Process(bus.start_process(name, "bus", "gateway"))
     bus.environment["TICKETBUS_HTTP_PORT"] = first
-    for number_ in range(each):
-        programs[f"worker-{number_}"] = psutil.Process(bus.start_process(f"worker-{number_}", "bus", "worker"))
+    for one in range(each):
+        programs[f"worker-{one}"] = psutil.Process(bus.start_process(f"worker-{one}", "bus", "worker"))
     traffic = Mixed(urls=urls)
     await traffic.ready()
-    await traffic.steady(per_s=_RATE, seconds=_WARM_S)
-    await _delivered(bus)
-    before = _read(bus, programs)
-    sent = await traffic.steady(per_s=_RATE, seconds=_STEADY_S)
-    await _delivered(bus)
-    costs = _costs(before, _read(bus, programs), sent)
-    began = monotonic()
-    full = await traffic.flood(at_once=_AT_ONCE, seconds=_FULL_S)
-    await _delivered(bus)
-    per_s = full / (monotonic() - began)
+    with _on_cores(bus, programs, cores):
+        await traffic.steady(per_s=_RATE, seconds=_WARM_S)
+        await _delivered(bus)
+        before = _read(bus, programs)
+        sent = await traffic.steady(per_s=_RATE, seconds=0 if cores else _STEADY_S)
+        await _delivered(bus)
+        between, began = _read(bus, programs), monotonic()
+        full = await traffic.flood(at_once=_AT_ONCE, seconds=_FULL_S)
+        await _delivered(bus)
+        lasted = monotonic() - began
+        after = _read(bus, programs)
     for name in programs:
         bus.stop(name)
-    return _Measured(costs=costs, per_s=per_s)
+    return _Measured(
+        steady=_costs(before, between, max(1, sent)), full=_costs(between, after, full), per_s=full / lasted
+    )
+
+
+@contextmanager
+def _on_cores(bus: Bus, programs: Mapping[str, psutil.Process], cores: int) -> Iterator[None]:
+    """Keep all that takes part on the first cores."""
+    receiver = psutil.Process(bus.processes["receiver"].pid)
+    server = [one for one in postgres_processes(bus) if one.is_running()]
+    taking_part = [psutil.Process(), receiver, *programs.values(), *server, *_listening_at(bus.kafka)]
+    if cores:
+        _pin(taking_part, [*range(cores)])
+    try:
+        yield
+    finally:
+        if cores:
+            _pin(taking_part, [*range(_CORES)])
+
+
+def _pin(processes: Sequence[psutil.Process], cores: list[int]) -> None:
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            for thread in one.threads():
+                os.sched_setaffinity(thread.id, cores)  # one's own threads alone would follow `cpu_affinity`
 
 
 async def _delivered(bus: Bus) -> None:
@@ -185,11 +222,11 @@ def _log_bytes(bus: Bus) -> int:
     with closing(KafkaAdminClient(**kafka_options(bus.settings))) as client:
         answers = client.describe_log_dirs()
     sizes = {
-        (topic["topic"], partition["partition_index"]): partition["partition_size"]
+        (topic["name"], partition["partition_index"]): partition["partition_size"]
         for answer in answers
         for folder in answer["log_dirs"]
         for topic in folder["topics"]
-        if topic["topic"].startswith(f"{bus.settings.namespace}.")
+        if topic["name"].startswith(f"{bus.settings.namespace}.")
         for partition in topic["partitions"]
     }
     return sum(sizes.values())

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
+from random import Random
 from time import monotonic
 from typing import Any, Final
 from uuid import uuid4
@@ -40,6 +41,7 @@ class Mixed:
     urls: Sequence[str]
     _sent: int = 0
     _opened: list[str] = field(default_factory=list)
+    _chance: Random = field(default_factory=lambda: Random(4))  # noqa: S311 - no secret
 
     async def ready(self) -> None:
         """Wait until every gateway says that it is ready."""
@@ -81,7 +83,7 @@ class Mixed:
     async def _send(self, http: httpx2.AsyncClient) -> None:
         self._sent += 1
         key, opens = uuid4().hex, self._sent % 4 == 1 or not self._opened
-        path, body = ("", ticket(key)) if opens else (f"/{self._opened[self._sent % len(self._opened)]}/note", NOTE)
+        path, body = ("", ticket(key)) if opens else (f"/{self._chance.choice(self._opened)}/note", NOTE)
         answer = await http.post(f"/v1/tickets{path}", json=body, headers={"Idempotency-Key": key})
         assert answer.is_success, answer.text
         if opens:
