@@ -208,6 +208,28 @@ async def definitions(registry: Registry, schema_ids: Iterable[int]) -> dict[int
     return found
 
 
+async def asked(
+    http: httpx2.AsyncClient, path: str, body: Mapping[str, Any] | None = None, *, kind: type = dict
+) -> Any:
+    """Ask for an object of JSON, or another `kind`, by POST where there is a body; None: there is no such thing.
+
+    Raises RegistryUnavailable, also where what answers is no registry.
+    """
+    try:
+        answer = await (http.get(path) if body is None else http.post(path, json=body))
+    except httpx2.TransportError as error:
+        raise RegistryUnavailable(f"the schema registry is away: {cause_of(error, CA)}") from error
+    if answer.status_code == 404:
+        return None
+    try:
+        content = answer.json()
+    except ValueError:
+        content = None
+    if answer.status_code != 200 or not isinstance(content, kind):
+        raise RegistryUnavailable(f"the schema registry answered {answer.status_code} to {path}")
+    return content
+
+
 async def _kept(connection: Connection, schema_ids: Sequence[int]) -> dict[int, RegisteredSchema]:
     query = "SELECT schema_id, definition FROM registered_schemas WHERE schema_id = ANY(%s)"
     rows = await (await connection.execute(query, (list(schema_ids),))).fetchall()

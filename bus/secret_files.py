@@ -12,6 +12,8 @@ from pydantic.fields import FieldInfo
 from bus.domain.text import Text
 
 SUFFIX = "_FILE"
+HOLD_KEYS = ("http_key_file", "http_certificate_file")
+"""Settings of files that may hold a private key: the first of them that is set does."""
 _WITH_PASSWORD = frozenset({"database_url"})  # shown but for its password, and as secret as that
 
 

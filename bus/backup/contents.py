@@ -3,21 +3,21 @@
 import asyncio
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, LiteralString, get_args
+from typing import Any, Final, LiteralString
 
 import httpx2
-from pydantic import SecretStr
 
 from bus.backup.manifest import BackedUpLog
 from bus.kafka.broker_topic import describe
 from bus.kafka.clients import admin
 from bus.kafka.range_reader import open_reader
 from bus.postgres.pool import Connection, read_row
-from bus.schema_registry import Registry, RegistryUnavailable
-from bus.settings import Settings, variables
+from bus.schema_registry import Registry, asked
+from bus.secret_files import HOLD_KEYS
+from bus.settings import Settings, secret_files, variables
 from schemas.topics import Contract, physical
 
 CONTRACT, CONFIG, TOPICS, REGISTRY = "contract", "config", "topics.json", "registry.json"
@@ -50,8 +50,8 @@ def copy_files(settings: Settings, into: Path) -> list[str]:
 
 
 def left_out(settings: Settings) -> list[str]:
-    """Name the secrets that are set, or lent, and are not in a backup."""
-    return sorted(variables()[name] for name in _secrets() if getattr(settings, name))
+    """Name the secrets that are set, or lent, and the files of keys: they are not in a backup."""
+    return sorted(variables()[name] for name in (*secret_files(), *HOLD_KEYS) if getattr(settings, name))
 
 
 async def write_topics(settings: Settings, contract: Contract, into: Path) -> dict[str, dict[str, int]]:
@@ -72,15 +72,15 @@ async def write_registry(registry: Registry, into: Path) -> int:
 
     async def of(http: httpx2.AsyncClient, subject: str) -> dict[str, Any]:
         async with turns:
-            level = await _asked(http, f"/config/{subject}")
-            numbers = await _asked(http, f"/subjects/{subject}/versions") or []
+            level = await asked(http, f"/config/{subject}")
+            numbers = await asked(http, f"/subjects/{subject}/versions", kind=list) or []
             return {
                 "level": level and level.get("compatibilityLevel"),
-                "versions": [await _asked(http, f"/subjects/{subject}/versions/{number}") for number in numbers],
+                "versions": [await asked(http, f"/subjects/{subject}/versions/{number}") for number in numbers],
             }
 
     async with registry.client() as http:
-        subjects = sorted(await _asked(http, "/subjects") or [])
+        subjects = sorted(await asked(http, "/subjects", kind=list) or [])
         found = await asyncio.gather(*(of(http, one) for one in subjects))
     _write(into / REGISTRY, dict(zip(subjects, found, strict=True)))
     return len(subjects)
@@ -109,31 +109,8 @@ def not_included(settings: Settings, kafka: bool, registry: bool) -> list[str]:
 def _config_files(settings: Settings) -> Iterator[tuple[str, Path]]:
     for name in Settings.model_fields:
         path = getattr(settings, name)
-        if name.endswith(_NAMES_FILE) and name not in _secrets() and isinstance(path, Path):
+        if name.endswith(_NAMES_FILE) and name not in HOLD_KEYS and isinstance(path, Path):
             yield name, path
-
-
-def _secrets() -> Sequence[str]:
-    """Name the settings that hold secrets, and those that name a file with one."""
-    held = [name for name, one in Settings.model_fields.items() if _holds_secret(one.annotation)]
-    files = [f"{name}{_NAMES_FILE}" for name in held if f"{name}{_NAMES_FILE}" in Settings.model_fields]
-    return ["database_url", *held, *files]
-
-
-def _holds_secret(annotation: Any) -> bool:
-    return annotation is SecretStr or any(_holds_secret(one) for one in get_args(annotation))
-
-
-async def _asked(http: httpx2.AsyncClient, path: str) -> Any:
-    try:
-        answer = await http.get(path)
-    except httpx2.TransportError as error:
-        raise RegistryUnavailable(f"the schema registry is away: {type(error).__name__}") from error
-    if answer.status_code == 404:
-        return None
-    if answer.status_code >= 400:
-        raise RegistryUnavailable(f"the schema registry answered {answer.status_code} to {path}")
-    return answer.json()
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:

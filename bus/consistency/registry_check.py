@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 
 from bus.domain.text import Text
-from bus.schema_registry import COMPATIBILITY, Registry, RegistryUnavailable
+from bus.schema_registry import COMPATIBILITY, Registry, asked
 from bus.wire.schema_equality import same_schema
 from schemas.catalogue import RECORD_TYPES
 
@@ -49,8 +49,8 @@ async def schema_differences(
 
     async def of(subject: str, schema: Mapping[str, Any]) -> list[SchemaDifference]:
         async with turns:
-            latest = await _asked(http, f"/subjects/{subject}/versions/latest")
-            level = await _asked(http, f"/config/{subject}") if latest is not None else None
+            latest = await asked(http, f"/subjects/{subject}/versions/latest")
+            level = await asked(http, f"/config/{subject}") if latest is not None else None
             strange = latest is not None and not _same(latest.get("schema"), schema)
             compatible = await _compatible(http, subject, schema) if strange else True
         return differences(subject, schema, latest, level, compatible=compatible)
@@ -118,26 +118,8 @@ def _set_again(level: str, subjects: Sequence[str]) -> Text:
 async def _compatible(http: httpx2.AsyncClient, subject: str, schema: Mapping[str, Any]) -> bool:
     """Ask the registry whether a schema goes with the subject's latest version; one that does not tell says nothing."""
     body = {"schema": json.dumps(schema, ensure_ascii=False)}
-    answer = await _asked(http, f"/compatibility/subjects/{subject}/versions/latest", body)
+    answer = await asked(http, f"/compatibility/subjects/{subject}/versions/latest", body)
     return bool((answer or {}).get("is_compatible", True))
-
-
-async def _asked(
-    http: httpx2.AsyncClient, path: str, body: Mapping[str, Any] | None = None
-) -> Mapping[str, Any] | None:
-    try:
-        answer = await (http.get(path) if body is None else http.post(path, json=body))
-    except httpx2.TransportError as error:
-        raise RegistryUnavailable(f"the schema registry is away: {type(error).__name__}") from error
-    if answer.status_code == 404:
-        return None
-    try:
-        content = answer.json()
-    except ValueError:
-        content = None
-    if answer.status_code != 200 or not isinstance(content, dict):
-        raise RegistryUnavailable(f"the schema registry answered {answer.status_code} to {path}")
-    return content
 
 
 def _same(text: object, schema: Mapping[str, Any]) -> bool:

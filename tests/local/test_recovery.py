@@ -147,6 +147,8 @@ def damage(folder: Path, made: Manifest) -> None:
 def test_recovery_what_is_left_out_of_a_backup_is_named_and_is_not_in_it(tmp_path: Path) -> None:
     sla = tmp_path / "sla.yaml"
     sla.write_text("types: {}")
+    key = tmp_path / "gateway.pem"
+    key.write_text("-----BEGIN PRIVATE KEY-----")
     settings = Settings.model_validate(
         {
             "database_url": "postgresql://bus:the-database-password@db/bus",
@@ -154,18 +156,21 @@ def test_recovery_what_is_left_out_of_a_backup_is_named_and_is_not_in_it(tmp_pat
             "kafka_password": "the-kafka-password",
             "webhook_secrets": {"crm": ["whsec_secret"]},
             "sla_file": sla,
+            "http_certificate_file": key,
+            "http_key_file": key,
             "alerts_file": tmp_path / "gone.yaml",
         }
     )
     assert left_out(settings) == [
-        *("DATABASE_URL", "TICKETBUS_KAFKA_PASSWORD", "TICKETBUS_MASTER_KEY", "TICKETBUS_WEBHOOK_SECRETS")
+        *("DATABASE_URL", "TICKETBUS_HTTP_CERTIFICATE_FILE", "TICKETBUS_HTTP_KEY_FILE", "TICKETBUS_KAFKA_PASSWORD"),
+        *("TICKETBUS_MASTER_KEY", "TICKETBUS_WEBHOOK_SECRETS"),
     ]
     folder = tmp_path / "backup"
     take.new_folder(folder)
     assert copy_files(settings, folder) == ["TICKETBUS_ALERTS_FILE"]
     files = {one.path for one in manifest.listed(folder)}
     assert {"contract/topics.yaml", "config/TICKETBUS_SLA_FILE/sla.yaml"} <= files
-    assert not any("PASSWORD" in one for one in files)
+    assert not any("PASSWORD" in one or "gateway.pem" in one for one in files)
 
 
 def test_recovery_a_stack_that_lost_its_postgres_is_not_given_an_empty_one(tmp_path: Path) -> None:

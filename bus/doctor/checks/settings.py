@@ -13,14 +13,12 @@ from bus.domain.errors import BusError
 from bus.programs.alerting import check_channels
 from bus.programs.worker import checked_targets
 from bus.rules_config import load_rules
-from bus.secret_files import SUFFIX, holds_secret
-from bus.settings import PREFIX, Settings, variables
+from bus.secret_files import HOLD_KEYS
+from bus.settings import PREFIX, Settings, secret_files, variables
 
 NAME: Final = "settings"
 ALIKE: Final = 0.85  # secrets that files name by variables of their own are not meant
-_BY_FILE: Final = tuple(
-    f"{variables()[name]}{SUFFIX}" for name, field in Settings.model_fields.items() if holds_secret(name, field)
-)
+_BY_FILE: Final = tuple(secret_files().values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +65,9 @@ async def _read(examined: Examined) -> SettingsReadings:
 
 def _secret_files(settings: Settings, environment: Mapping[str, str]) -> Mapping[str, Path]:
     """Give the files that hold secrets, by the variable that names each. Pure."""
-    named = {variables()[name]: getattr(settings, name) for name in Settings.model_fields if name.endswith("_key_file")}
+    keys = {variables()[name]: path for name in HOLD_KEYS if (path := getattr(settings, name))}
     given = {one: Path(path) for one in _BY_FILE if (path := environment.get(one))}
-    return {variable: path for variable, path in named.items() if isinstance(path, Path)} | given
+    return dict([*keys.items()][:1]) | given
 
 
 def _open_to_others(path: Path) -> bool:
