@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 from bus.domain.errors import BusError
 from bus.postgres.pool import Pool
-from bus.settings import Settings
+from bus.settings import Settings, variables
 from schemas.topics import Contract
 
 Verdict = Literal["ok", "note", "wrong", "unseen"]
@@ -55,7 +55,7 @@ class Examined:
     def need(self, name: str) -> str:
         """Give a setting. Raises CannotLook where it is not set."""
         if not (value := getattr(self.settings, name)):
-            raise CannotLook(f"{name.upper()} is not set")
+            raise CannotLook(f"{variables()[name]} is not set")
         return str(value)
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bus.doctor.checks import reach
 from bus.doctor.checks.certificates import CHECK
 from bus.doctor.diagnosis import Examined
 from bus.doctor.tls import server_certificate
@@ -91,3 +92,16 @@ async def test_tls_the_check_reads_brokers_registry_gateway_and_targets(tmp_path
         "gateway": "note",
         "files of workers": "unseen",
     }
+
+
+async def test_tls_a_certificate_that_is_refused_is_said_by_the_setting_of_its_authorities(tmp_path: Path) -> None:
+    async with serving(PrivateAuthority(folder=tmp_path).server()) as port:
+        url = f"https://127.0.0.1:{port}"
+        settings = Settings.model_validate({"schema_registry_url": url, "url": url})
+        examined = Examined(
+            settings=settings, pool=None, contract=load_contract(), now=datetime.now(UTC), environment={}
+        )
+        found = {one.part: one.why for one in await reach.CHECK.read(examined)}
+    assert "see SCHEMA_REGISTRY_CA_FILE" in found["registry"]
+    assert "see TICKETBUS_CA_FILE" in found["gateway"]
+    assert found["Kafka"] == "KAFKA_BOOTSTRAP is not set"

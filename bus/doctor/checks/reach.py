@@ -12,7 +12,7 @@ from bus.doctor.diagnosis import CannotLook, Check, Diagnosis, Examined
 from bus.domain.errors import BusError
 from bus.kafka.clients import touch
 from bus.postgres.pool import connected
-from bus.schema_registry import registry_of
+from bus.schema_registry import RegistryUnavailable, asked, registry_of
 from bus.settings import SettingsInvalid, mask_password
 from bus.tls import cause_of, trust_at
 
@@ -48,12 +48,6 @@ async def _asked(part: str, variable: str, ask: Callable[[Examined], Awaitable[N
         return PartReading(part=part, variable=variable, why=str(error), asked=False)
     except (BusError, SettingsInvalid, OSError) as error:
         return PartReading(part=part, variable=variable, why=mask_password(str(error)))
-    except httpx2.HTTPError as error:
-        return PartReading(
-            part=part,
-            variable=variable,
-            why=f"it is away: {cause_of(error, 'schema_registry_ca_file' if part == 'schema registry' else 'ca_file')}",
-        )
     return PartReading(part=part, variable=variable, took_s=monotonic() - began)
 
 
@@ -72,13 +66,18 @@ async def _registry(examined: Examined) -> None:
     if registry is None:
         raise CannotLook("SCHEMA_REGISTRY_URL is not set")
     async with registry.client() as http:
-        (await http.get("/schemas/types")).raise_for_status()
+        if await asked(http, "/schemas/types", kind=list) is None:
+            raise RegistryUnavailable("what answers there is no schema registry: it has no /schemas/types")
 
 
 async def _gateway(examined: Examined) -> None:
     url = examined.need("url").rstrip("/")
-    async with httpx2.AsyncClient(timeout=10, trust_env=False, verify=trust_at(url, examined.settings) or True) as http:
-        answer = await http.get(f"{url}/readyz")
+    try:
+        trusted = trust_at(url, examined.settings) or True
+        async with httpx2.AsyncClient(timeout=10, trust_env=False, verify=trusted) as http:
+            answer = await http.get(f"{url}/readyz")
+    except httpx2.HTTPError as error:
+        raise BusError(f"it is away: {cause_of(error, 'ca_file')}") from error
     content = answer.json() if answer.headers.get("Content-Type", "").startswith("application/json") else {}
     down = sorted(name for name, state in content.items() if state == "down")
     if answer.status_code != 200 or down:
