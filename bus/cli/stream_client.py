@@ -57,6 +57,11 @@ class StreamClient:
     cursor: str = ""
     trust: ssl.SSLContext | None = None  # of an address with https
     _ends: Positions = field(default_factory=dict)
+    _partitions: Mapping[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the contract once: every frame is held against where its topics end."""
+        self._partitions = {name: one.partitions for name, one in load_contract().topics.items()}
 
     async def events(self) -> AsyncGenerator[Frame]:
         """Give the frames of real tickets' events, each once. Raises StreamEnded, StreamRefused."""
@@ -148,4 +153,4 @@ class StreamClient:
         return all(stands[place] >= end for place, end in self._ends.items())
 
     def _positions(self, cursor: str) -> Positions:
-        return read_cursor(cursor, self.topics, {name: one.partitions for name, one in load_contract().topics.items()})
+        return read_cursor(cursor, self.topics, self._partitions)
