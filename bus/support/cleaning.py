@@ -1,17 +1,19 @@
 """Takes personal data and secrets out of what goes into a bundle: by name, by form, and by the secrets' own text.
 
-Names of persons have no form: so what may hold one, free text of errors and unknown fields of logs, is left out. Pure.
+Names of persons have no form: so what may hold one, free text of errors and unknown fields of logs, is left out.
 """
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import SecretStr
 
 from bus.observability.masking import MASK, mask_event, mask_text
+from bus.secret_files import SUFFIX, SecretFileUnusable, secret_from
 from bus.settings import Settings, mask_password
 
 SECRET_CHARS_MIN: Final = 6  # what is shorter is found everywhere
@@ -95,12 +97,18 @@ def unquoted(text: str) -> str:
     return _QUOTED.sub(MASK, text.partition("\n")[0])
 
 
-def secrets_of(settings: Settings, environment: Mapping[str, str], more: Iterable[str] = ()) -> frozenset[str]:
-    """Collect the secrets that are known: of settings, of the environment by name, and inside addresses."""
-    found = set(more)
+def secrets_of(settings: Settings, environment: Mapping[str, str]) -> frozenset[str]:
+    """Collect the secrets that are known: of settings, inside addresses, of the environment by name and in its files.
+
+    Blocks for as long as the files take; one that cannot be read holds nothing that a program has had.
+    """
+    found = set[str]()
     for name in type(settings).model_fields:
         found |= _texts(getattr(settings, name))
-    found |= {value for name, value in environment.items() if SECRET_NAME.search(name)}
+    for name, value in environment.items():
+        if SECRET_NAME.search(name):
+            with suppress(SecretFileUnusable):
+                found.add(secret_from({name: value}, name.removesuffix(SUFFIX)))
     for url in (settings.database_url or "", settings.schema_registry_url or "", settings.url or ""):
         if match := re.search(r"://[^:/@]*:([^@]+)@", url):
             found.add(match[1])

@@ -1,6 +1,7 @@
 """What a bundle takes out: secrets by name, form and text, and whatever of a log may quote data."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -64,7 +65,9 @@ def test_cleaning_postgresql_s_log_loses_statements_and_rows() -> None:
     assert kept == "2026 [1] FATAL:  password authentication failed for user ***"
 
 
-def test_cleaning_secrets_are_those_of_settings_addresses_and_the_environment_by_name() -> None:
+def test_cleaning_secrets_are_those_of_settings_addresses_and_the_environment_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "mes"
+    file.write_text("of-the-mes\n")
     settings = Settings.model_validate(
         {
             "database_url": "postgresql://ticketbus:in-the-url@db/t",
@@ -73,8 +76,9 @@ def test_cleaning_secrets_are_those_of_settings_addresses_and_the_environment_by
             "webhook_secrets": {"crm": ["whsec_first"]},
         }
     )
-    found = secrets_of(settings, {"ERP_APP_SECRET": "of-the-erp", "LANG": "zh_CN.UTF-8", "SHORT_KEY": "1"})
-    wanted = {"in-the-url", "the-admin-s-token", "of-the-registry", "whsec_first", "of-the-erp"}
+    environment = {"ERP_APP_SECRET": "of-the-erp", "LANG": "zh_CN.UTF-8", "SHORT_KEY": "1", "MES_KEY_FILE": str(file)}
+    found = secrets_of(settings, {**environment, "GONE_KEY_FILE": str(tmp_path / "gone")})
+    wanted = {"in-the-url", "the-admin-s-token", "of-the-registry", "whsec_first", "of-the-erp", "of-the-mes"}
     assert wanted <= found
-    assert not {"zh_CN.UTF-8", "1"} & found
+    assert not {"zh_CN.UTF-8", "1", str(file)} & found
     assert isinstance(settings.token, SecretStr)
