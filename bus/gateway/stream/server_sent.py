@@ -4,19 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-import orjson
-import structlog
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from bus.aio import until_one_ends
 from bus.domain.errors import BusError
-from bus.gateway import metrics
-from bus.gateway.deps import answer_of, trace_of
-from bus.gateway.http.problems import body_of
+from bus.gateway.deps import answer_of
 from bus.gateway.http.uvicorn_http import ENDLESS
 from bus.gateway.stream.event_frame import Frame
+from bus.gateway.stream.transport import last_frame
 
 MEDIA_TYPE: Final = "text/event-stream"
 LAST_EVENT_ID: Final = "Last-Event-ID"
@@ -28,7 +25,6 @@ _HEADERS: Final = {
     "Connection": "close",
     "X-Accel-Buffering": "no",  # nginx would gather events until its buffer is full
 }
-log = structlog.get_logger()
 
 
 def takes_server_sent(http: HttpRequest) -> bool:
@@ -79,11 +75,7 @@ class ServerSentTransport:
         """
         if not self._begun:
             raise error
-        content = body_of(error, trace_of(self._http).trace_id)
-        if content["code"] == "slow_reader":
-            metrics.STREAM_CUT.inc()
-            log.warning("a subscriber that reads too slowly is cut")
-        text = orjson.dumps({"kind": "error", "cursor": cursor or None, **content}, default=str)
+        _, text = last_frame(self._http, error, cursor)
         await self._write(Frame("error", "", text).server_sent)
 
     async def end(self) -> None:

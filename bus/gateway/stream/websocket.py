@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-import orjson
 import structlog
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -15,10 +14,11 @@ from bus.domain.text import Text
 from bus.gateway import metrics
 from bus.gateway.auth.authorize import SUBPROTOCOL
 from bus.gateway.deps import trace_of
-from bus.gateway.http.problems import HttpProblem, body_of, problem
+from bus.gateway.http.problems import HttpProblem, problem
 from bus.gateway.http.routing import HttpRoute, StreamRoute
 from bus.gateway.http.uvicorn_websocket import PING_UNANSWERED, WIRE
 from bus.gateway.stream.event_frame import Frame
+from bus.gateway.stream.transport import last_frame
 
 GOODBYE_SECONDS_MAX = 2.0
 REASON_BYTES_MAX = 123  # the most that a close frame holds
@@ -66,17 +66,13 @@ async def accept(ws: WebSocket) -> None:
 
 async def goodbye(ws: WebSocket, error: BusError, cursor: str) -> None:
     """Close with the reason, in a frame and in the close frame, if the client still reads."""
-    content = body_of(error, trace_of(ws).trace_id)
-    if content["code"] == "slow_reader":
-        metrics.STREAM_CUT.inc()
-        log.warning("a subscriber that reads too slowly is cut")
+    content, text = last_frame(ws, error, cursor)
     if ws.application_state is not WebSocketState.CONNECTED or ws.client_state is not WebSocketState.CONNECTED:
         return
-    frame = {"kind": "error", "cursor": cursor or None, **content}
     reason = cursor if cursor and len(cursor) <= REASON_BYTES_MAX else content["code"]
     with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
         async with asyncio.timeout(GOODBYE_SECONDS_MAX):
-            await ws.send_text(orjson.dumps(frame, default=str).decode())
+            await ws.send_text(text.decode())
     with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
         async with asyncio.timeout(GOODBYE_SECONDS_MAX):
             await ws.close(CLOSE_CODES.get(content["status"], 1011), reason)
