@@ -1,13 +1,14 @@
 """Subscriptions, and who has been seen reading, in PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final, LiteralString
 
 from psycopg.errors import UniqueViolation
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from bus.consistency.subscriptions import ListedSubscription, Subscription
+from bus.consistency.subscriptions import ListedSubscription, Subscription, subscription_read
 from bus.consistency.topic_readers import ReaderKind, TopicReader
 from bus.domain.errors import CommandRefused
 from bus.postgres.pool import Connection
@@ -43,19 +44,7 @@ SELECT kind, who, topic, members, first_at, last_at FROM topic_readers ORDER BY 
 
 async def add_subscription(connection: Connection, one: Subscription, *, by: str, why: str) -> int:
     """Add a subscription; gives its number. Raises CommandRefused where the client has one of that version."""
-    row = {
-        "client": one.client,
-        "version": one.version,
-        "owner": one.owner,
-        "contact": one.contact,
-        "topics": [*one.topics],
-        "types": [*one.types],
-        "regions": [*one.regions],
-        "assignees": [*one.assignees],
-        "groups": [*one.groups],
-        "fields": [*one.fields],
-        "rate": one.rate,
-    }
+    row = {name: [*value] if isinstance(value, tuple) else value for name, value in asdict(one).items()}
     try:
         cursor = await connection.execute(_ADD, {**row, "by": by, "why": why})
     except UniqueViolation:
@@ -82,10 +71,8 @@ async def list_subscriptions(
 
 
 def _listed(row: dict[str, Any]) -> ListedSubscription:
-    names = ("client", "version", "owner", "contact", "rate")
-    arrays = ("topics", "types", "regions", "assignees", "groups", "fields")
-    made = {name: row.pop(name) for name in names} | {name: tuple(row.pop(name)) for name in arrays}
-    return ListedSubscription(subscription=Subscription(**made), **row)
+    about = ("number", "added_at", "added_by", "added_why", "removed_at", "removed_by", "removed_why")
+    return ListedSubscription(subscription=subscription_read(row), **{name: row[name] for name in about})
 
 
 async def add_rewind(

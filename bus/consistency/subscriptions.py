@@ -79,10 +79,10 @@ def subscription_json(one: ListedSubscription) -> dict[str, Any]:
 
 
 def subscription_read(row: Mapping[str, Any]) -> Subscription:
-    """Read back what `subscription_json` gave. Raises KeyError, TypeError."""
+    """Read back what `subscription_json` gave, or a row of the table. Raises KeyError, TypeError."""
     texts = ("client", "owner", "contact", "version")
     lists = ("topics", "types", "regions", "assignees", "groups", "fields")
-    given: dict[str, Any] = {name: row[name] for name in texts}
+    given: dict[str, Any] = {**{name: row[name] for name in texts}, "rate": row.get("rate")}
     return Subscription(**{**given, **{name: tuple(row.get(name, ())) for name in lists}})
 
 
