@@ -33,7 +33,7 @@ RECEIVER_LOG: Final = f"{manifest.WAL}/receive.log"
 _LISTED: Final = 10  # faults in one message
 _BEGIN_S_MAX: Final = 30.0
 _STOP_S_MAX: Final = 20.0
-_ROOT_ONLY: Final = 0o700
+_OWNER_ONLY: Final = 0o700
 _SERVER: LiteralString = """
 SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000, system_identifier::text,
     timeline_id
@@ -73,7 +73,7 @@ def new_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise BackupFailed(f"{folder} is not empty: name a new directory for each backup")
-    folder.chmod(_ROOT_ONLY)
+    folder.chmod(_OWNER_ONLY)
 
 
 async def take(settings: Settings, server: Server | None, folder: Path, say: Say) -> Manifest:
@@ -167,7 +167,7 @@ def receiving(server: Server, folder: Path) -> Iterator[subprocess.Popen[bytes]]
     Raises BackupFailed when it does not begin.
     """
     wal, log = folder / manifest.WAL, folder / RECEIVER_LOG
-    wal.mkdir(mode=_ROOT_ONLY, exist_ok=True)
+    wal.mkdir(mode=_OWNER_ONLY, exist_ok=True)
     slot = replication_slot.of_backup(server.url, wal)
     seen = log.stat().st_size if log.exists() else 0
     process = start_receiving(server.tools, server.url, wal, slot, log)

@@ -18,6 +18,7 @@ FENCED = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
 FILE = re.compile(r"(?<![\w/}])(?:bus|adapters|projections|deadletter|schemas|tests|docs)/[\w./-]*\w")
+PAGE_IN_CODE = re.compile(r"\b(docs/[\w-]+\.md)(?:#([\w-]+))?")
 COMMAND = re.compile(r"(?:^|[\s(])ticketbus ([a-z]+)(?: ([a-z][a-z0-9]*(?:-[a-z0-9]+)*))?", re.MULTILINE)
 NOT_SETTINGS = {"TICKETBUS_TEST_DATA", "TICKETBUS_WEBHOOK_SECRET_CRM"}  # the tests', and what `ticketbus env` exports
 
@@ -75,6 +76,14 @@ def test_names_every_topic_and_metric_named_is_one(page: Path) -> None:
     assert sorted(metrics - set(re.findall(r"`(ticketbus_\w+)`", pages()["docs/metrics.md"]))) == []
 
 
+def test_names_every_page_that_code_sends_people_to_is_there_and_has_its_heading() -> None:
+    sources = [one for top in ("bus", "adapters", "console", "deadletter", "ops") for one in (ROOT / top).rglob("*.py")]
+    named = {found for one in sources for found in PAGE_IN_CODE.findall(one.read_text(encoding="utf-8"))}
+    assert ("docs/securing.md", "5-topics-rights-schemas") in named
+    known = {page: {*anchors(ROOT / page)} for page, _ in named if (ROOT / page).exists()}
+    assert [one for one in sorted(named) if one[0] not in known or (one[1] and one[1] not in known[one[0]])] == []
+
+
 def subcommands(command: object) -> Mapping[str, object]:
     """Give the commands of a group; a command that is none has none."""
     found: Mapping[str, object] = getattr(command, "commands", {})
@@ -87,6 +96,7 @@ def anchors(page: Path) -> Iterator[str]:
         if line.startswith("#"):
             heading = line.lstrip("#").strip().lower().replace("`", "")
             yield re.sub(r"[^\w\- ]", "", heading).replace(" ", "-")
+        yield from re.findall(r'<a id="([\w-]+)">', line)
 
 
 def _stem(name: str, known: set[str]) -> bool:

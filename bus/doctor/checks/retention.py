@@ -145,7 +145,7 @@ def judge(stores: Sequence[FillingStore]) -> Sequence[Diagnosis]:
             check=NAME,
             verdict="unseen",
             says=f"{store.name}: this user may not read {', '.join(store.unread)}, so how old they are is not known",
-            mend="run it as a user that may read them (docs/securing.md#4-rights)",
+            mend="run it as a user that may read them (docs/securing.md#5-topics-rights-schemas)",
         )
         for store in stores
         if store.unread
