@@ -98,7 +98,7 @@ async def test_rate_check_counts_the_last_day_of_what_passes_the_filter(pool: Po
         for one in wanted.values():
             await add_subscription(connection, one, by="wang", why="")
         assert await read_rates(connection, CONTRACT, NOW) == []  # no day has passed since
-        found = await read_rates(connection, CONTRACT, NOW + timedelta(days=1, minutes=1))
+        found = await read_rates(connection, CONTRACT, NOW + timedelta(days=2))
         assert {one.subscription.version: one.per_hour for one in found} == dict.fromkeys("1234", 0.0)
         await connection.execute("UPDATE subscriptions SET added_at = added_at - interval '2 days'")
         rates = await read_rates(connection, CONTRACT, NOW)
