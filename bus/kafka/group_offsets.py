@@ -57,7 +57,10 @@ async def offsets_at(settings: Settings, places: Iterable[tuple[str, int]], at: 
         found = client.list_partition_offsets(asked)
         return {(where.topic, where.partition): one.offset for where, one in found.items() if one.offset >= 0}
 
-    return await asyncio.to_thread(_with_client, settings, ask)
+    try:
+        return await asyncio.to_thread(_with_client, settings, ask)
+    except KafkaError as error:
+        raise KafkaUnavailable(f"Kafka tells no offsets by time: {type(error).__name__}: {error}") from error
 
 
 async def set_offsets(settings: Settings, group: str, offsets: Offsets) -> None:
@@ -86,6 +89,7 @@ async def set_offsets(settings: Settings, group: str, offsets: Offsets) -> None:
 
 
 def _with_client(settings: Settings, ask: Callable[[KafkaAdminClient], Result]) -> Result:
+    """Ask by a client of its own. Raises KafkaUnavailable, and KafkaError for what Kafka refuses."""
     client = None
     try:
         client = KafkaAdminClient(**kafka_options(settings), request_timeout_ms=REQUEST_TIMEOUT_MS)
@@ -98,14 +102,16 @@ def _with_client(settings: Settings, ask: Callable[[KafkaAdminClient], Result]) 
 
 
 def _asked(settings: Settings, group: str, topic: str, *, delete: bool) -> Mapping[int, int]:
-    client = None
-    try:
-        client = KafkaAdminClient(**kafka_options(settings), request_timeout_ms=REQUEST_TIMEOUT_MS)
+    def ask(client: KafkaAdminClient) -> Mapping[int, int]:
         committed = client.list_group_offsets({group: None})[group]
         places = {where: one.offset for where, one in committed.items() if where.topic == topic and one.offset >= 0}
         for problem in client.delete_group_offsets(group, list(places)).values() if delete else ():
             if problem is not NoError:
                 raise problem
+        return {where.partition: offset for where, offset in sorted(places.items())}
+
+    try:
+        return _with_client(settings, ask)
     except GroupIdNotFoundError:
         return {}
     except (GroupSubscribedToTopicError, NonEmptyGroupError):
@@ -123,9 +129,5 @@ def _asked(settings: Settings, group: str, topic: str, *, delete: bool) -> Mappi
                 f"this user may not delete them: it needs Delete on the group {group} and Read on the topic {topic}",
             )
         ) from None
-    except (KafkaError, OSError) as error:
+    except KafkaError as error:
         raise KafkaUnavailable(f"Kafka is away: {type(error).__name__}: {error}") from error
-    finally:
-        if client is not None:
-            client.close()
-    return {where.partition: offset for where, offset in sorted(places.items())}
