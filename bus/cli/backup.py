@@ -3,7 +3,7 @@
 import time
 from contextlib import nullcontext
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,10 +102,11 @@ def restore(
     """
     from bus.backup import manifest
     from bus.backup.failures import RestoreRefused
+    from bus.cli.time_option import read_time_option
 
     folder = folder.expanduser().resolve()
     settings, begun = _unstarted(data), time.monotonic()
-    made, until = manifest.read(folder), _time(to)
+    made, until = manifest.read(folder), read_time_option(to, "--to").astimezone(UTC) if to else None
     if made.postgres is None:
         raise RestoreRefused(f"{folder} is without PostgreSQL: restore that by its means, then `ticketbus log mend`")
     if until and until < made.postgres.ended_at:
@@ -231,16 +232,6 @@ def _unstarted(data: Path | None) -> "Settings":
             "own means (docs/backup.md), then run `ticketbus prepare` and `ticketbus log mend`"
         )
     return settings
-
-
-def _time(text: str | None) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time; such as 2026-11-30T10:02:00+08:00", param_hint="--to") from None
-    if found and found.tzinfo is None:
-        raise typer.BadParameter("请写明时区 / say the zone: …+08:00 or …Z", param_hint="--to")
-    return found.astimezone(UTC) if found else None
 
 
 def _say(line: str) -> None:

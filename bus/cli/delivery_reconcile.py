@@ -41,8 +41,8 @@ def reconcile(
 
     Example: ticketbus delivery reconcile erp --since 2026-11-28T00:00:00+08:00
     """
-    from bus.cli.reconcile import read_time_option
     from bus.cli.run import echo_json, with_core
+    from bus.cli.time_option import read_time_option
     from bus.delivery.target_json import difference_json, target_head_json
     from bus.domain.errors import MalformedInput
     from bus.programs.target_reconciling import reconcile_target

@@ -51,6 +51,7 @@ def reconcile(
     Example: ticketbus reconcile crm --since 2026-11-28T00:00:00+08:00 --ingest
     """
     from bus.cli.run import counting, echo_json, with_core
+    from bus.cli.time_option import read_time_option
     from bus.domain.errors import MalformedInput
     from bus.programs.reconciling import reconcile_asked
     from bus.reconcile.asked import ReconcileAsked
@@ -110,17 +111,6 @@ def _of_file(source: str, file: Path, map_file: Path | None) -> "Sequence[Listed
     if read.unread:
         echo(f"未读取的列 columns that are not read: {', '.join(read.unread)}", err=True)
     return read.tickets
-
-
-def read_time_option(text: str, option: str) -> datetime:
-    """Read an option that is a time. Raises typer.BadParameter."""
-    from bus.domain.errors import MalformedInput
-    from bus.intake.command_bodies import read_time
-
-    try:
-        return read_time(text, option)
-    except MalformedInput as refused:
-        raise typer.BadParameter(str(refused.text), param_hint=option) from None
 
 
 def _lines(report: "ReconcileReport", opened: "OpenedTickets") -> Iterator[str]:

@@ -32,8 +32,8 @@ def rewind(
 
     Example: ticketbus subscription rewind bi --to 2026-11-29T08:00:00+08:00 --dry-run
     """
-    from bus.cli.reconcile import read_time_option
     from bus.cli.run import echo_json, with_core
+    from bus.cli.time_option import read_time_option
     from bus.consistency.rewind import rewind_json
     from bus.intake.reserved_names import refuse_control
     from bus.programs.subscription_rewind import plan_rewind
