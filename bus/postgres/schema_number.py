@@ -1,5 +1,6 @@
 """The number of the database's schema, its newest migration: held against what this program knows."""
 
+from collections.abc import Collection
 from importlib import resources
 from importlib.metadata import version
 from typing import Final, LiteralString
@@ -24,10 +25,15 @@ class ProgramsRun(BusError):
     """Programs of an earlier release run, and cannot live with what `prepare` would do."""
 
 
+def known_migrations() -> Collection[str]:
+    """Give the numbers of this program's migrations, as dbmate keeps them."""
+    folder = resources.files("bus.postgres").joinpath("migrations")
+    return {one.name.partition("_")[0] for one in folder.iterdir() if one.name.endswith(".sql")}
+
+
 def known_schema() -> str:
     """Give the number of this program's newest migration."""
-    folder = resources.files("bus.postgres").joinpath("migrations")
-    return max(one.name.partition("_")[0] for one in folder.iterdir() if one.name.endswith(".sql"))
+    return max(known_migrations())
 
 
 async def schema_number(connection: Connection) -> str:

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from importlib.metadata import version
 from typing import Final
 
@@ -12,6 +11,7 @@ from bus.domain.errors import BusError
 from bus.kafka.features import metadata_versions
 from bus.postgres.heartbeats import read_beats
 from bus.postgres.pool import connected
+from bus.postgres.schema_number import known_migrations
 
 NAME: Final = "versions"
 POSTGRESQL_TESTED: Final = 18
@@ -55,16 +55,10 @@ async def _read(examined: Examined) -> VersionReadings:
         python=sys.version.split()[0],
         programs=programs,
         applied=applied,
-        shipped=shipped_migrations(),
+        shipped=known_migrations(),
         postgresql=int(server[0]),
         kafka=kafka,
     )
-
-
-def shipped_migrations() -> Collection[str]:
-    """Name the migrations of this version, as dbmate keeps them."""
-    folder = resources.files("bus.postgres").joinpath("migrations")
-    return {one.name.partition("_")[0] for one in folder.iterdir() if one.name.endswith(".sql")}
 
 
 def judge(found: VersionReadings) -> Sequence[Diagnosis]:
