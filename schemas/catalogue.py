@@ -101,5 +101,9 @@ LETTER_TYPES: tuple[RecordType, ...] = tuple(
 RECORD_TYPES: tuple[RecordType, ...] = (*EVENT_TYPES, *COMMAND_TYPES, INTAKE, HOST, ALERT, CHECKPOINT, *LETTER_TYPES)
 BY_CLASS: Mapping[type, RecordType] = {one.cls: one for one in RECORD_TYPES}
 BY_SUBJECT: Mapping[str, RecordType] = {one.subject: one for one in RECORD_TYPES}
-EVENT_NAMES: tuple[str, ...] = tuple(one.cls.__name__ for one in EVENT_TYPES)
+CE_TYPES: Mapping[str, str] = {one.cls.__name__: one.ce_type for one in EVENT_TYPES}
+"""The CloudEvents type of each event, by its name."""
+NAME_BY_CE_TYPE: Mapping[str, str] = {ce_type: name for name, ce_type in CE_TYPES.items()}
+"""The name of each event, by its CloudEvents type."""
+EVENT_NAMES: tuple[str, ...] = tuple(CE_TYPES)
 COMMAND_SUBJECTS: tuple[str, ...] = tuple(one.subject for one in COMMAND_TYPES)

@@ -76,10 +76,10 @@ def subscribe(
 
 def line_of(frame: Mapping[str, Any]) -> str:
     """Say an event on one line. Pure."""
-    from schemas.catalogue import EVENT_TYPES
+    from schemas.catalogue import NAME_BY_CE_TYPE
 
     ce = frame["ce"]
-    name = next((one.cls.__name__ for one in EVENT_TYPES if one.ce_type == ce["type"]), ce["type"])
+    name = NAME_BY_CE_TYPE.get(ce["type"], ce["type"])
     ticket = f"{ce['subject']} v{frame['ticket_version']}"
     trace = frame["traceparent"].split("-")[1]
     return f"{ce['time'][:19]}Z  {ticket:<21} {name:<20} {frame['topic']:<14} {trace}  {frame['data']['actor']}"
@@ -88,12 +88,11 @@ def line_of(frame: Mapping[str, Any]) -> str:
 def _ce_types(events: Iterable[str]) -> Collection[str]:
     """Name the events as records do. Raises typer.BadParameter that names the one that was meant."""
     from bus.domain.naming import did_you_mean, nearest
-    from schemas.catalogue import EVENT_TYPES
+    from schemas.catalogue import CE_TYPES
 
-    known = {one.cls.__name__: one.ce_type for one in EVENT_TYPES}
     for one in events:
-        if one not in known:
-            meant = did_you_mean(nearest(one, known))
+        if one not in CE_TYPES:
+            meant = did_you_mean(nearest(one, CE_TYPES))
             text = f"没有事件 {one!r}{meant.zh} / there is no event {one!r}{meant.en}"
             raise typer.BadParameter(text, param_hint="--type")
-    return {known[one] for one in events}
+    return {CE_TYPES[one] for one in events}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bus.cli.samples import FILES, Language, joinable, sample
 from bus.settings import Settings
-from schemas.catalogue import EVENT_TYPES
+from schemas.catalogue import CE_TYPES
 from schemas.topics import Contract, physical
 
 if TYPE_CHECKING:
@@ -49,4 +49,4 @@ def _ce_types(subscription: "Subscription", contract: Contract) -> Iterable[str]
     wanted = {*subscription.types} or {
         name for topic in subscription.topics for name in contract.topics[topic].event_names
     }
-    return [one.ce_type for one in EVENT_TYPES if one.cls.__name__ in wanted]
+    return [ce_type for name, ce_type in CE_TYPES.items() if name in wanted]

@@ -1,6 +1,6 @@
 """How many events subscribers expect, held against how many there were for them in the last day."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, LiteralString
@@ -12,12 +12,11 @@ from bus.consistency.subscription_store import list_subscriptions
 from bus.consistency.subscriptions import Subscription
 from bus.domain.text import Text
 from bus.postgres.pool import Connection
-from schemas.catalogue import EVENT_TYPES
+from schemas.catalogue import CE_TYPES
 from schemas.topics import Contract
 
 OVER: Final = timedelta(days=1)
 LOW: Final = 0.2  # of what is expected; less is mostly a filter, a source or a clock, not a quiet day
-_CE_TYPES: Final[Mapping[str, str]] = {one.cls.__name__: one.ce_type for one in EVENT_TYPES}
 _COUNT: Final[LiteralString] = """
 SELECT count(*) FROM events e JOIN tickets t USING (ticket_id)
 WHERE e.event_id >= %(since)s AND e.ce_type = ANY(%(types)s) AND NOT e.historic AND e.ticket_id < 'V'
@@ -44,7 +43,7 @@ async def read_rates(connection: Connection, contract: Contract, now: datetime) 
         carried = {name for topic in topics for name in topic.event_names}
         asked = {
             "since": _first_id(now - OVER),
-            "types": [_CE_TYPES[name] for name in sorted(carried.intersection(one.types or carried))],
+            "types": [CE_TYPES[name] for name in sorted(carried.intersection(one.types or carried))],
             "regions": [*one.regions],
             "assignees": [*one.assignees],
         }

@@ -9,7 +9,7 @@ from bus.postgres.store import columns
 from bus.settings import Settings
 from bus.wire.partitioner import partition_of
 from bus.wire.record import identity
-from schemas.catalogue import EVENT_TYPES
+from schemas.catalogue import CE_TYPES, NAME_BY_CE_TYPE
 from schemas.topics import LOG, Contract, Topic, physical
 
 _NEVER = """
@@ -86,7 +86,7 @@ async def _strike_out(
 
 async def _queue_new(pool: Pool, topic: Topic, name: str, shards: int) -> int:
     """Queue what was never queued for the topic and is not older than it keeps, in the order of each ticket."""
-    wanted = [one.ce_type for one in EVENT_TYPES if one.cls.__name__ in topic.event_names]
+    wanted = [CE_TYPES[name] for name in topic.event_names]
     queued = 0
     async with connected(pool) as connection, connection.cursor("never_queued") as events:
         await events.execute(
@@ -104,7 +104,6 @@ async def queue_all_anew(connection: Connection, contract: Contract) -> int:
 
     A topic that keeps records for a time gets no older ones. What was in the outbox is gone, published or not.
     """
-    names = {one.ce_type: one.cls.__name__ for one in EVENT_TYPES}
     kept = {name: topic.retention or timedelta.max for name, topic in contract.topics.items()}
     await connection.execute("TRUNCATE outbox")
     async with connection.cursor("all_events") as events:
@@ -113,7 +112,7 @@ async def queue_all_anew(connection: Connection, contract: Contract) -> int:
             rows = [
                 (partition_of(ticket_id, contract.topics[LOG].partitions), topic, ticket_id, version)
                 for ticket_id, version, ce_type, historic, age in found
-                for topic in contract.routes(ticket_id, historic=historic).get(names.get(ce_type, ""), (LOG,))
+                for topic in contract.routes(ticket_id, historic=historic).get(NAME_BY_CE_TYPE.get(ce_type, ""), (LOG,))
                 if age < kept[topic]
             ]
             await connection.execute(_QUEUE, columns(rows, 4))

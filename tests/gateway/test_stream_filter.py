@@ -10,14 +10,13 @@ from bus.consistency.subscriptions import Subscription
 from bus.domain.errors import StoreUnavailable
 from bus.domain.terms import TicketId
 from bus.gateway.stream.event_filter import DeclaredSubscriptions
-from schemas.catalogue import EVENT_TYPES
+from schemas.catalogue import NAME_BY_CE_TYPE
 from tests.gateway.conftest import OPENING, PERSON, Gateway
 from tests.gateway.subscriber import Frame, frames, subscribed, until_closed
 from tests.gateway.test_server_sent import bodies, following, refusal, taken
 
 OTHER = {**PERSON, "person": "李工", "backup_person": "赵工"}
 EVENTS = "topics=ticket.events"
-TYPES = {one.ce_type: one.cls.__name__ for one in EVENT_TYPES}
 
 
 async def declare(gateway: Gateway, client: str = "a-subscriber", **conditions: Any) -> None:
@@ -41,7 +40,7 @@ async def assigned(gateway: Gateway, ticket: str, assignee: dict[str, Any]) -> N
 
 
 def named(got: Sequence[Frame]) -> list[tuple[str, int, str]]:
-    return [(one["ce"]["subject"], one["ticket_version"], TYPES[one["ce"]["type"]]) for one in got]
+    return [(one["ce"]["subject"], one["ticket_version"], NAME_BY_CE_TYPE[one["ce"]["type"]]) for one in got]
 
 
 async def test_stream_filter_by_type_region_and_person_goes_by_the_ticket_at_each_event(served: Gateway) -> None:

@@ -18,12 +18,11 @@ from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket, evolve
 from bus.gateway.stream.event_frame import StreamEvent
 from bus.intake.reserved_names import plain_name
-from schemas.catalogue import EVENT_TYPES
+from schemas.catalogue import NAME_BY_CE_TYPE
 from schemas.topics import Contract
 
 KEPT: Final = 1000  # tickets that are remembered
 PARAMETERS: Final = ("types", "regions", "assignee")
-_TYPES: Final[Mapping[str, str]] = {one.ce_type: one.cls.__name__ for one in EVENT_TYPES}
 Declared = Callable[[], Awaitable[Sequence[Subscription]]]
 
 
@@ -110,7 +109,7 @@ class EventFilter:
         return [one for one in events if await self._passes(one)] if self.shown else events
 
     async def _passes(self, event: StreamEvent) -> bool:
-        name = _TYPES.get(event.ce_type)
+        name = NAME_BY_CE_TYPE.get(event.ce_type)
         if name is None:
             return True
         left = [one for one in self._conditions[event.place.topic] if all(each.takes_type(name) for each in one)]
