@@ -22,12 +22,12 @@ class ShownCertificate:
     tls: str = ""
 
 
-async def server_certificate(host: str, port: int, *, postgresql: bool = False) -> ShownCertificate:
+async def shown_certificate(host: str, port: int, *, postgresql: bool = False) -> ShownCertificate:
     """Connect and read it. Raises OSError, also what a handshake fails by."""
-    return await asyncio.to_thread(_server_certificate, host, port, postgresql=postgresql)
+    return await asyncio.to_thread(_shown_certificate, host, port, postgresql=postgresql)
 
 
-def _server_certificate(host: str, port: int, *, postgresql: bool) -> ShownCertificate:
+def _shown_certificate(host: str, port: int, *, postgresql: bool) -> ShownCertificate:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # only read: nothing is sent over it

@@ -14,7 +14,7 @@ import pytest
 from bus.doctor.checks import reach
 from bus.doctor.checks.certificates import CHECK
 from bus.doctor.diagnosis import Examined
-from bus.doctor.tls import server_certificate
+from bus.doctor.tls import shown_certificate
 from bus.local.stack import Urls
 from bus.settings import Settings
 from schemas.topics import load_contract
@@ -41,9 +41,9 @@ def ended(folder: Path) -> ssl.SSLContext:
 
 async def test_tls_a_certificate_is_read_also_one_that_nobody_trusts_or_that_has_ended(tmp_path: Path) -> None:
     async with serving(PrivateAuthority(folder=tmp_path).server()) as port:
-        good = await server_certificate("127.0.0.1", port)
+        good = await shown_certificate("127.0.0.1", port)
     async with serving(ended(tmp_path)) as port:
-        bad = await server_certificate("127.0.0.1", port)
+        bad = await shown_certificate("127.0.0.1", port)
     now = datetime.now(UTC)
     assert good.ends_at is not None
     assert 0 * DAY < good.ends_at - now <= DAY
@@ -54,14 +54,14 @@ async def test_tls_a_certificate_is_read_also_one_that_nobody_trusts_or_that_has
 
 async def test_tls_a_postgresql_without_it_says_so(parts: Urls) -> None:
     port = urlsplit(parts.database_url).port or 0
-    assert (await server_certificate("127.0.0.1", port, postgresql=True)).ends_at is None
+    assert (await shown_certificate("127.0.0.1", port, postgresql=True)).ends_at is None
 
 
 async def test_tls_a_server_that_is_not_there_is_an_error() -> None:
     async with serving(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)) as port:
         pass
     with pytest.raises(OSError, match=r"."):
-        await server_certificate("127.0.0.1", port)
+        await shown_certificate("127.0.0.1", port)
 
 
 async def test_tls_the_check_reads_brokers_registry_gateway_and_targets(tmp_path: Path) -> None:

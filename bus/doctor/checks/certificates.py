@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -12,7 +13,7 @@ from bus.alerts.alert import Severity
 from bus.alerts.rules.expiry import severity_before
 from bus.doctor.diagnosis import Check, Diagnosis, Examined
 from bus.doctor.places import Place, broker_places, database_places, is_here, url_place
-from bus.doctor.tls import server_certificate
+from bus.doctor.tls import shown_certificate
 from bus.domain.errors import BusError
 from bus.postgres.pool import connected
 from bus.programs.targets import targets_config_of
@@ -55,7 +56,7 @@ async def _read(examined: Examined) -> Sequence[CertificateReading]:
             return CertificateReading(who=one.who, now=now, plain=True, here=one.here)
         async with turns:
             try:
-                shown = await server_certificate(*one.place, postgresql=one.postgresql)
+                shown = await shown_certificate(*one.place, postgresql=one.postgresql)
             except OSError as error:  # ssl.SSLError is one
                 return CertificateReading(who=one.who, now=now, why=error.strerror or type(error).__name__)
         plain = shown.ends_at is None
@@ -85,9 +86,7 @@ def _servers(examined: Examined) -> Iterator[_Server]:
             yield _Server(who=f"PostgreSQL {host}:{port}", place=(host, port), here=is_here(host), postgresql=True)
     for who, url in (("registry", settings.schema_registry_url), ("gateway", settings.url), *_targets(examined)):
         if url:
-            place = url_place(url)
-            host = url.partition("://")[2].partition("/")[0].rpartition("@")[2].rsplit(":", 1)[0]
-            yield _Server(who=who, place=place, here=is_here(host.strip("[]")))
+            yield _Server(who=who, place=url_place(url), here=is_here(urlsplit(url).hostname or ""))
 
 
 def _targets(examined: Examined) -> Iterator[tuple[str, str]]:
