@@ -22,7 +22,7 @@ from bench.bus import Bus, until
 from bench.figure import Figure, number
 from bench.idle import postgres_processes
 from bench.load_model import Costs, saturated, write_costs
-from bench.machine import processor
+from bench.machine import cpu_s, processor
 from bench.outbound import crm, declare, free_port
 from bench.traffic import Mixed
 from bus.kafka.clients import kafka_options
@@ -189,7 +189,7 @@ def _costs(before: _Readings, after: _Readings, commands: int) -> Costs:
 
 
 def _read(bus: Bus, programs: Mapping[str, psutil.Process]) -> _Readings:
-    own = {name: _cpu_s(process) for name, process in programs.items()}
+    own = {name: cpu_s(process) for name, process in programs.items()}
     with psycopg.connect(bus.database_url, autocommit=True) as connection:
         connection.execute("CHECKPOINT")
         row = connection.execute(
@@ -200,9 +200,9 @@ def _read(bus: Bus, programs: Mapping[str, psutil.Process]) -> _Readings:
         cpu_s={
             "gateway": sum(spent for name, spent in own.items() if name.startswith("gateway")),
             "worker": sum(spent for name, spent in own.items() if name.startswith("worker")),
-            "postgres": sum(map(_cpu_s, postgres_processes(bus))),
-            "kafka": sum(map(_cpu_s, _listening_at(bus.kafka))),
-            "generator": _cpu_s(psutil.Process()) + _cpu_s(psutil.Process(bus.processes["receiver"].pid)),
+            "postgres": sum(map(cpu_s, postgres_processes(bus))),
+            "kafka": sum(map(cpu_s, _listening_at(bus.kafka))),
+            "generator": cpu_s(psutil.Process()) + cpu_s(psutil.Process(bus.processes["receiver"].pid)),
         },
         wal=int(row[0]),
         database=int(row[1]),
@@ -230,9 +230,3 @@ def _log_bytes(bus: Bus) -> int:
         for partition in topic["partitions"]
     }
     return sum(sizes.values())
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    with suppress(psutil.NoSuchProcess):
-        return float(sum(process.cpu_times()[:2]))
-    return 0.0

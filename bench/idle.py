@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from time import monotonic
 from typing import Final
 
@@ -11,6 +10,7 @@ import psycopg
 
 from bench.bus import Bus, until
 from bench.figure import Figure
+from bench.machine import cpu_s
 from bench.outbound import crm, declare, free_port
 from bench.traffic import steady
 
@@ -59,8 +59,8 @@ async def _projected(bus: Bus) -> bool:
 
 def _spent(bus: Bus, processes: dict[str, psutil.Process]) -> dict[str, float]:
     """Give the CPU that each has used, in seconds."""
-    return {who: _cpu_s(one) for who, one in processes.items()} | {
-        "PostgreSQL": sum(map(_cpu_s, postgres_processes(bus)))
+    return {who: cpu_s(one) for who, one in processes.items()} | {
+        "PostgreSQL": sum(map(cpu_s, postgres_processes(bus)))
     }
 
 
@@ -73,9 +73,3 @@ def postgres_processes(bus: Bus) -> list[psutil.Process]:
     server = psutil.Process(row[0]).parent()
     assert server is not None
     return [server, *(one for one in server.children() if one.pid not in others)]
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    with suppress(psutil.NoSuchProcess):
-        return float(sum(process.cpu_times()[:2]))
-    return 0.0

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from bus.local.parts import REPLACED_BY
 from bus.local.parts import embedded as embedded_parts
 from bus.local.stack import Urls
-from bus.settings import Settings, load
+from bus.settings import Settings, load, variables
 from tests.stack import Running, fresh_data, parts_for_tests
 
 
@@ -27,6 +27,13 @@ def embedded(request: pytest.FixtureRequest) -> Iterator[tuple[Path, Urls]]:
 def only_embedded() -> Settings:
     """Answer settings that name no outside part."""
     return Settings().model_copy(update=dict.fromkeys((*REPLACED_BY.values(), "schema_registry_basic_auth")))
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave no setting in the environment."""
+    for variable in variables().values():
+        monkeypatch.delenv(variable, raising=False)
 
 
 @pytest.fixture

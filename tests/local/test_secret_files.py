@@ -21,10 +21,7 @@ VALUES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in variables().values():
-        monkeypatch.delenv(variable, raising=False)
+pytestmark = pytest.mark.usefixtures("bare")
 
 
 def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, content: bytes) -> Path:

@@ -13,7 +13,7 @@ from bus.cli.run import resolved as resolved_by_command
 from bus.lent_settings import STATE_FILE, resolve
 from bus.local.process import Identity, myself
 from bus.local.state import StackState, save
-from bus.settings import Settings, SettingsInvalid, load, mask_password, variables
+from bus.settings import Settings, SettingsInvalid, load, mask_password
 from bus.settings_listing import listing
 
 LENDS = {
@@ -23,10 +23,7 @@ LENDS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in variables().values():
-        monkeypatch.delenv(variable, raising=False)
+pytestmark = pytest.mark.usefixtures("bare")
 
 
 def test_settings_the_environment_is_read_with_its_types(monkeypatch: pytest.MonkeyPatch) -> None:
