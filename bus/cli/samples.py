@@ -65,10 +65,13 @@ def write_sample(language: Language, text: str, folder: Path) -> list[Path]:
     return written
 
 
-def joinable(groups: Iterable[str]) -> str:
-    """Give a group that one of these allows: first one that its ACL lets it join, `subscriber.bi/1`, else any. Pure."""
+def joinable(groups: Iterable[str], version: str = "1") -> str:
+    """Give a group that one of these allows: first one that its ACL lets it join, `subscriber.bi/1`, else any. Pure.
+
+    Two versions of a subscription have each its own, or one would take what the other is to read.
+    """
     named = [*groups]
     of_its_acl = next((one for one in named if one.endswith("/*")), None)
     if of_its_acl is not None:
-        return f"{of_its_acl[:-1]}1"
-    return next((one for one in named if not one.endswith("*")), f"{named[0].rstrip('*')}1")
+        return f"{of_its_acl[:-1]}{version}"
+    return next((one for one in named if not one.endswith("*")), f"{named[0].rstrip('*')}{version}")

@@ -19,13 +19,18 @@ def kit_lines(subscription: "Subscription", settings: Settings, token: str = "")
     yield f"令牌 token: {token or f'ticketbus client add {name} --role subscriber'}"
     if token:
         yield "  只显示这一次 / shown this once"
-    yield f"Kafka 权限 rights: ticketbus topics apply --acl --subscriber {name}"
-    yield f"消费组 group: {joinable(subscription.groups)}"
+    if settings.kafka_security_protocol != "PLAINTEXT":
+        yield f"Kafka 权限 rights: ticketbus topics apply --acl --subscriber {name}"
+    yield f"消费组 group: {joinable(subscription.groups, subscription.version)}"
     yield f"主题 topics: {', '.join(physical(settings.namespace, topic) for topic in subscription.topics)}"
     if settings.kafka_bootstrap:
         yield f"export KAFKA_BOOTSTRAP={quote(settings.kafka_bootstrap)}"
     if settings.schema_registry_url:
         yield f"export SCHEMA_REGISTRY_URL={quote(settings.schema_registry_url)}"
+    if settings.url:
+        yield f"export TICKETBUS_URL={quote(settings.url)}"
+    if subscription.regions or subscription.assignees:
+        yield "Kafka 不按区域和人员过滤,请用事件流 / only the stream filters regions and people: docs/subscribing.md"
     yield f"样例 sample: ticketbus subscription sample {name} {'|'.join(Language)} [--into DIR]"
 
 
@@ -34,7 +39,7 @@ def filled_sample(language: Language, subscription: "Subscription", contract: Co
     return sample(
         language,
         topics=[physical(namespace, topic) for topic in subscription.topics],
-        group=joinable(subscription.groups),
+        group=joinable(subscription.groups, subscription.version),
         types=_ce_types(subscription, contract),
     )
 

@@ -3,11 +3,15 @@
 import re
 import subprocess
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bus.cli.samples import FILES, Language, folder_of, joinable, sample, write_sample
+from bus.cli.subscriber_kit import kit_lines
+from bus.consistency.subscriptions import Subscription
+from bus.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 LINES_MAX, COLUMNS_MAX = 60, 120
@@ -67,5 +71,18 @@ def test_samples_are_in_the_wheel(tmp_path: Path) -> None:
 
 def test_samples_join_a_group_that_the_subscription_allows() -> None:
     assert joinable(["bi", "subscriber.bi/*"]) == "subscriber.bi/1"
+    assert joinable(["bi", "subscriber.bi/*"], "2") == "subscriber.bi/2", "two versions share no group"
     assert joinable(["mes-*", "mes"]) == "mes"
     assert joinable(["mes-*"]) == "mes-1"
+
+
+def test_samples_kit_names_rights_where_there_are_any_and_what_kafka_does_not_filter() -> None:
+    one = Subscription(client="bi", owner="o", contact="c@d", topics=("ticket.assign",), groups=("subscriber.bi/*",))
+    secured = Settings.model_validate({"kafka_security_protocol": "SASL_SSL", "url": "https://bus"})
+    kit = [*kit_lines(replace(one, regions=("上海",), version="2"), secured)]
+    assert "Kafka 权限 rights: ticketbus topics apply --acl --subscriber bi" in kit
+    assert {"消费组 group: subscriber.bi/2", "export TICKETBUS_URL=https://bus"} <= {*kit}
+    assert any("only the stream filters" in line for line in kit)
+    open_one = "\n".join(kit_lines(one, Settings.model_validate({"kafka_security_protocol": "PLAINTEXT"})))
+    assert "rights" not in open_one
+    assert "filters" not in open_one
