@@ -176,6 +176,8 @@ def env(data: Data = None) -> None:
         exports |= {"TICKETBUS_URL": lent["url"], "TICKETBUS_TOKEN": lent["token"]}
     for source, secrets in lent.get("webhook_secrets", {}).items():
         exports[f"TICKETBUS_WEBHOOK_SECRET_{source.upper().replace('-', '_')}"] = secrets[0]
+    if data is not None:
+        exports["TICKETBUS_DATA"] = str(directory)  # else `status` and `down` would look for another stack
     for name, value in exports.items():
         echo(f"export {name}={shlex.quote(value)}")
 

@@ -135,5 +135,5 @@ def test_settings_env_gives_a_shell_all_that_commands_want_of_a_stack(tmp_path: 
     assert "export TICKETBUS_MASTER_KEY='m k'" in given.output.splitlines()
     assert {line.split()[1].partition("=")[0] for line in given.output.splitlines()} == {
         "DATABASE_URL", "KAFKA_BOOTSTRAP", "SCHEMA_REGISTRY_URL", "TICKETBUS_MASTER_KEY", "TICKETBUS_URL",
-        "TICKETBUS_TOKEN", "TICKETBUS_WEBHOOK_SECRET_CRM",
+        "TICKETBUS_TOKEN", "TICKETBUS_WEBHOOK_SECRET_CRM", "TICKETBUS_DATA",
     }  # fmt: skip
