@@ -35,8 +35,8 @@ _EVENT_CLASSES: Final[Mapping[str, RecordType]] = {one.cls.__name__: one for one
 _ABOUT: Final = (
     "Every change of a ticket is an event: Avro in Confluent's framing, with CloudEvents 1.0 headers (Kafka binding, "
     "binary mode) and the W3C trace context of the ticket. Order holds per ticket. Delivery is at least once: keep the "
-    "last `version` of each ticket, and pass over what is not newer. A kind of event that you do not know is one to "
-    "pass over. Personal texts in Kafka's records are sealed (`enc:v1:…`)."
+    "ticket and `version` of what had its effect, and pass over what is there. A kind of event that you do not know is "
+    "one to pass over. Personal texts in Kafka's records are sealed (`enc:v1:…`)."
 )
 
 
