@@ -94,8 +94,10 @@ class SecuredStack:
                 if process.cmdline()[-1:] == [program]:
                     process.terminate()
                     process.wait(60)
-        (start,) = [line for line in self.blocks("## 6. Programs")[0].splitlines() if f"ticketbus {program} " in line]
-        self.run(start.replace(" > ", " >> ").replace("2>>&1", "2>&1"))
+        (start,) = [
+            line for line in self.blocks("## 6. Programs")[0].splitlines() if f"exec ticketbus {program})" in line
+        ]
+        self.run(start)
 
     def log_of(self, program: str) -> str:
         """Read what a program logged."""
