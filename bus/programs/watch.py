@@ -33,12 +33,11 @@ async def run_watch(
     """
     stopping = asyncio.Event()
     stop_on_signals(stopping)
-    data = settings.data if settings.data.exists() else Path(settings.data.anchor)
     role, marks = role or settings.host_role, disk_marks(settings)
     watched = WatchedHost(
         name=host or socket.gethostname(),
         role=role,
-        paths=paths or [data],
+        paths=paths or [data_folder(settings.data)],
         ballast_bytes=ballast_bytes,
         marks=marks.get(role) or marks[""],
     )
@@ -46,6 +45,18 @@ async def run_watch(
         await unless(stopping, watch(gateway, watched, utc_now))
     elif (codec := await unless(stopping, _load_codec(settings))) is not None:
         await unless(stopping, watch(HostReadings(settings, codec), watched, utc_now))
+
+
+def data_folder(data: Path) -> Path:
+    """Give the data directory, made where it is missing, else the root of its file system.
+
+    A program that starts later may make it: readings of the one and then of the other would look like a lost disk.
+    """
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return Path(data.anchor)
+    return data
 
 
 async def _load_codec(settings: Settings) -> Codec:
