@@ -5,7 +5,7 @@ notices that Avro does not: a field, an event or a topic that is gone, a topic t
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -45,19 +45,17 @@ def differences(before: Snapshot, after: Snapshot, today: date) -> list[Contract
     over = {one.what for one in before.deprecations if one.until <= today}
     found = [*_of_topics(before, after), *_of_records(before, after), *_deprecated(before, after)]
     return [
-        _allowed(one) if one.breaks and one.change is ContractChange.REMOVED and one.about in over else one
+        replace(one, breaks=False, announced=True)
+        if one.breaks and one.change is ContractChange.REMOVED and one.about in over
+        else one
         for one in found
     ]
 
 
-def _allowed(one: ContractDifference) -> ContractDifference:
-    return ContractDifference(change=one.change, about=one.about, text=one.text, announced=True)
-
-
 def _of_topics(before: Snapshot, after: Snapshot) -> Iterator[ContractDifference]:
-    for name in before.topics.keys() - after.topics.keys():
+    for name in sorted(before.topics.keys() - after.topics.keys()):
         yield _removed(name, Text("主题被删除", "the topic is gone"))
-    for name in after.topics.keys() - before.topics.keys():
+    for name in sorted(after.topics.keys() - before.topics.keys()):
         yield _added(name, Text("新主题", "a new topic"))
     for name in sorted(before.topics.keys() & after.topics.keys()):
         yield from _of_topic(name, before, after)

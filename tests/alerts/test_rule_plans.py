@@ -16,7 +16,7 @@ from bus.journey.no_ticket import REFUSED_BY_NAME
 from bus.journey.readings import read_readings
 from bus.postgres.pool import Connection, Pool, connected
 from schemas.deprecations import Deprecation
-from schemas.topics import LOG
+from schemas.topics import LOG, load_contract
 
 ROWS = 100_000
 FILLED = (
@@ -122,7 +122,9 @@ async def _plans(connection: Connection, rule: str) -> Sequence[dict[str, Any]]:
 async def test_rule_plans_no_rule_reads_a_whole_large_table(
     filled: Pool, rule: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deprecated_read, "load_deprecations", lambda _: [going()])  # else it has nothing to read
+    monkeypatch.setattr(
+        deprecated_read, "announced", lambda: (load_contract(), [going()])
+    )  # else it has nothing to read
     async with connected(filled) as connection:
         plans = await _plans(connection, rule)
     assert plans, "it reads"

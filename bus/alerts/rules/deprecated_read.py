@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Final
 
 from bus.alerts.alert import Alert, Severity
@@ -15,13 +16,20 @@ from bus.consistency.subscriptions import Subscription
 from bus.domain.text import Text
 from bus.postgres.pool import Connection
 from schemas.deprecations import Deprecation, load_deprecations
-from schemas.topics import load_contract
+from schemas.topics import Contract, load_contract
+
+
+@cache
+def announced() -> tuple[Contract, Sequence[Deprecation]]:
+    """Read the contract and what of it will go: once, as a round comes every few seconds."""
+    contract = load_contract()
+    return contract, load_deprecations(contract)
 
 
 async def read_deprecated(connection: Connection) -> Sequence[DeprecatedRead]:
     """Read who reads what will go, by subscriptions and who was seen."""
-    contract = load_contract()
-    if not (listed := load_deprecations(contract)):
+    contract, listed = announced()
+    if not listed:
         return []
     return deprecated_reads(
         listed, contract, await subscriptions(connection), await seen_readers(connection), datetime.now(UTC)
