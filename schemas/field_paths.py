@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-_NO_BYTES: Final = ("doc", "aliases", "personal")
+# What changes nothing for who reads and writes bytes. Logical types are no part of it: timestamp-millis and
+# timestamp-micros are the same bytes to Avro, and other times to people.
+NO_BYTES: Final = ("doc", "aliases", "personal")
 _PRIMITIVE: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 
 
@@ -68,7 +70,7 @@ def _text(kind: Any) -> str:
     for container, part in (("array", "items"), ("map", "values")):
         if kind["type"] == container:
             return f"{container} of {_text(kind[part])}"
-    rest = {name: value for name, value in kind.items() if name not in (*_NO_BYTES, "type")}
+    rest = {name: value for name, value in kind.items() if name not in (*NO_BYTES, "type")}
     return (
         f"{_text(kind['type'])} {json.dumps(rest, ensure_ascii=False, sort_keys=True)}" if rest else str(kind["type"])
     )

@@ -15,8 +15,9 @@ from bus.domain.errors import InvariantBroken, MalformedInput
 from bus.domain.events import Recorded
 from bus.domain.fast_replace import made
 from bus.domain.ticket import Ticket
-from bus.wire.schema_equality import NO_BYTES, same_schema
+from bus.wire.schema_equality import same_schema
 from schemas.catalogue import BY_CLASS, BY_SUBJECT, COMMAND, EVENT, RECORD_TYPES, EnvelopeFields, RecordType
+from schemas.field_paths import NO_BYTES
 from schemas.messages import (
     AlertFlipped,
     CheckpointSealed,

@@ -3,8 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-# Logical types count: timestamp-millis and timestamp-micros are the same bytes to Avro, and other times to people.
-NO_BYTES = ("doc", "aliases", "personal")
+from schemas.field_paths import NO_BYTES
 
 
 def same_schema(one: Any, other: Any, *, without: Collection[str] = NO_BYTES) -> bool:
