@@ -41,6 +41,7 @@ def subscribe(
     Example: ticketbus subscribe ticket.assign --until-now --json | jq .data.assignee
     """
     from bus.app import require
+    from bus.cli.pipe import ended_by_its_reader
     from bus.cli.run import resolved, run
     from bus.cli.stream_client import START, StreamClient, StreamRefused
     from bus.settings import secret_of
@@ -60,7 +61,7 @@ def subscribe(
     )
 
     async def work() -> None:
-        async with aclosing(client.events()) as frames:
+        async with ended_by_its_reader(), aclosing(client.events()) as frames:
             async for frame in frames:
                 if not types or frame["ce"]["type"] in types:
                     echo(json.dumps(frame, ensure_ascii=False) if as_json else line_of(frame))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from adapters.adapter import EnvironmentSecrets
@@ -17,6 +18,7 @@ from bus.domain.events import Event, NoteAdded
 from tests.adapters.test_kingdee import call as kingdee_call
 
 TENANT = FxiaokeTenant()
+_APP_IDS = count(1_320_001)
 SECRETS = {"FXIAOKE_SECRET": TENANT.app_secret, "FXIAOKE_CODE": TENANT.permanent_code}
 READ = EnvironmentSecrets(environment=SECRETS, where="t")
 NOTE = NoteAdded(text="李女士 13800001111 来电", changed=())
@@ -42,9 +44,14 @@ CREATE: Mapping[str, Any] = {
 }
 
 
+def tenant_of_its_own() -> FxiaokeTenant:
+    """Give a tenant whose app has a number of its own: tokens are kept by address and app, and ports come again."""
+    return FxiaokeTenant(app_id=f"FSAID_{next(_APP_IDS)}")
+
+
 def simulated(**own: Any) -> FxiaokeSimulator:
     """Give a tenant with one case, whose id is case-1."""
-    crm = FxiaokeSimulator(**own)
+    crm = FxiaokeSimulator(**{"tenant": tenant_of_its_own(), **own})
     crm.books.create(CASE, {"field_v24BD__c": "new"})
     crm.books.records[0].values["_id"] = "case-1"
     return crm

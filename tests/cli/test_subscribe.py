@@ -17,7 +17,7 @@ from bus.kafka.topic_admin import apply_topics
 from bus.local.stack import Urls
 from bus.settings import Settings
 from schemas.topics import physical
-from tests.bus_under_test import eventually
+from tests.bus_under_test import PATIENCE_S, eventually
 from tests.gateway.conftest import Gateway, behind_a_server
 from tests.gateway.fakes import CODEC, CONTRACT, headers_of
 from tests.gateway.test_stream_kafka import gateway_on, history
@@ -63,9 +63,10 @@ async def test_subscribe_prints_what_is_there_and_ends_where_it_ended_at_the_sta
     assert {(one["ce"]["type"], one["data"]["ticket_id"]) for one in frames} == {(OPENED, name) for name in opened}
 
 
-async def test_subscribe_ends_quietly_when_who_reads_the_pipe_has_gone() -> None:
+@pytest.mark.parametrize("events", [1, 90], ids=["and no event comes any more", "while more is written"])
+async def test_subscribe_ends_quietly_when_who_reads_the_pipe_has_gone(events: int) -> None:
     gateway = Gateway()
-    for one in (await history())[:90]:
+    for one in (await history())[:events]:
         gateway.log.put(one, ["ticket.events"])
     async with behind_a_server(gateway):
         url = gateway.url.replace("ws", "http")
@@ -74,7 +75,7 @@ async def test_subscribe_ends_quietly_when_who_reads_the_pipe_has_gone() -> None
             "bash", "-c", piped, env={**os.environ, "TICKETBUS_URL": url, "TICKETBUS_TOKEN": "subscriber"},
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        out, err = await shell.communicate()
+        out, err = await asyncio.wait_for(shell.communicate(), PATIENCE_S)
     assert (out.decode().splitlines()[1:], err) == (["0"], b"")
 
 

@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from adapters.simulators.wecom_robot import WecomRobotSimulator
-from tests.bus_under_test import TOKEN, Bus
+from tests.bus_under_test import TOKEN, Bus, eventually
 from tests.e2e.test_alerts import heard, robot  # noqa: F401 - the fixture
 from tests.e2e.test_stores_away import opening
 from tests.faults.stack import FaultStack
 
 LISTS = 100
 CONNECTIONS_MIN = 8  # so many that every loop of the gateway finds one that was open before
+
+CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
 
 @asynccontextmanager
@@ -40,12 +42,13 @@ async def test_alerts_while_both_stores_hang_are_sent_directly_though_a_storm_le
             return answer.status_code
 
         assert await post("0") == 201
-        await asyncio.gather(*(http.get("/v1/deadletters") for _ in range(LISTS)))
-        connections = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        [(count,)] = bus.query(connections)
-        assert count >= CONNECTIONS_MIN
+
+        async def many_are_open() -> bool:
+            await asyncio.gather(*(http.get("/v1/deadletters") for _ in range(LISTS)))
+            [(count,)] = bus.query(CONNECTIONS)
+            return int(count) >= CONNECTIONS_MIN
+
+        await eventually(many_are_open, what=f"{CONNECTIONS_MIN} connections to PostgreSQL")
         async with both_hung(one_broker), asyncio.TaskGroup() as asking:
             posted = [asking.create_task(post(f"{n}")) for n in range(1, 6)]
             read, *_ = await asyncio.gather(

@@ -16,7 +16,7 @@ from adapters.mapped.transports import FxiaokeObjects
 from adapters.simulators.fxiaoke import QUERY, TOKEN, FxiaokeSimulator
 from adapters.simulators.fxiaoke_faults import FxiaokeFault
 from bus.config_file import ConfigFileInvalid
-from tests.adapters.fxiaoke_calls import CASE, FOLLOW_UP, READ, SECRETS
+from tests.adapters.fxiaoke_calls import CASE, FOLLOW_UP, READ, SECRETS, tenant_of_its_own
 
 T0 = datetime(2026, 11, 29, 8, 0, tzinfo=UTC)
 FAULT = FxiaokeFault
@@ -43,7 +43,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def crm(clock: Clock) -> AsyncIterator[FxiaokeSimulator]:
-    async with FxiaokeSimulator(wall=clock.wall).serving() as running:
+    async with FxiaokeSimulator(wall=clock.wall, tenant=tenant_of_its_own()).serving() as running:
         yield running
 
 
