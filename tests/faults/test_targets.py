@@ -37,7 +37,7 @@ async def test_a_storm_of_errors_opens_the_breaker_and_parks_nothing(
     bus: Bus, rng: Random, tmp_path: Path, storm_s: float
 ) -> None:
     async with outside(bus, tmp_path, crm={"concurrency": LIMITS.failures}) as world:
-        async with trial(bus, rng, rate=40) as load:
+        async with trial(bus, rng, rate=20) as load:
             await world.flows()
             calls, began = world.crm.ledger.arrived, time.monotonic()
             world.crm.misbehave(CrmFault.ERROR)
