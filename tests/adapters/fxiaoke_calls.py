@@ -51,7 +51,7 @@ def tenant_of_its_own() -> FxiaokeTenant:
 
 def simulated(**own: Any) -> FxiaokeSimulator:
     """Give a tenant with one case, whose id is case-1."""
-    crm = FxiaokeSimulator(**{"tenant": tenant_of_its_own(), **own})
+    crm = FxiaokeSimulator(**own)
     crm.books.create(CASE, {"field_v24BD__c": "new"})
     crm.books.records[0].values["_id"] = "case-1"
     return crm
