@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from tenacity import (
     AsyncRetrying,
@@ -25,6 +25,7 @@ from bus.kafka.clients import admin
 from bus.kafka.topic_admin import alter_topics, apply_topics
 from bus.outbox.relay import Relay
 from bus.postgres.clear_events import ClearEvents
+from bus.postgres.event_months import make_months
 from bus.postgres.fold_names import fold_names
 from bus.postgres.migrate import migrate
 from bus.postgres.personal_keys import PersonalKeys
@@ -34,7 +35,7 @@ from bus.postgres.schema_number import PREPARING, check_may_migrate, check_not_n
 from bus.postgres.store import PostgresStore
 from bus.rules_config import load_rules
 from bus.schema_registry import SchemaLearner, keep_registered, load_codec, register_all, registry_of
-from bus.settings import Settings, secret_of
+from bus.settings import Settings, archive_dir, secret_of
 from bus.wire.codec import Codec, RegisteredSchema
 from bus.wire.sealing import MasterKey
 from deadletter.rejected_inputs import PostgresRejectedInputs
@@ -84,7 +85,8 @@ async def open_core(
     url = require(settings, "database_url")
     contract, rules, secret = load_contract(), load_rules(settings), master_secret(settings)
     keys = PersonalKeys(MasterKey(secret))
-    async with open_pool(url, size=connections, name=name, answer_s_max=answer_s_max) as pool:
+    archive = archive_dir(settings)
+    async with open_pool(url, size=connections, name=name, answer_s_max=answer_s_max, archive=archive) as pool:
         codec = await _codec(pool, keys, patience_s)
         schemas = SchemaLearner(codec=codec, pool=pool, registry=registry_of(settings))
         store = PostgresStore(pool, codec, contract, keys, read=schemas.events)
@@ -128,8 +130,9 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda _line:
     for name in await apply_topics(settings, contract, replication=min(3, brokers)):
         say(f"topic {name} created")
     registered = await _register(settings, say)
-    async with open_pool(require(settings, "database_url"), size=1) as pool:
+    async with open_pool(require(settings, "database_url"), size=1, archive=archive_dir(settings)) as pool:
         async with connected(pool) as connection:
+            await make_months(connection, datetime.now(UTC))
             await keep_registered(connection, registered)
             await keys.check(connection, begin=True)
             await keys.seal_names(connection)

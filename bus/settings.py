@@ -176,6 +176,13 @@ class Settings(BaseSettings):
     keep_days: dict[str, Annotated[int, Field(ge=1, le=36_500)]] = Field(
         default_factory=dict, description='JSON: {"pushes": 30}; days that rows stay where it is not the default'
     )
+    archive_dir: Path | None = Field(
+        None,
+        description="where files of archived months lie, for whoever writes or reads them; unset: archive/ in the data",
+    )
+    archive_after_days: int = Field(
+        400, ge=1, le=36_500, description="days after a closed ticket's last event, until that month is archived"
+    )
     host_role: str = Field(
         "", max_length=100, description="what the host that `watch` runs on is for, where `--role` does not say"
     )
@@ -225,6 +232,11 @@ def load() -> Settings:
 
 def _variable(name: str) -> str:
     return variables().get(name, name)
+
+
+def archive_dir(settings: Settings) -> Path:
+    """Give where the files of archived months lie."""
+    return settings.archive_dir or settings.data / "archive"
 
 
 def secret_of(settings: Settings, name: str) -> str:

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Concatenate, LiteralString, ParamSpec, TypeVar
 
 from psycopg import AsyncConnection, InterfaceError, OperationalError
@@ -34,6 +35,8 @@ class Connection(AsyncConnection[TupleRow]):
     """
 
     answer_s_max: float | None = None
+    archive: Path | None = None
+    """Where the files of archived months lie, for whoever reads the log by this connection."""
 
     async def wait(self, gen: PQGen[Result], *args: Any, **options: Any) -> Result:
         """Await one exchange with the server. Raises OperationalError once the connection was cut."""
@@ -55,15 +58,21 @@ Pool = AsyncConnectionPool[Connection]
 
 @asynccontextmanager
 async def open_pool(
-    url: str, *, size: int = 8, name: str = APPLICATION, answer_s_max: float | None = None
+    url: str,
+    *,
+    size: int = 8,
+    name: str = APPLICATION,
+    answer_s_max: float | None = None,
+    archive: Path | None = None,
 ) -> AsyncIterator[Pool]:
     """Hold up to `size` connections; opens without waiting, so that a program starts while the database is away.
 
     The server shows them by `name`, which begins with APPLICATION. Each waits `answer_s_max` for an answer, if given.
+    `archive`: where the files of archived months lie.
     """
 
     async def limit(connection: Connection) -> None:
-        connection.answer_s_max = answer_s_max
+        connection.answer_s_max, connection.archive = answer_s_max, archive
 
     options: dict[str, Any] = {
         "connect_timeout": int(CONNECT_TIMEOUT_S),

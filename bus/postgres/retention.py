@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Identifier
 
 from bus.domain.errors import StoreUnavailable
 from bus.postgres.advisory_locks import wait_for_lock
+from bus.postgres.event_months import make_months
 from bus.postgres.personal_keys import DESTROY
 from bus.postgres.pool import Connection, Pool, connected
 from bus.settings import SettingsInvalid
@@ -160,8 +161,9 @@ _HOW: Final[Mapping[str, str]] = {
     "files": _END_FILES,
 }
 _STORAGE: Final = """
-SELECT c.relname, greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid)
-FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace ORDER BY 3 DESC"""
+SELECT r.relname, sum(greatest(c.reltuples, 0))::bigint, sum(pg_total_relation_size(c.oid))::bigint
+FROM pg_class c JOIN pg_class r ON r.oid = coalesce(pg_partition_root(c.oid), c.oid)
+WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace GROUP BY r.relname ORDER BY 3 DESC"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +186,7 @@ def days_kept(settings: Mapping[str, int]) -> dict[str, int]:
 
 
 async def delete_old_rows(pool: Pool, days: Mapping[str, int]) -> None:
-    """Delete what is old, now and every hour, until cancelled; several workers take turns."""
+    """Delete what is old, now and every hour, until cancelled; several workers take turns. Months come likewise."""
     while True:
         try:
             for table in TABLES:
@@ -192,6 +194,9 @@ async def delete_old_rows(pool: Pool, days: Mapping[str, int]) -> None:
                 while deleted == BATCH:
                     deleted = await delete_batch(pool, table, days[table])
                     await asyncio.sleep(PAUSE_S)
+            async with connected(pool) as connection:
+                await wait_for_lock(connection, "retention")
+                await make_months(connection, datetime.now(UTC))
         except StoreUnavailable as error:
             log.warning("old_not_forgotten", cause=str(error))
         await asyncio.sleep(EVERY_S)

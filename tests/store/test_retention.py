@@ -36,7 +36,8 @@ FROM generate_series(%s::int, %s::int) n RETURNING id"""
 STATES = """alert_channels alert_notices alert_rounds clients audit_checkpoints audit_leaves audit_pending audit_tiles
     consumer_readings consumers delivery_heads delivery_targets delivery_versions device_history disk_samples disks
      notice_refusals audit_refusal topic_ends earlier_tickets source_maps source_cursors sensor_news
-     events expectation_limits file_store hosts letter_decisions letters_to_publish log_verifications names_spelled
+     archived_months archived_sources
+    events expectation_limits file_store hosts letter_decisions letters_to_publish log_verifications names_spelled
      outside_alerts probes privacy_migration privacy_reads redrives registered_schemas registry_checks rollout_tickets
      sla_clocks sla_tickets source_lists stage_batches stage_offsets ticket_names ticket_phones ticket_states tickets
      target_lists topic_checks"""
