@@ -11,6 +11,7 @@ from typing import Any, Final, LiteralString
 
 import orjson
 
+from bus.archive.reader import ArchivedRows, archived_rows, events_between
 from bus.audit.check import Tampering
 from bus.audit.checkpoint import (
     Checkpoint,
@@ -90,15 +91,31 @@ class BundleReport:
 
 
 async def read_history(connection: Connection, subject: Subject, most: int = EVENTS_MAX) -> list[SealedEvent]:
-    """Read the events of a subject as they are stored, by ticket and version. Raises TooManyEvents."""
+    """Read the events of a subject as they are stored, by ticket and version.
+
+    Raises TooManyEvents, ArchiveUnreadable.
+    """
     query = _ROWS.format(columns=COLUMNS, which=_OF_TICKET if subject.ticket else _OF_PERIOD)
     asked = {"ticket": subject.ticket, "since": subject.since, "until": subject.until, "most": most + 1}
+    archived = await _archived(connection, subject, [subject.ticket] if subject.ticket else (), most)
+    query, asked = archived.over(query), {**asked, **archived.asked}
     rows = await (await connection.execute(query.encode(), asked, binary=True)).fetchall()
     if len(rows) > most:
         raise TooManyEvents(
             Text(f"超过 {most} 个事件,请缩短时间段", f"more than {most} events; ask for a shorter period")
         )
     return [SealedEvent(leaf=leaf, entry=entry_of(tuple(row))) for leaf, *row in rows]
+
+
+async def _archived(connection: Connection, subject: Subject, tickets: Sequence[str], most: int) -> ArchivedRows:
+    """Read what files have of a subject, and of these tickets. Raises ArchiveUnreadable."""
+    of_tickets = await archived_rows(connection, tickets)
+    if subject.since is None or subject.until is None:
+        return of_tickets
+    of_period = await events_between(connection, subject.since, subject.until, most)
+    known = {(one.ticket_id, one.version) for one in of_tickets.rows}
+    more = [one for one in of_period.rows if (one.ticket_id, one.version) not in known]
+    return ArchivedRows(rows=[*of_tickets.rows, *more])
 
 
 async def not_as_sealed(connection: Connection, subject: Subject, history: Sequence[SealedEvent]) -> list[str]:
@@ -120,7 +137,8 @@ async def not_as_sealed(connection: Connection, subject: Subject, history: Seque
         wrong.append(str(refused.why))
     tickets = sorted({one.entry.ticket_id for one in history} | ({subject.ticket} - {""}))
     asked = {"tickets": tickets, "since": subject.since, "until": subject.until}
-    rows = await (await connection.execute(_GONE, asked)).fetchall()
+    archived = await _archived(connection, subject, tickets, EVENTS_MAX)
+    rows = await (await connection.execute(archived.over(_GONE), {**asked, **archived.asked})).fetchall()
     return [*wrong, *(f"{ticket_id}/{version} (dropped)" for ticket_id, version in rows)]
 
 

@@ -6,8 +6,10 @@ Beside live traffic; changes nothing. Rows and tree are read in one snapshot, th
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, LiteralString, NamedTuple
 
+from bus.archive.reader import archived_files, groups_of
 from bus.audit import merkle
 from bus.audit.checkpoint import Checkpoint, NoteInvalid, VerifyingKey, opened_checkpoint
 from bus.audit.entry import COLUMNS, entry_of
@@ -26,6 +28,10 @@ _ADDED: Final[LiteralString] = """
 SELECT e.ticket_id, e.version FROM events e
 WHERE NOT EXISTS (SELECT FROM audit_leaves l WHERE (l.ticket_id, l.version) = (e.ticket_id, e.version))
 AND NOT EXISTS (SELECT FROM audit_pending p WHERE (p.ticket_id, p.version) = (e.ticket_id, e.version)) ORDER BY 1, 2"""
+_PLACES: Final[LiteralString] = """
+SELECT leaf, ticket_id, version FROM audit_leaves WHERE leaf = ANY(%s) ORDER BY leaf"""
+_LEAVES: Final[LiteralString] = """
+SELECT leaf, ticket_id, version FROM audit_leaves WHERE ticket_id BETWEEN %s AND %s"""
 _GONE: Final[LiteralString] = """
 SELECT p.ticket_id, p.version FROM audit_pending p
 WHERE NOT EXISTS (SELECT FROM events e WHERE (p.ticket_id, p.version) = (e.ticket_id, e.version)) ORDER BY 1, 2"""
@@ -106,7 +112,10 @@ async def check_audit(
     outbox_topic: str,
     progress: Callable[[int], None] = lambda _count: None,
 ) -> AuditReport:
-    """Check every event, leaf, tile and checkpoint. Raises StoreUnavailable, KafkaUnavailable."""
+    """Check every event, archived ones too, leaf, tile and checkpoint.
+
+    Raises StoreUnavailable, KafkaUnavailable, ArchiveUnreadable.
+    """
     report = AuditReport()
     before = await witness.end()
     async with snapshot() as connection:
@@ -136,7 +145,7 @@ async def _leaves(
     """Compare each leaf's row with its hash; gives the tree over what the rows say now, and the stored tiles."""
     rows = await connection.execute("SELECT level, number, hashes FROM audit_tiles", binary=True)
     stored = {TileKey(level, number): bytes(hashes) for level, number, hashes in await rows.fetchall()}
-    tiles = Tiles()
+    tiles, absent = Tiles(), bytearray()
     async with connection.cursor("audit_check", binary=True) as cursor:
         cursor.itersize = CHUNK
         await cursor.execute(_ROWS)
@@ -145,14 +154,38 @@ async def _leaves(
                 report.add("leaf_missing", f"leaf {report.leaves}")
                 break
             sealed = _hash_at(stored, leaf)
-            now = None if row[0] is None else entry_of(tuple(row)).hashed
-            if now != sealed:
-                report.add("dropped" if now is None else "changed", f"{ticket_id}/{version} (leaf {leaf})")
+            absent.append(row[0] is None)
+            if row[0] is not None and entry_of(tuple(row)).hashed != sealed:
+                report.add("changed", f"{ticket_id}/{version} (leaf {leaf})")
             tiles.append(leaf, [sealed])
             report.leaves += 1
             if report.leaves % CHUNK == 0:
                 progress(report.leaves)
+    await _archived(connection, report, stored, absent)
+    gone = (leaf for leaf, missing in enumerate(absent) if missing)
+    while some := [*islice(gone, CHUNK)]:
+        for leaf, ticket_id, version in await (await connection.execute(_PLACES, (some,))).fetchall():
+            report.add("dropped", f"{ticket_id}/{version} (leaf {leaf})")
     return tiles, stored
+
+
+async def _archived(
+    connection: Connection, report: AuditReport, stored: Mapping[TileKey, bytes], absent: bytearray
+) -> None:
+    """Compare the events of archived files with their leaves, which are no more absent then."""
+    for file in await archived_files(connection):
+        async for group in groups_of(connection, file):
+            asked = (group[0].ticket_id, group[-1].ticket_id)
+            leaves = {(t, v): leaf for leaf, t, v in await (await connection.execute(_LEAVES, asked)).fetchall()}
+            for one in group:
+                where, leaf = f"{one.ticket_id}/{one.version}", leaves.get((one.ticket_id, one.version))
+                if leaf is None or leaf >= len(absent):
+                    if file.sealed:
+                        report.add("added", f"{where} ({file.file})")
+                    continue
+                absent[leaf] = False
+                if entry_of(one).hashed != _hash_at(stored, leaf):
+                    report.add("changed", f"{where} (leaf {leaf}, {file.file})")
 
 
 def _hash_at(stored: Mapping[TileKey, bytes], leaf: int) -> bytes:

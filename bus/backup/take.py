@@ -15,6 +15,7 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 
+from bus.archive.reader import archived_files
 from bus.backup import contents, manifest, replication_slot
 from bus.backup.base_files import base_faults
 from bus.backup.failures import BackupDamaged, BackupFailed
@@ -26,7 +27,7 @@ from bus.kafka.broker_topic import TopicRefused
 from bus.postgres.pool import connected, open_pool
 from bus.postgres.schema_number import schema_number
 from bus.schema_registry import RegistryUnavailable, registry_of
-from bus.settings import Settings
+from bus.settings import Settings, archive_dir
 from schemas.topics import load_contract
 
 RECEIVER_LOG: Final = f"{manifest.WAL}/receive.log"
@@ -88,6 +89,7 @@ async def take(settings: Settings, server: Server | None, folder: Path, say: Say
     assert url is not None, "the caller requires it"
     async with open_pool(url, size=1, name="ticketbus backup") as pool, connected(pool) as connection:
         schema, log = await schema_number(connection), await contents.read_log(connection)
+        archived = [one.file for one in await archived_files(connection)]
     ends: dict[str, dict[str, int]] | None = None
     subjects: int | None = None
     try:
@@ -100,6 +102,8 @@ async def take(settings: Settings, server: Server | None, folder: Path, say: Say
     except RegistryUnavailable as error:
         say(f"without the registry's subjects: {error}")
     absent = contents.not_included(settings, ends is not None, subjects is not None)
+    if archived:
+        absent.append(f"files of archived months: copy {archive_dir(settings)}, {', '.join(archived)}")
     absent += [f"the file of {name}: it cannot be read" for name in missing]
     if server is None:
         absent.append("PostgreSQL (--without-postgres): it has backups of its own")

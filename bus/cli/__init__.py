@@ -7,6 +7,7 @@ import typer
 
 from bus.cli import (
     alerts,
+    archive,
     audit,
     backup,
     client,
@@ -73,6 +74,7 @@ for commands in (
     trace.commands,
     log.commands,
     backup.commands,
+    archive.commands,
     expectations.commands,
     reconcile.commands,
     report.commands,

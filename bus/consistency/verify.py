@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import md5
 from typing import NamedTuple
 
+from bus.archive.reader import archived_files, digests_of
 from bus.consistency.report import Difference, LogReport
 from bus.consistency.states import check_states
 from bus.domain.errors import MalformedInput
@@ -12,6 +13,7 @@ from bus.kafka.range_reader import open_reader
 from bus.postgres.pool import Pool, connected, snapshot
 from bus.settings import Settings
 from bus.wire.codec import Codec
+from bus.wire.partitioner import partition_of
 from bus.wire.record import Record, identity
 from schemas.topics import LOG, Contract, physical
 
@@ -39,14 +41,14 @@ async def verify_log(
 
     Beside live traffic; changes nothing.
 
-    Raises StoreUnavailable, KafkaUnavailable.
+    Raises StoreUnavailable, KafkaUnavailable, ArchiveUnreadable.
     """
     report = LogReport()
     topic = physical(settings.namespace, LOG)
     await check_states(pool, codec, report)
     async with open_reader(settings) as reader:
         for partition in range(contract.topics[LOG].partitions):
-            stored = await _stored(pool, partition)
+            stored = await _stored(pool, partition, contract.topics[LOG].partitions)
             ends = await reader.ends(topic, [partition])
             report.stored += len(stored)
             check = _PartitionCheck(pool=pool, stored=stored, report=report)
@@ -59,10 +61,16 @@ async def verify_log(
     return report
 
 
-async def _stored(pool: Pool, partition: int) -> dict[tuple[str, int], _Seen]:
-    async with snapshot(pool) as connection, connection.cursor("log_verify", binary=True) as rows:
-        await rows.execute(_STORED, (LOG, partition))
-        return {(row[0], row[1]): _Seen(row[2], row[3]) async for row in rows}
+async def _stored(pool: Pool, partition: int, partitions: int) -> dict[tuple[str, int], _Seen]:
+    """Read the events of a partition, archived ones too: these were all published. Raises ArchiveUnreadable."""
+    async with snapshot(pool) as connection:
+        async with connection.cursor("log_verify", binary=True) as rows:
+            await rows.execute(_STORED, (LOG, partition))
+            stored = {(row[0], row[1]): _Seen(row[2], row[3]) async for row in rows}
+        for file in await archived_files(connection):
+            async for group in digests_of(connection, file, lambda one: partition_of(one, partitions) == partition):
+                stored |= {(ticket_id, version): _Seen(digest, True) for ticket_id, version, digest in group}
+    return stored
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, LiteralString
 
+from bus.archive.reader import archived_rows
 from bus.domain.events import Recorded
 from bus.domain.terms import TicketId
 from bus.postgres.clear_events import ClearEvents
@@ -16,8 +17,13 @@ UNION ALL
 
 
 async def ticket_events(pool: Pool, clear: ClearEvents, ticket_id: TicketId) -> Sequence[Recorded]:
-    """Read a ticket's first event and its newest, at most EVENTS_MAX. Raises as ClearEvents.events."""
+    """Read a ticket's first event and its newest, at most EVENTS_MAX.
+
+    Raises ArchiveUnreadable, and as ClearEvents.events.
+    """
     async with connected(pool) as connection:
-        cursor = await connection.execute(_VALUES, {"ticket_id": ticket_id, "most": EVENTS_MAX - 1})
+        archived = await archived_rows(connection, [ticket_id])
+        asked = {"ticket_id": ticket_id, "most": EVENTS_MAX - 1, **archived.asked}
+        cursor = await connection.execute(archived.over(_VALUES), asked)
         values = [value for (value,) in await cursor.fetchall()]
     return await clear.events(values)

@@ -59,6 +59,14 @@ class IntakeStopped(Transient):
         self.text = text
 
 
+class ArchiveUnreadable(Transient):
+    """A file of the archive cannot be read here. The text names it, and where it should lie."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(str(text))
+        self.text = text
+
+
 class DatabaseNotPrepared(StoreUnavailable):
     """A table or column of this version is missing, until somebody runs `ticketbus prepare`."""
 

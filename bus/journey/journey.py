@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString, TypeVar
 
+from bus.archive.reader import archived_rows, over_archived
 from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX
 from bus.domain.terms import is_synthetic
@@ -83,8 +84,8 @@ async def journey(
     Hops: occurred, received, committed, published (per topic), projected (per read model), pushed (per client), and per
     target enqueued, delivered, discarded, dead; each with `at` and `lag_ms` after the hop it followed; without a time
     waiting (for Kafka) and delivery_waiting. `expected`: what is missing, due, or was late. Without a ticket, input is
-    told that the name is found in: refused, a letter, or waiting on Kafka. Raises StoreUnavailable, and as
-    `SchemaLearner.events` does.
+    told that the name is found in: refused, a letter, or waiting on Kafka. Raises StoreUnavailable,
+    ArchiveUnreadable, and as `SchemaLearner.events` does.
     """
     async with snapshot(pool) as connection:
         names = await names_of(connection, clear.keys, parts.clients, anything)
@@ -181,13 +182,15 @@ async def _ticket_rows(
         "events": most,
         "bytes": PAGE_BYTES_MAX,
     }
+    archived = await archived_rows(connection, [ticket.ticket_id])
+    asked |= archived.asked
     return _TicketRows(
         rows={source: await _read(connection, source, asked) for source in SOURCES},
         refused=await _rows(connection, _REFUSED, asked),
         readings=await read_readings(connection, parts.stages, asked),
         expected=await read_expected(connection, asked, now),
-        life=[] if after else await read_lives(connection, [ticket.ticket_id]),
-        types=frozenset(one.rsplit(".", 1)[0] for (one,) in await _rows(connection, _TYPES, asked)),
+        life=[] if after else await read_lives(connection, [ticket.ticket_id], archived),
+        types=frozenset(one.rsplit(".", 1)[0] for (one,) in await _rows(connection, archived.over(_TYPES), asked)),
     )
 
 
@@ -257,4 +260,5 @@ async def _rows(connection: Connection, query: LiteralString, parameters: Any) -
 
 
 async def _read(connection: Connection, source: HopSource[_Row], asked: Mapping[str, Any]) -> list[_Row]:
-    return await read_rows(connection, source.query, source.row, asked)
+    query = over_archived(source.query, asked) if source is EVENTS else source.query
+    return await read_rows(connection, query, source.row, asked)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, LiteralString
 
+from bus.archive.reader import ArchivedRows, archived_rows
 from bus.domain.events import Recorded
 from bus.journey.charge import BEGINNING, NO_TIME, ChargedTo, LifeEvent, charge
 from bus.postgres.pool import Connection, read_rows
@@ -54,9 +55,16 @@ class LifeRow:
         )
 
 
-async def read_lives(connection: Connection, tickets: Sequence[str]) -> list[LifeRow]:
-    """Read the events of tickets, by ticket and version."""
-    return await read_rows(connection, _LIVES, LifeRow, {"tickets": [*tickets], "log": LOG})
+async def read_lives(
+    connection: Connection, tickets: Sequence[str], archived: ArchivedRows | None = None
+) -> list[LifeRow]:
+    """Read the events of tickets, by ticket and version; `archived`: those of them that were read already.
+
+    Raises ArchiveUnreadable.
+    """
+    seen = archived or await archived_rows(connection, tickets)
+    asked = {"tickets": [*tickets], "log": LOG, **seen.asked}
+    return await read_rows(connection, seen.over(_LIVES), LifeRow, asked)
 
 
 async def open_within(connection: Connection, since: datetime, until: datetime) -> list[str]:

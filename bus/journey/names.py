@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import LiteralString
 from uuid import UUID
 
+from bus.archive.reader import ticket_of_event
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import phone_spellings, spellings
 from bus.intake.command_ids import FIRST_STEP, command_id, delivery_command_id
@@ -34,6 +35,7 @@ SELECT state FROM ticket_states JOIN (
                    ORDER BY id DESC LIMIT 20)) found
     GROUP BY ticket_id) ranked USING (ticket_id)
 ORDER BY rank, (state->>'opened_at')::timestamptz DESC LIMIT 20"""
+_STATE: LiteralString = "SELECT state FROM ticket_states WHERE ticket_id = %s"
 _CLIENTS: LiteralString = "SELECT name, false FROM clients UNION ALL SELECT DISTINCT source, true FROM source_maps"
 
 
@@ -70,12 +72,15 @@ async def names_of(connection: Connection, keys: PersonalKeys, sources: Sequence
 
 
 async def tickets_named(connection: Connection, names: Names) -> list[Ticket]:
-    """Find the tickets of a name, the best first."""
+    """Find the tickets of a name, the best first; that of an archived event too. Raises ArchiveUnreadable."""
     whole = asdict(names)
     # With letters it may be a serial that has a phone's digits: a phone where it is nothing else.
     for way in [whole | {"phones": []}, whole] if any(one.isalpha() for one in names.typed) else [whole]:
         if rows := await (await connection.execute(_FIND, way)).fetchall():
             return [ticket_from_json(state) for (state,) in rows]
+    if names.event and (ticket_id := await ticket_of_event(connection, names.event)):
+        rows = await (await connection.execute(_STATE, (ticket_id,))).fetchall()
+        return [ticket_from_json(state) for (state,) in rows]
     return []
 
 

@@ -6,9 +6,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final, LiteralString
 
-from bus.domain.errors import InvariantBroken, MalformedInput
+from bus.archive.reader import NONE_ARCHIVED, ArchivedRows, archived_rows
+from bus.domain.errors import ArchiveUnreadable, InvariantBroken, MalformedInput
 from bus.domain.ticket import Ticket, evolve
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import columns
 from bus.wire.codec import Codec, ticket_json
 
@@ -18,7 +19,7 @@ _LACKING: LiteralString = """
 SELECT ticket_id, version FROM ticket_states WHERE ticket_id > %s AND NOT state ?& %s
 ORDER BY ticket_id LIMIT %s FOR UPDATE"""
 _EVENTS: LiteralString = """
-SELECT ticket_id, value FROM events WHERE ticket_id = ANY(%s) ORDER BY ticket_id, version"""
+SELECT ticket_id, value FROM events WHERE ticket_id = ANY(%(tickets)s) ORDER BY ticket_id, version"""
 _PUT: LiteralString = """
 UPDATE ticket_states s SET state = w.state FROM unnest(%b::text[], %b::jsonb[]) AS w (ticket_id, state)
 WHERE s.ticket_id = w.ticket_id"""
@@ -34,7 +35,9 @@ async def fold_again(pool: Pool, codec: Codec) -> int:
         async with connected(pool) as connection:
             found = await (await connection.execute(_LACKING, (last, _NAMES, TICKETS))).fetchall()
             versions = dict[str, int](found)
-            events = await (await connection.execute(_EVENTS, ([*versions],), binary=True)).fetchall()
+            archived = await _archived(connection, [*versions])
+            asked = {"tickets": [*versions], **archived.asked}
+            events = await (await connection.execute(archived.over(_EVENTS), asked, binary=True)).fetchall()
             folded = [
                 (ticket_id, ticket_json(ticket).decode())
                 for ticket_id, rows in groupby(events, itemgetter(0))
@@ -44,6 +47,14 @@ async def fold_again(pool: Pool, codec: Codec) -> int:
         if not versions:
             return count
         last, count = [*versions][-1], count + len(folded)
+
+
+async def _archived(connection: Connection, tickets: list[str]) -> ArchivedRows:
+    """Read what files have; of a file that cannot be read here the tickets stay as they are."""
+    try:
+        return await archived_rows(connection, tickets)
+    except ArchiveUnreadable:
+        return NONE_ARCHIVED
 
 
 def _fold(codec: Codec, values: Iterable[bytes]) -> Ticket | None:

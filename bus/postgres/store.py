@@ -7,6 +7,7 @@ from typing import Any, LiteralString
 
 from psycopg import errors
 
+from bus.archive.reader import archived_rows
 from bus.domain.batch import BatchDecision, CommandResult, LoadedState, ProcessedCommand, ReadSet
 from bus.domain.errors import CommandRaced, InvariantBroken
 from bus.domain.events import Recorded
@@ -45,9 +46,11 @@ FROM commands WHERE command_id = ANY(%b)"""
 _READ_TRACES = "SELECT DISTINCT trace_id FROM ticket_states WHERE trace_id = ANY(%b)"
 _READ_REPORTED = """
 SELECT w.ticket_id, w.source FROM unnest(%b::text[], %b::text[]) AS w (ticket_id, source)
-WHERE EXISTS (SELECT 1 FROM events e WHERE e.ticket_id = w.ticket_id AND e.source = w.source)"""
+WHERE EXISTS (SELECT 1 FROM events e WHERE e.ticket_id = w.ticket_id AND e.source = w.source)
+    OR EXISTS (SELECT 1 FROM archived_sources a WHERE a.ticket_id = w.ticket_id AND w.source = ANY(a.sources))"""
 _NUMBERS = "SELECT nextval('ticket_numbers') FROM generate_series(1, %s)"
-_EVENTS_AFTER = "SELECT value FROM events WHERE ticket_id = %s AND version > %s ORDER BY version"
+_EVENTS_AFTER: LiteralString = """
+SELECT value FROM events WHERE ticket_id = %(ticket)s AND version > %(after)s ORDER BY version"""
 # The events of a page, as a join: so many after a version, and no more once they hold so many bytes, but at least one.
 IN_PAGE: LiteralString = """
 JOIN (
@@ -55,7 +58,8 @@ JOIN (
         SELECT version, octet_length(value) AS bytes FROM events
         WHERE ticket_id = %(ticket)s AND version > %(after)s ORDER BY version LIMIT %(events)s) first
 ) page ON page.version = e.version AND page.before < %(bytes)s"""
-_EVENTS_PAGE = "SELECT e.value FROM events e" + IN_PAGE + " WHERE e.ticket_id = %(ticket)s ORDER BY e.version"  # noqa: S608 - of constants alone
+_EVENTS_PAGE: LiteralString = f"""
+SELECT e.value FROM events e{IN_PAGE} WHERE e.ticket_id = %(ticket)s ORDER BY e.version"""  # noqa: S608 - of constants alone
 _ADD_EVENTS = """
 INSERT INTO events (ticket_id, version, event_id, ce_type, command_id, trace_id, source, occurred_at, recorded_at,
                     historic, value)
@@ -116,12 +120,10 @@ class PostgresStore:
         return ticket_from_json(rows[0][0]) if rows else None
 
     async def events(self, ticket_id: TicketId, *, after: int = 0) -> Sequence[Recorded]:
-        return await self._decoded(await self._read(_EVENTS_AFTER, (ticket_id, after)))
+        return await self._log(_EVENTS_AFTER, {"ticket": ticket_id, "after": after})
 
     async def reported(self, ticket_id: TicketId, source: str) -> bool:
-        return bool(
-            await self._read("SELECT 1 FROM events WHERE ticket_id = %s AND source = %s LIMIT 1", (ticket_id, source))
-        )
+        return bool(await self._read(_READ_REPORTED, ([ticket_id], [source])))
 
     async def events_page(
         self, ticket_id: TicketId, *, after: int, most: int, bytes_max: int = PAGE_BYTES_MAX
@@ -131,13 +133,17 @@ class PostgresStore:
             return None
         head, trace_id = heads[0]
         asked = {"ticket": ticket_id, "after": after, "events": most, "bytes": bytes_max}
-        return page_of(trace_id, await self._decoded(await self._read(_EVENTS_PAGE, asked)), head)
+        return page_of(trace_id, await self._log(_EVENTS_PAGE, asked), head)
 
-    async def _decoded(self, rows: Iterable[tuple[Any, ...]]) -> Sequence[Recorded]:
-        values = [value for (value,) in rows]
+    async def _log(self, query: LiteralString, asked: Mapping[str, Any]) -> Sequence[Recorded]:
+        """Read events of a ticket, archived ones as well."""
+        async with connected(self._pool) as connection:
+            archived = await archived_rows(connection, [asked["ticket"]])
+            rows = await connection.execute(archived.over(query), {**asked, **archived.asked})
+            values = [value for (value,) in await rows.fetchall()]
         return await self._read_events(values) if self._read_events else [self._codec.decode(one) for one in values]
 
-    async def _read(self, query: str, parameters: tuple[Any, ...] | Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    async def _read(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         async with guard(), self._pool.connection() as connection:
             return await (await connection.execute(query.encode(), parameters)).fetchall()
 

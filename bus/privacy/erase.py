@@ -7,6 +7,7 @@ from typing import Final, LiteralString
 
 from uuid_utils.compat import uuid7
 
+from bus.archive.reader import log_values
 from bus.domain.batch import Outcome, Refused
 from bus.domain.commands import ErasePersonalData, Request
 from bus.domain.errors import BusError
@@ -14,7 +15,7 @@ from bus.domain.personal import personal_fields
 from bus.domain.terms import BUS, CommandId, State, TicketId, TraceId
 from bus.domain.text import Text
 from bus.postgres.clear_events import ClearEvents
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import Pool, connected, in_transaction
 from bus.privacy.new_log import check_ended
 from bus.privacy.phones import mentions
 from bus.privacy.reads import record
@@ -27,7 +28,6 @@ _STATES: LiteralString = "SELECT ticket_id, trace_id, state->>'state' FROM ticke
 _BODIES: LiteralString = """
 SELECT value FROM letters WHERE target = '' AND (ticket_id = ANY(%(tickets)s) OR id = ANY(%(letters)s))
 UNION ALL SELECT body FROM refused_inputs WHERE ticket_id = ANY(%(tickets)s) OR id = ANY(%(refused)s)"""
-_EVENTS: LiteralString = "SELECT value FROM events WHERE ticket_id = %s ORDER BY version"
 Dispatch = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
 
 
@@ -104,8 +104,6 @@ async def _bodies(pool: Pool, held: PersonRecords) -> list[bytes]:
 
 
 async def _stored_in_clear(pool: Pool, clear: ClearEvents, ticket_id: TicketId) -> bool:
-    async with connected(pool) as connection:
-        rows = await (await connection.execute(_EVENTS, (ticket_id,))).fetchall()
-    events = await clear.schemas.events([value for (value,) in rows])
+    events = await clear.schemas.events(await in_transaction(pool, log_values, ticket_id))
     texts = (text for one in events for text in personal_fields(one.event).values())
     return any(text and not is_sealed(text.encode()) for text in texts)

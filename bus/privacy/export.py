@@ -8,16 +8,16 @@ from typing import Any, LiteralString
 import orjson
 from psycopg.rows import dict_row
 
+from bus.archive.reader import log_values
 from bus.domain.personal import personal_fields
 from bus.domain.terms import TicketId
 from bus.postgres.clear_events import ClearEvents
-from bus.postgres.pool import Pool, connected
+from bus.postgres.pool import Pool, connected, in_transaction
 from bus.privacy.bodies import clear_bodies
 from bus.privacy.search import BATCH, PersonRecords
 from bus.wire.codec import event_json, ticket_from_json, ticket_json
 
 _STATE: LiteralString = "SELECT state FROM ticket_states WHERE ticket_id = %s"
-_EVENTS: LiteralString = "SELECT value FROM events WHERE ticket_id = %s ORDER BY version"
 _DELIVERIES: LiteralString = """
 SELECT target, version, state, attempts, reference, enqueued_at, settled_at FROM deliveries
 WHERE ticket_id = %s ORDER BY target, version"""
@@ -79,7 +79,7 @@ async def _of_no_ticket(
 
 async def _ticket(pool: Pool, clear: ClearEvents, ticket_id: TicketId) -> Row:
     (state,) = await _rows(pool, _STATE, ticket_id)
-    events = await clear.events([row["value"] for row in await _rows(pool, _EVENTS, ticket_id)])
+    events = await clear.events(await in_transaction(pool, log_values, ticket_id))
     shown = await clear.of_ticket(ticket_from_json(state["state"]))
     return {
         "ticket_id": ticket_id,

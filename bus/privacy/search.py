@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, LiteralString
 
+from bus.archive.reader import archived_files, groups_of
 from bus.domain.events import Recorded, ReportJoined, TicketOpened
 from bus.domain.terms import KeyKind, TicketId
 from bus.domain.ticket_keys import phones_of
@@ -59,7 +60,8 @@ class PersonRecords:
 async def find(pool: Pool, clear: ClearEvents, phone: str) -> PersonRecords:
     """Find all that is held of a phone, in its one spelling; reads every report, letter and refused input once.
 
-    Raises StoreUnavailable, RegistryUnavailable, and InvariantBroken when an event cannot be read: none is left out.
+    Archived reports too. Raises StoreUnavailable, RegistryUnavailable, ArchiveUnreadable, and InvariantBroken when an
+    event cannot be read: none is left out.
     """
     tickets = await _tickets(pool, clear, phone)
     async with connected(pool) as connection:
@@ -87,13 +89,18 @@ def reported_by(recorded: Recorded, phone: str) -> bool:
 
 
 async def _tickets(pool: Pool, clear: ClearEvents, phone: str) -> list[TicketId]:
-    found = dict[TicketId, None]()
+    found = set[TicketId]()
     after: dict[str, Any] = {"ticket": "", "version": 0}
     while rows := await _rows(pool, _REPORTS, {"types": _TYPES, **after}):
         events = await clear.events([value for _, _, value in rows])
-        found.update({one.ticket_id: None for one in events if reported_by(one, phone)})
+        found |= {one.ticket_id for one in events if reported_by(one, phone)}
         after = {"ticket": rows[-1][0], "version": rows[-1][1]}
-    return list(found)
+    async with connected(pool) as connection:
+        for file in await archived_files(connection):
+            async for group in groups_of(connection, file):
+                events = await clear.events([one.value for one in group if one.ce_type in _TYPES])
+                found |= {one.ticket_id for one in events if reported_by(one, phone)}
+    return sorted(found)
 
 
 async def _mentioning(pool: Pool, clear: ClearEvents, phone: str, query: LiteralString) -> AsyncIterator[int]:

@@ -1,9 +1,11 @@
 """Versions of a ticket that the log does not hold, read from PostgreSQL."""
 
 from collections.abc import Sequence
+from typing import LiteralString
 
 import structlog
 
+from bus.archive.reader import archived_rows
 from bus.domain.errors import MalformedInput, VersionMissing
 from bus.domain.events import Recorded
 from bus.postgres.pool import Connection
@@ -11,7 +13,9 @@ from bus.stage import metrics
 from bus.wire.record import Record
 from bus.wire.record_reader import RecordReader
 
-_VERSIONS = "SELECT value FROM events WHERE ticket_id = %s AND version BETWEEN %s AND %s ORDER BY version"
+_VERSIONS: LiteralString = """
+SELECT value FROM events
+WHERE ticket_id = %(ticket)s AND version BETWEEN %(first)s AND %(last)s ORDER BY version"""
 
 log = structlog.get_logger()
 
@@ -22,10 +26,12 @@ async def missing_versions(
     """Give the versions after `known` up to the event that was read, the event itself last.
 
     None for an event that PostgreSQL does not hold: its record is passed over. Raises VersionMissing when PostgreSQL
-    lacks one in between, Transient while the registry or PostgreSQL is away.
+    lacks one in between, Transient while the registry or PostgreSQL is away, or a file of the archive.
     """
     record, event = read
-    found = await connection.execute(_VERSIONS, (event.ticket_id, known + 1, event.version))
+    archived = await archived_rows(connection, [event.ticket_id])
+    asked = {"ticket": event.ticket_id, "first": known + 1, "last": event.version, **archived.asked}
+    found = await connection.execute(archived.over(_VERSIONS), asked)
     values = [value for (value,) in await found.fetchall()]
     if not values or values[-1] != record.value:
         zh, en = "数据库中没有这个事件", "PostgreSQL holds no such event"

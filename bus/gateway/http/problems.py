@@ -6,7 +6,15 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from bus.domain.errors import BusError, CommandRefused, IntakeStopped, MalformedInput, Refusal, Transient
+from bus.domain.errors import (
+    ArchiveUnreadable,
+    BusError,
+    CommandRefused,
+    IntakeStopped,
+    MalformedInput,
+    Refusal,
+    Transient,
+)
 from bus.domain.text import Text
 
 RETRY_AFTER_S = 5
@@ -126,6 +134,8 @@ def _described(error: BusError) -> tuple[str, str, Text]:
             return error.code, error.field, error.text
         case IntakeStopped(text=text):
             return "disk_floor", OURSELVES, text
+        case ArchiveUnreadable(text=text):
+            return "archive_unreadable", OURSELVES, text
         case Transient():
             return "unavailable", OURSELVES, _UNAVAILABLE
         case _:

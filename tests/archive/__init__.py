@@ -1,0 +1,1 @@
+"""Closed months in files."""

@@ -1,0 +1,272 @@
+"""A month is archived once and as a whole, whoever is killed; all that reads the log reads it there."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from bus.app import Core
+from bus.archive.event_file import EventFileWriter, groups_of
+from bus.archive.reader import log_values
+from bus.archive.writing import MonthChanged, NotArchived, archive_month
+from bus.audit.bundle import bundle_of, read_history, verify_bundle
+from bus.audit.subject import Subject
+from bus.consistency.restore import restore
+from bus.delivery.ticket_texts import ticket_events
+from bus.domain.batch import Accepted
+from bus.domain.commands import OpenTicket
+from bus.domain.errors import ArchiveUnreadable
+from bus.domain.terms import TicketId
+from bus.postgres.event_months import months
+from bus.postgres.pool import in_transaction, snapshot
+from bus.privacy.erase import Erasure, erase
+from bus.privacy.export import document
+from bus.privacy.search import find
+from bus.programs.archiving import archived_events, recalled, verified
+from bus.settings import archive_dir
+from bus.wire.event_reader import EventReader
+from schemas.topics import LOG, physical
+from tests.archive.conftest import (
+    CLOSED_TICKETS,
+    LATER,
+    OPEN_TICKETS,
+    PHONE,
+    WORDS,
+    archived,
+    ask,
+    events,
+    live,
+    reopening,
+    told,
+)
+from tests.audit.lives import KEY, report_of, sealed
+from tests.bus_under_test import Bus
+from tests.consistency import test_two_stores
+from tests.domain.people import CLOSED
+
+_ROOT = Path(__file__).parents[2]
+STEPS = ("chosen", "written", "filed", "sources", "replaced")
+KILLED = """
+import asyncio, os, signal, sys
+from bus.app import open_core
+from bus.programs.archiving import archive
+from bus.settings import load
+from tests.archive.conftest import LATER
+
+async def main():
+    async with open_core(load(), connections=4) as core:
+        await archive(core, now=lambda: LATER, say=killing)
+
+def killing(step):
+    if step == "sources":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+async def log_report(core: Core) -> Sequence[object]:
+    return (await test_two_stores.verified(core)).listed
+
+
+async def exported(core: Core) -> str:
+    held = await find(core.pool, core.clear, PHONE)
+    return "".join([line async for line in document(core.pool, core.clear, held, LATER)])
+
+
+async def test_archive_closed_tickets_go_and_everything_that_reads_the_log_reads_them_there(core: Core) -> None:
+    tickets = await live(core)
+    before, journeys = await events(core), [await told(core, one) for one in tickets]
+    export, (one, *_) = await exported(core), tickets
+    history, texts = await core.store.events(TicketId(one)), await ticket_events(core.pool, core.clear, TicketId(one))
+    assert (await archived(core, dry_run=True)).tickets == CLOSED_TICKETS
+    assert await events(core) == before
+    made = await archived(core)
+    assert (made.tickets, made.tickets_left) == (CLOSED_TICKETS, OPEN_TICKETS)
+    assert (made.events, made.events_left) == (len(before) - OPEN_TICKETS, OPEN_TICKETS)
+    assert {row[0] for row in await events(core)} == {*tickets[CLOSED_TICKETS:]}
+    assert [await told(core, one) for one in tickets] == journeys
+    by_event = await told(core, str(history[-1].event_id))
+    assert by_event
+    assert by_event["ticket_id"] == one
+    assert await told(core, str(UUID(int=7))) is None
+    assert await core.store.events(TicketId(one)) == history
+    page = await core.store.events_page(TicketId(one), after=2, most=3)
+    assert page
+    assert list(page.events) == list(history[2:5])
+    assert await ticket_events(core.pool, core.clear, TicketId(one)) == texts
+    assert await exported(core) == export
+    assert [each["version"] async for each in archived_events(core, one, "")] == [e.version for e in history]
+    assert len([each async for each in archived_events(core, "", made.month)]) == made.events
+    for source in {e.source for e in history} - {"bus"}:
+        assert await core.store.reported(TicketId(one), source) or source == "crm"
+    assert await verified(core) == [(made.file, None)]
+    assert await log_report(core) == []
+    read = EventReader(decode=core.codec.decode, know=core.schemas.know)
+    assert await restore(core.pool, core.settings, core.contract, read, core.keys) == 0
+    assert (await report_of(core)).listed == []
+    async with snapshot(core.pool) as connection:
+        for subject in (Subject(ticket=one), Subject(since=datetime(2000, 1, 1, tzinfo=UTC), until=LATER)):
+            placed = await read_history(connection, subject)
+            raw = await bundle_of(connection, subject, placed, KEY, LATER)
+            assert (verify_bundle(raw, KEY.public, None).listed, len(placed) > 0) == ([], True)
+
+
+async def test_archive_a_late_event_goes_on_and_the_next_file_has_it(core: Core) -> None:
+    (one, *_) = await live(core)
+    await archived(core)
+    (outcome,) = await core.dispatcher.dispatch([reopening(1)])
+    assert isinstance(outcome, Accepted)
+    await sealed(core, LATER)
+    history = await core.store.events(TicketId(one))
+    assert [e.version for e in history] == [*range(1, len(history) + 1)]
+    assert (await log_report(core), (await report_of(core)).listed) == ([], [])
+    assert (await archived(core)).file == "", "it is open again"
+    held = await find(core.pool, core.clear, PHONE)
+    assert len(held.tickets) == CLOSED_TICKETS + OPEN_TICKETS
+
+
+async def test_archive_what_is_erased_is_erased_in_the_file(core: Core) -> None:
+    tickets = await live(core)
+    numbers = range(CLOSED_TICKETS + 1, CLOSED_TICKETS + OPEN_TICKETS + 1)
+    for command in (one for one in CLOSED if not isinstance(one, OpenTicket)):
+        await core.dispatcher.dispatch([test_two_stores.request(number, command, 600) for number in numbers])
+    made = await archived(core)
+    content = (archive_dir(core.settings) / made.file).read_bytes()
+    assert WORDS.encode() not in content
+    assert WORDS in await exported(core)
+    erasure = Erasure(by="张工", why="客户要求", at=LATER)
+    held = await erase(core.pool, core.clear, core.dispatcher.dispatch, PHONE, erasure)
+    assert sorted(held.tickets) == sorted(tickets)
+    assert not (await find(core.pool, core.clear, PHONE)).tickets
+    shown = await core.clear.events(await in_transaction(core.pool, log_values, tickets[0]))
+    assert WORDS not in repr(shown)
+    assert len(shown) > made.events / made.tickets, "the erasure follows what is archived"
+    await sealed(core, LATER)
+    again = await archived(core)
+    assert (again.tickets, again.tickets_left, again.events_left) == (len(tickets), 0, 0)
+    assert again.file != made.file
+    assert (await report_of(core)).listed == []
+
+
+async def test_archive_broken_off_after_any_step_nothing_is_lost_or_doubled(core: Core) -> None:
+    tickets = await live(core)
+    journeys, before = [await told(core, one) for one in tickets], await events(core)
+    for broken_off in STEPS:
+
+        def stop(step: str, at: str = broken_off) -> None:
+            if step == at:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            await archived(core, say=stop)
+        assert [await told(core, one) for one in tickets] == journeys
+    ((files, rows),) = await ask(core, "SELECT count(*), sum(events) FROM archived_months")
+    assert (files, rows) == (1, len(before) - OPEN_TICKETS)
+    assert (await log_report(core), (await report_of(core)).listed) == ([], [])
+
+
+async def test_archive_killed_before_the_month_is_replaced_it_is_run_again(core: Core, bus: Bus) -> None:
+    tickets = await live(core)
+    journeys, before = [await told(core, one) for one in tickets], await events(core)
+    killed = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", KILLED], env=bus.environment, cwd=_ROOT, timeout=120, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert await events(core) == before
+    made = await archived(core)
+    assert made.events == len(before) - OPEN_TICKETS
+    assert [await told(core, one) for one in tickets] == journeys
+    assert await log_report(core) == []
+    named = {name for (name,) in await ask(core, "SELECT relname FROM pg_class WHERE relname LIKE 'events%\\_open'")}
+    assert not named
+
+
+async def test_archive_says_by_name_which_file_is_missing_or_changed(core: Core) -> None:
+    (one, *_, still_open) = await live(core)
+    made = await archived(core)
+    path = archive_dir(core.settings) / made.file
+    content = path.read_bytes()
+    path.write_bytes(content[:-20] + bytes(20))
+    ((_, fault),) = await verified(core)
+    assert fault
+    assert "SHA-256" in fault.en
+    path.unlink()
+    ((_, fault),) = await verified(core)
+    assert fault
+    assert str(path) in fault.en
+    assert await told(core, still_open), "who needs no file is told"
+    for ask_for in (
+        lambda: told(core, one),
+        lambda: core.store.events_page(TicketId(one), after=0, most=9),
+        lambda: log_report(core),
+        lambda: report_of(core),
+        lambda: find(core.pool, core.clear, PHONE),
+    ):
+        with pytest.raises(ArchiveUnreadable, match=made.file):
+            await ask_for()
+    path.write_bytes(content)
+    assert (await log_report(core), await verified(core)) == ([], [(made.file, None)])
+
+
+async def test_archive_a_row_that_was_changed_in_the_file_is_found(core: Core) -> None:
+    await live(core)
+    path = archive_dir(core.settings) / (await archived(core)).file
+    (rows,) = list(groups_of(path))
+    writer = EventFileWriter(path)
+    writer.add([rows[0]._replace(source="erp"), *rows[2:]])
+    writer.finish()
+    kinds = sorted(one.kind for one in (await report_of(core)).listed)
+    assert kinds == ["changed", "dropped"]
+    assert {getattr(one, "kind", "") for one in await log_report(core)} == {"gap", "unknown_in_kafka"}
+
+
+async def test_archive_recalled_events_are_as_they_were(core: Core) -> None:
+    await live(core)
+    before = await events(core)
+    made = await archived(core)
+    assert await recalled(core, made.month) == made.events
+    assert await events(core) == before
+    with pytest.raises(NotArchived, match=made.month):
+        await recalled(core, made.month)
+    assert (await log_report(core), (await report_of(core)).listed) == ([], [])
+    assert (await archived(core)).events == made.events
+
+
+async def test_archive_waits_for_what_waits_and_refuses_what_cannot_be(core: Core) -> None:
+    (one, two, *_) = await live(core, seal=False)
+    before, records = LATER, physical(core.settings.namespace, LOG)
+    (month, *_) = await in_transaction(core.pool, months)
+    with pytest.raises(NotArchived, match="not over"):
+        await archive_month(core.pool, month, before, records, now=datetime.now(UTC))
+    await ask(core, "UPDATE outbox SET published_at = NULL WHERE ticket_id = %s RETURNING 1", one)
+    assert (await archived(core, dry_run=True)).tickets == CLOSED_TICKETS - 1
+    await ask(
+        core,
+        """INSERT INTO stage_offsets (handler, topic, partition, next_offset) SELECT 'lists', %s, partition, 0
+        FROM generate_series(0, 23) partition RETURNING 1""",
+        records,
+    )
+    with pytest.raises(NotArchived, match="lists"):
+        await archived(core)
+    await ask(core, "UPDATE stage_offsets SET next_offset = 1000 RETURNING 1")
+
+    def insert(step: str) -> None:
+        if step == "filed":
+            with psycopg.connect(core.settings.database_url or "") as connection:
+                connection.execute(
+                    "INSERT INTO events SELECT ticket_id, 99, event_id, ce_type, command_id, trace_id, source, "
+                    "occurred_at, recorded_at, historic, value FROM events WHERE ticket_id = %s AND version = 1",
+                    (two,),
+                )
+
+    with pytest.raises(MonthChanged):
+        await archive_month(core.pool, month, before, records, now=LATER, say=insert)
+    assert (await ask(core, "SELECT count(*) FROM archived_months"))[0] == (0,)
