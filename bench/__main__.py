@@ -38,7 +38,7 @@ SUITES: Final = (
     "expecting",
     "missing",
 )
-SCALE: Final = ("scale", "million", "audit", "tracing")
+SCALE: Final = ("scale", "million", "audit", "tracing", "archive")
 
 
 def main() -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+from bus.domain.errors import BusError
+from bus.domain.text import Text
 from bus.kafka.range_reader import RangeReader, open_reader
 from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import columns
@@ -38,7 +40,13 @@ FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b:
     AS w (shard, topic, ticket_id, version, ms, kafka_offset)
 JOIN events e USING (ticket_id, version)
 WHERE NOT EXISTS (SELECT FROM outbox o WHERE (o.ticket_id, o.version, o.topic) = (w.ticket_id, w.version, w.topic))"""
-_AGAIN = "UPDATE outbox SET published_at = NULL, kafka_offset = NULL WHERE id = ANY(%s)"
+_AGAIN = """
+UPDATE outbox o SET published_at = NULL, kafka_offset = NULL WHERE id = ANY(%s)
+AND EXISTS (SELECT FROM events e WHERE (e.ticket_id, e.version) = (o.ticket_id, o.version))"""
+
+
+class EventsArchived(BusError):
+    """A topic lacks events that are archived: the relay publishes what PostgreSQL has."""
 
 
 async def republish(
@@ -46,9 +54,10 @@ async def republish(
 ) -> int:
     """Queue every event that `name` should hold and does not; gives how many. The relay of a worker publishes them.
 
-    Idempotent: events that are there, or wait already, are left alone. Raises StoreUnavailable, KafkaUnavailable.
+    Idempotent: events that are there, or wait already, are left alone. Raises StoreUnavailable, KafkaUnavailable, and
+    EventsArchived once all else is queued.
     """
-    topic, queued, read = contract.topics[name], 0, 0
+    topic, queued, read, archived = contract.topics[name], 0, 0, 0
     async with open_reader(settings) as reader:
         for partition in range(topic.partitions):
             where = (physical(settings.namespace, name), partition)
@@ -59,11 +68,17 @@ async def republish(
             read += len(rows) - len(missing) + len(lost)
             progress(read)
             async with connected(pool) as connection:
-                await connection.execute(_AGAIN, ([*missing.values()],))
+                again = (await connection.execute(_AGAIN, ([*missing.values()],))).rowcount
                 noted = [(partition, name, *key, *place) for key, place in lost.items()]
                 await connection.execute(_NOTED, columns(noted, 6))
-            queued += len(missing)
-    return queued + await _queue_new(pool, topic, name, contract.topics[LOG].partitions)
+            queued, archived = queued + again, archived + len(missing) - again
+    queued += await _queue_new(pool, topic, name, contract.topics[LOG].partitions)
+    if archived:
+        zh = f"{name} 缺少的 {archived} 个事件在 PostgreSQL 中没有:先用 archive recall 取回已归档的月份,再运行一次"
+        en = f"of {name} {archived} events are missing that PostgreSQL has not, {queued} others are queued"
+        mend = "bring archived months back by `ticketbus archive recall`, and run it again"
+        raise EventsArchived(str(Text(zh, f"{en}: {mend}")))
+    return queued
 
 
 async def _strike_out(

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from bus.app import Core
+from bus.app import Core, open_core
 from bus.archive.event_file import EventFileWriter, groups_of
 from bus.archive.reader import log_values
 from bus.archive.writing import MonthChanged, NotArchived, archive_month
@@ -20,10 +20,13 @@ from bus.audit.bundle import bundle_of, read_history, verify_bundle
 from bus.audit.subject import Subject
 from bus.consistency.restore import restore
 from bus.delivery.ticket_texts import ticket_events
+from bus.doctor.checks.archive import CHECK
+from bus.doctor.diagnosis import Examined
 from bus.domain.batch import Accepted
 from bus.domain.commands import OpenTicket
 from bus.domain.errors import ArchiveUnreadable
 from bus.domain.terms import TicketId
+from bus.outbox.republish import EventsArchived, republish
 from bus.postgres.event_months import months
 from bus.postgres.pool import in_transaction, snapshot
 from bus.privacy.erase import Erasure, erase
@@ -47,7 +50,7 @@ from tests.archive.conftest import (
     told,
 )
 from tests.audit.lives import KEY, report_of, sealed
-from tests.bus_under_test import Bus
+from tests.bus_under_test import Bus, make_topics
 from tests.consistency import test_two_stores
 from tests.domain.people import CLOSED
 
@@ -189,7 +192,7 @@ async def test_archive_killed_before_the_month_is_replaced_it_is_run_again(core:
     assert not named
 
 
-async def test_archive_says_by_name_which_file_is_missing_or_changed(core: Core) -> None:
+async def test_archive_says_by_name_which_file_is_missing_or_changed(core: Core, bus: Bus) -> None:
     (one, *_, still_open) = await live(core)
     made = await archived(core)
     path = archive_dir(core.settings) / made.file
@@ -199,6 +202,12 @@ async def test_archive_says_by_name_which_file_is_missing_or_changed(core: Core)
     assert fault
     assert "SHA-256" in fault.en
     path.unlink()
+    examined = Examined(
+        settings=core.settings, pool=core.pool, contract=core.contract, now=LATER, environment=bus.environment
+    )
+    (diagnosis,) = CHECK.judge(await CHECK.read(examined))
+    assert diagnosis.verdict == "wrong"
+    assert made.file in diagnosis.says
     ((_, fault),) = await verified(core)
     assert fault
     assert str(path) in fault.en
@@ -214,6 +223,8 @@ async def test_archive_says_by_name_which_file_is_missing_or_changed(core: Core)
             await ask_for()
     path.write_bytes(content)
     assert (await log_report(core), await verified(core)) == ([], [(made.file, None)])
+    (diagnosis,) = CHECK.judge(await CHECK.read(examined))
+    assert (diagnosis.verdict, diagnosis.evidence["bytes"]) == ("ok", made.bytes_file)
 
 
 async def test_archive_a_row_that_was_changed_in_the_file_is_found(core: Core) -> None:
@@ -238,6 +249,22 @@ async def test_archive_recalled_events_are_as_they_were(core: Core) -> None:
         await recalled(core, made.month)
     assert (await log_report(core), (await report_of(core)).listed) == ([], [])
     assert (await archived(core)).events == made.events
+
+
+async def test_archive_a_topic_that_lost_archived_events_asks_for_them_by_a_recall(core: Core) -> None:
+    await live(core, seal=False)
+    made = await archived(core)
+    lost = core.settings.model_copy(update={"namespace": f"{core.settings.namespace}new"})
+    await make_topics(lost)
+    async with open_core(lost) as moved:
+        assert "missing_in_kafka" in {getattr(one, "kind", "") for one in await log_report(moved)}
+        with pytest.raises(EventsArchived, match=f"{made.events} events"):
+            await republish(moved.pool, lost, moved.contract, LOG)
+        await recalled(moved, made.month)
+        assert await republish(moved.pool, lost, moved.contract, LOG) == made.events
+        await test_two_stores.publish_all(moved)
+        assert await log_report(moved) == []
+        await moved.relay.close()
 
 
 async def test_archive_waits_for_what_waits_and_refuses_what_cannot_be(core: Core) -> None:
