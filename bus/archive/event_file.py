@@ -158,7 +158,7 @@ def sha256_of(path: Path) -> bytes:
             while chunk := file.read(1 << 20):
                 found.update(chunk)
     except OSError as error:
-        raise unreadable(path, error.strerror or type(error).__name__) from error
+        raise unreadable(path, _why(error)) from error
     return found.digest()
 
 
@@ -173,13 +173,18 @@ def unreadable(path: Path, why: str) -> ArchiveUnreadable:
     )
 
 
+def _why(error: OSError) -> str:
+    """Say it in the system's words: Arrow's own are long."""
+    return os.strerror(error.errno) if error.errno else "it is no Parquet file"
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[Any]:
     try:
         with parquet.ParquetFile(path) as file:
             yield file
     except OSError as error:
-        raise unreadable(path, error.strerror or "it is no Parquet file") from error
+        raise unreadable(path, _why(error)) from error
     except (arrow.ArrowException, KeyError, IndexError) as error:
         raise unreadable(path, f"it is no Parquet file of events: {type(error).__name__}") from error
 

@@ -5,22 +5,28 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, LiteralString
 
-from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from bus.archive.reader import parquet_files
-from bus.domain.errors import BusError
+from bus.archive.replacing import (
+    NotArchived,
+    check_count,
+    check_sealed,
+    let_go_of_unsealed,
+    mark_of,
+    patiently,
+    replace_month,
+)
 from bus.domain.terms import BUS
 from bus.domain.text import Text
 from bus.domain.time_text import CHINA
-from bus.postgres.event_months import LOCK_S_MAX, EventMonth, limit_waits
+from bus.postgres.event_months import EventMonth
 from bus.postgres.pool import Connection, Pool, guard
 from schemas.topics import LOG
 
-TRIES: Final = 20  # for the lock of the log, with a pause in between
-PAUSE_S: Final = 2.0
 ONE_AT_A_TIME: Final = "archive"
 _BEHIND: Final[LiteralString] = """
 WITH old AS (
@@ -63,32 +69,7 @@ INSERT INTO archived_sources AS s (ticket_id, sources)
 SELECT e.ticket_id, array_agg(DISTINCT e.source) FROM {month} e JOIN archiving a USING (ticket_id)
 WHERE e.source NOT IN (a.source, {bus}) GROUP BY e.ticket_id
 ON CONFLICT (ticket_id) DO UPDATE SET sources = s.sources || excluded.sources""")
-_SWAP: Final = SQL("""
-ALTER TABLE events DETACH PARTITION {month};
-DROP TABLE {month};
-ALTER TABLE {open} RENAME TO {month};
-ALTER TABLE events ATTACH PARTITION {month} FOR VALUES FROM ({first}) TO ({end});
-ALTER TABLE {month} DROP CONSTRAINT of_month""")
-_NOTE: Final[LiteralString] = """
-INSERT INTO archived_months (file, month, sha256, bytes, tickets, events, first_ticket, last_ticket, first_at, last_at,
-                             sealed, archived_at)
-VALUES (%(file)s, %(month)s, %(sha256)s, %(bytes)s, %(tickets)s, %(events)s, %(first_ticket)s, %(last_ticket)s,
-        %(first_at)s, %(last_at)s, %(sealed)s, now())"""
-# Of a tree that was never begun.
-_UNSEALED: Final[LiteralString] = "DELETE FROM audit_pending p USING archiving a WHERE p.ticket_id = a.ticket_id"
 Say = Callable[[str], None]
-
-
-class NotArchived(BusError):
-    """A month cannot be archived now; nothing was changed, and the text says why."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(str(text))
-        self.text = text
-
-
-class MonthChanged(NotArchived):
-    """Something was recorded of the month meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +121,13 @@ async def archive_month(
     if not is_past(month, now):
         raise NotArchived(Text(f"{month.month} 还没有过去", f"{month.month} is not over: tickets are opened in it"))
     async with _alone(pool) as connection:
-        names = _names(month)
+        names, mark = _names(month), 0
+        if not dry_run:
+            await let_go_of_unsealed(connection)
+            mark = await patiently(connection, partial(mark_of, connection))
         async with connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            await _check_sealed(connection)
+            await check_sealed(connection)
             await _check_handlers(connection, before, records)
             sealed = await _choose(connection, names, before)
             counted = await _counted(connection, names)
@@ -164,10 +148,13 @@ async def archive_month(
             await _in_transaction(connection, _SOURCES.format(**names, bus=Literal(BUS)))
             say("sources")
             row |= {"tickets": made.tickets, "events": made.events, "sealed": sealed}
-            locked_ms = await _swap(connection, names, counted.events_all, row)
+            await check_count(connection, names, counted.events_all)
+            say("counted")
+            locked_ms = await patiently(connection, partial(replace_month, connection, names, mark, row))
         finally:
             await _in_transaction(connection, SQL("DROP TABLE IF EXISTS {open}").format(**names))
         say("replaced")
+        await let_go_of_unsealed(connection)
     return replace(made, file=row["file"], bytes_file=row["bytes"], locked_ms=locked_ms)
 
 
@@ -207,17 +194,6 @@ async def _check_handlers(connection: Connection, before: datetime, records: str
         named = ", ".join(behind)
         zh = f"这些处理程序还没有读到 {before:%Y-%m-%d}: {named}"
         en = f"these handlers have not read the log up to {before:%Y-%m-%d}: {named}; see `ticketbus projection list`"
-        raise NotArchived(Text(zh, en))
-
-
-async def _check_sealed(connection: Connection) -> None:
-    """Refuse while events are being sealed in place. Raises NotArchived."""
-    ((begun,),) = await (await connection.execute("SELECT EXISTS (SELECT FROM privacy_migration)")).fetchall()
-    if begun:
-        zh, en = (
-            "privacy migrate 未完成,请先重新运行",
-            "`ticketbus privacy migrate` did not come to its end; run it first",
-        )
         raise NotArchived(Text(zh, en))
 
 
@@ -262,36 +238,6 @@ async def _free_name(connection: Connection, month: EventMonth) -> str:
     taken = {name for (name,) in await (await connection.execute("SELECT file FROM archived_months")).fetchall()}
     names = (f"events-{month.month.replace(' ', '-')}{f'-{n}' if n else ''}.parquet" for n in range(len(taken) + 1))
     return next(name for name in names if name not in taken)
-
-
-async def _swap(connection: Connection, names: dict[str, Any], events: int, row: dict[str, Any]) -> float:
-    """Put what stays in the month's place, in one transaction; gives the ms for which the log was locked.
-
-    Raises NotArchived.
-    """
-    for _ in range(TRIES):
-        try:
-            async with connection.transaction():
-                return await _replace(connection, names, events, row)
-        except LockNotAvailable:
-            await asyncio.sleep(PAUSE_S)
-    en = f"the lock of the log was not free within {LOCK_S_MAX:.0f} s, {TRIES} times: somebody reads it as a whole"
-    raise NotArchived(Text("日志一直在被整体读取", en))
-
-
-async def _replace(connection: Connection, names: dict[str, Any], events: int, row: dict[str, Any]) -> float:
-    await limit_waits(connection)
-    await connection.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
-    await _check_sealed(connection)
-    begun = asyncio.get_running_loop().time()
-    ((now,),) = await (await connection.execute(SQL("SELECT count(*) FROM {month}").format(**names))).fetchall()
-    if now != events:
-        raise MonthChanged(Text("期间该月有新事件,请重试", "events of the month came meanwhile; run it again"))
-    await connection.execute(_SWAP.format(**names))
-    await connection.execute(_NOTE, row)
-    if not row["sealed"]:
-        await connection.execute(_UNSEALED)
-    return (asyncio.get_running_loop().time() - begun) * 1000
 
 
 async def _in_transaction(connection: Connection, query: Composed) -> None:

@@ -1,5 +1,6 @@
 """`ticketbus archive`: closed months of the log in Parquet files, what they hold, and whether they are whole."""
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,8 +11,6 @@ from bus.cli.settings import Data, Json
 from bus.domain.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from bus.app import Core
     from bus.archive.reader import ArchivedFile
     from bus.archive.writing import ArchivedMonth
@@ -130,12 +129,12 @@ def read(
 
     async def show(core: "Core") -> int:
         count = 0
-        events: AsyncIterator[dict[str, Any]] = archived_events(core, ticket.upper(), month)
-        async for one in events:
-            count += 1
-            if as_json:
-                echo_json(one)
-            else:
+        async with aclosing(archived_events(core, ticket.upper(), month)) as events:
+            async for one in events:
+                count += 1
+                if as_json:
+                    echo_json(one)
+                    continue
                 echo(
                     f"{one['ticket_id']}/{one['version']}  {one['recorded_at']:%Y-%m-%d %H:%M:%S}  {one['event_type']}"
                 )

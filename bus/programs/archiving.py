@@ -1,6 +1,6 @@
 """What `ticketbus archive` does: months chosen and archived one by one, files verified, read and recalled."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,8 @@ from bus.archive.reader import (
     groups_of,
 )
 from bus.archive.recall import recall
-from bus.archive.writing import ArchivedMonth, MonthChanged, NotArchived, archive_month, is_past
+from bus.archive.replacing import MonthChanged, NotArchived
+from bus.archive.writing import ArchivedMonth, archive_month, is_past
 from bus.domain.errors import ArchiveUnreadable
 from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
@@ -84,7 +85,7 @@ async def _fault(connection: Any, file: ArchivedFile) -> Text | None:
     return None if digest == file.sha256 else Text("内容已改变", "it is not what was written: its SHA-256 is another")
 
 
-async def archived_events(core: Core, ticket: str, month: str) -> AsyncIterator[dict[str, Any]]:
+async def archived_events(core: Core, ticket: str, month: str) -> AsyncGenerator[dict[str, Any], None]:
     """Give archived events as JSON values, of a ticket or of a month. Raises ArchiveUnreadable."""
     async with connected(core.pool) as connection:
         if ticket:

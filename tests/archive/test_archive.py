@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -15,7 +16,8 @@ import pytest
 from bus.app import Core, open_core
 from bus.archive.event_file import EventFileWriter, groups_of
 from bus.archive.reader import log_values
-from bus.archive.writing import MonthChanged, NotArchived, archive_month
+from bus.archive.replacing import MonthChanged, NotArchived
+from bus.archive.writing import archive_month
 from bus.audit.bundle import bundle_of, read_history, verify_bundle
 from bus.audit.subject import Subject
 from bus.consistency.restore import restore
@@ -23,7 +25,7 @@ from bus.delivery.ticket_texts import ticket_events
 from bus.doctor.checks.archive import CHECK
 from bus.doctor.diagnosis import Examined
 from bus.domain.batch import Accepted
-from bus.domain.commands import OpenTicket
+from bus.domain.commands import OpenTicket, Request
 from bus.domain.errors import ArchiveUnreadable
 from bus.domain.terms import TicketId
 from bus.outbox.republish import EventsArchived, republish
@@ -33,7 +35,7 @@ from bus.privacy.erase import Erasure, erase
 from bus.privacy.export import document
 from bus.privacy.search import find
 from bus.programs.archiving import archived_events, recalled, verified
-from bus.settings import archive_dir
+from bus.settings import Settings, archive_dir
 from bus.wire.event_reader import EventReader
 from schemas.topics import LOG, physical
 from tests.archive.conftest import (
@@ -55,7 +57,7 @@ from tests.consistency import test_two_stores
 from tests.domain.people import CLOSED
 
 _ROOT = Path(__file__).parents[2]
-STEPS = ("chosen", "written", "filed", "sources", "replaced")
+STEPS = ("chosen", "written", "filed", "sources", "counted", "replaced")
 KILLED = """
 import asyncio, os, signal, sys
 from bus.app import open_core
@@ -68,7 +70,7 @@ async def main():
         await archive(core, now=lambda: LATER, say=killing)
 
 def killing(step):
-    if step == "sources":
+    if step == "counted":
         os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(main())
@@ -254,6 +256,8 @@ async def test_archive_recalled_events_are_as_they_were(core: Core) -> None:
 async def test_archive_a_topic_that_lost_archived_events_asks_for_them_by_a_recall(core: Core) -> None:
     await live(core, seal=False)
     made = await archived(core)
+    ((waiting,),) = await ask(core, "SELECT count(*) FROM audit_pending")
+    assert waiting == made.events_left, "there is no tree: what is archived is never sealed"
     lost = core.settings.model_copy(update={"namespace": f"{core.settings.namespace}new"})
     await make_topics(lost)
     async with open_core(lost) as moved:
@@ -294,6 +298,20 @@ async def test_archive_waits_for_what_waits_and_refuses_what_cannot_be(core: Cor
                     (two,),
                 )
 
-    with pytest.raises(MonthChanged):
-        await archive_month(core.pool, month, before, records, now=LATER, say=insert)
+    def reopen(step: str) -> None:
+        if step == "counted":
+            with ThreadPoolExecutor() as thread:
+                thread.submit(asyncio.run, _dispatched(core.settings, reopening(2))).result()
+
+    for change in (insert, reopen):
+        with pytest.raises(MonthChanged):
+            await archive_month(core.pool, month, before, records, now=LATER, say=change)
+        await ask(core, "DELETE FROM events WHERE version = 99 RETURNING 1")
     assert (await ask(core, "SELECT count(*) FROM archived_months"))[0] == (0,)
+
+
+async def _dispatched(settings: Settings, one: Request) -> None:
+    async with open_core(settings) as other:
+        (outcome,) = await other.dispatcher.dispatch([one])
+        assert isinstance(outcome, Accepted)
+        await other.relay.close()
