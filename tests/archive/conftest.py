@@ -1,6 +1,6 @@
 """A bus with an audit key whose tickets are closed, sealed and published; two years later they are archived."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,7 @@ import pytest
 
 from bus.app import Core
 from bus.archive.writing import ArchivedMonth
+from bus.consistency.report import Difference
 from bus.domain.batch import Accepted
 from bus.domain.commands import OpenTicket, Reopen, Request
 from bus.domain.terms import KeyKind
@@ -22,7 +23,7 @@ from schemas.topics import LOG, physical
 from tests.audit.keys import ORIGIN, made_up_key, pem_of
 from tests.audit.lives import sealed
 from tests.bus_under_test import Bus, bus_on
-from tests.consistency.test_two_stores import publish_all, request
+from tests.consistency.test_two_stores import publish_all, request, verified
 from tests.domain.people import CLOSED, OPEN
 
 LATER = datetime.now(UTC) + timedelta(days=800)
@@ -91,3 +92,8 @@ async def told(core: Core, name: str) -> dict[str, Any] | None:
 def reopening(number: int) -> Request:
     """Report that it is not mended."""
     return request(number, Reopen(reason="又漏了"), 500)
+
+
+async def log_report(core: Core) -> Sequence[Difference]:
+    """Compare both stores."""
+    return (await verified(core)).listed

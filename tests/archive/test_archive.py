@@ -1,23 +1,14 @@
 """A month is archived once and as a whole, whoever is killed; all that reads the log reads it there."""
 
-import asyncio
-import signal
-import subprocess
-import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
-import psycopg
 import pytest
 
 from bus.app import Core, open_core
 from bus.archive.event_file import EventFileWriter, groups_of
 from bus.archive.reader import log_values
-from bus.archive.replacing import MonthChanged, NotArchived
-from bus.archive.writing import archive_month
+from bus.archive.replacing import NotArchived
 from bus.audit.bundle import bundle_of, read_history, verify_bundle
 from bus.audit.subject import Subject
 from bus.consistency.restore import restore
@@ -25,19 +16,18 @@ from bus.delivery.ticket_texts import ticket_events
 from bus.doctor.checks.archive import CHECK
 from bus.doctor.diagnosis import Examined
 from bus.domain.batch import Accepted
-from bus.domain.commands import OpenTicket, Request
+from bus.domain.commands import OpenTicket
 from bus.domain.errors import ArchiveUnreadable
 from bus.domain.terms import TicketId
 from bus.outbox.republish import EventsArchived, republish
-from bus.postgres.event_months import months
 from bus.postgres.pool import in_transaction, snapshot
 from bus.privacy.erase import Erasure, erase
 from bus.privacy.export import document
 from bus.privacy.search import find
 from bus.programs.archiving import archived_events, recalled, verified
-from bus.settings import Settings, archive_dir
+from bus.settings import archive_dir
 from bus.wire.event_reader import EventReader
-from schemas.topics import LOG, physical
+from schemas.topics import LOG
 from tests.archive.conftest import (
     CLOSED_TICKETS,
     LATER,
@@ -48,6 +38,7 @@ from tests.archive.conftest import (
     ask,
     events,
     live,
+    log_report,
     reopening,
     told,
 )
@@ -55,30 +46,6 @@ from tests.audit.lives import KEY, report_of, sealed
 from tests.bus_under_test import Bus, make_topics
 from tests.consistency import test_two_stores
 from tests.domain.people import CLOSED
-
-_ROOT = Path(__file__).parents[2]
-STEPS = ("chosen", "written", "filed", "sources", "counted", "replaced")
-KILLED = """
-import asyncio, os, signal, sys
-from bus.app import open_core
-from bus.programs.archiving import archive
-from bus.settings import load
-from tests.archive.conftest import LATER
-
-async def main():
-    async with open_core(load(), connections=4) as core:
-        await archive(core, now=lambda: LATER, say=killing)
-
-def killing(step):
-    if step == "counted":
-        os.kill(os.getpid(), signal.SIGKILL)
-
-asyncio.run(main())
-"""
-
-
-async def log_report(core: Core) -> Sequence[object]:
-    return (await test_two_stores.verified(core)).listed
 
 
 async def exported(core: Core) -> str:
@@ -161,39 +128,6 @@ async def test_archive_what_is_erased_is_erased_in_the_file(core: Core) -> None:
     assert (await report_of(core)).listed == []
 
 
-async def test_archive_broken_off_after_any_step_nothing_is_lost_or_doubled(core: Core) -> None:
-    tickets = await live(core)
-    journeys, before = [await told(core, one) for one in tickets], await events(core)
-    for broken_off in STEPS:
-
-        def stop(step: str, at: str = broken_off) -> None:
-            if step == at:
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            await archived(core, say=stop)
-        assert [await told(core, one) for one in tickets] == journeys
-    ((files, rows),) = await ask(core, "SELECT count(*), sum(events) FROM archived_months")
-    assert (files, rows) == (1, len(before) - OPEN_TICKETS)
-    assert (await log_report(core), (await report_of(core)).listed) == ([], [])
-
-
-async def test_archive_killed_before_the_month_is_replaced_it_is_run_again(core: Core, bus: Bus) -> None:
-    tickets = await live(core)
-    journeys, before = [await told(core, one) for one in tickets], await events(core)
-    killed = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", KILLED], env=bus.environment, cwd=_ROOT, timeout=120, check=False
-    )
-    assert killed.returncode == -signal.SIGKILL
-    assert await events(core) == before
-    made = await archived(core)
-    assert made.events == len(before) - OPEN_TICKETS
-    assert [await told(core, one) for one in tickets] == journeys
-    assert await log_report(core) == []
-    named = {name for (name,) in await ask(core, "SELECT relname FROM pg_class WHERE relname LIKE 'events%\\_open'")}
-    assert not named
-
-
 async def test_archive_says_by_name_which_file_is_missing_or_changed(core: Core, bus: Bus) -> None:
     (one, *_, still_open) = await live(core)
     made = await archived(core)
@@ -238,7 +172,7 @@ async def test_archive_a_row_that_was_changed_in_the_file_is_found(core: Core) -
     writer.finish()
     kinds = sorted(one.kind for one in (await report_of(core)).listed)
     assert kinds == ["changed", "dropped"]
-    assert {getattr(one, "kind", "") for one in await log_report(core)} == {"gap", "unknown_in_kafka"}
+    assert {one.kind for one in await log_report(core)} == {"gap", "unknown_in_kafka"}
 
 
 async def test_archive_recalled_events_are_as_they_were(core: Core) -> None:
@@ -261,7 +195,7 @@ async def test_archive_a_topic_that_lost_archived_events_asks_for_them_by_a_reca
     lost = core.settings.model_copy(update={"namespace": f"{core.settings.namespace}new"})
     await make_topics(lost)
     async with open_core(lost) as moved:
-        assert "missing_in_kafka" in {getattr(one, "kind", "") for one in await log_report(moved)}
+        assert "missing_in_kafka" in {one.kind for one in await log_report(moved)}
         with pytest.raises(EventsArchived, match=f"{made.events} events"):
             await republish(moved.pool, lost, moved.contract, LOG)
         await recalled(moved, made.month)
@@ -269,49 +203,3 @@ async def test_archive_a_topic_that_lost_archived_events_asks_for_them_by_a_reca
         await test_two_stores.publish_all(moved)
         assert await log_report(moved) == []
         await moved.relay.close()
-
-
-async def test_archive_waits_for_what_waits_and_refuses_what_cannot_be(core: Core) -> None:
-    (one, two, *_) = await live(core, seal=False)
-    before, records = LATER, physical(core.settings.namespace, LOG)
-    (month, *_) = await in_transaction(core.pool, months)
-    with pytest.raises(NotArchived, match="not over"):
-        await archive_month(core.pool, month, before, records, now=datetime.now(UTC))
-    await ask(core, "UPDATE outbox SET published_at = NULL WHERE ticket_id = %s RETURNING 1", one)
-    assert (await archived(core, dry_run=True)).tickets == CLOSED_TICKETS - 1
-    await ask(
-        core,
-        """INSERT INTO stage_offsets (handler, topic, partition, next_offset) SELECT 'lists', %s, partition, 0
-        FROM generate_series(0, 23) partition RETURNING 1""",
-        records,
-    )
-    with pytest.raises(NotArchived, match="lists"):
-        await archived(core)
-    await ask(core, "UPDATE stage_offsets SET next_offset = 1000 RETURNING 1")
-
-    def insert(step: str) -> None:
-        if step == "filed":
-            with psycopg.connect(core.settings.database_url or "") as connection:
-                connection.execute(
-                    "INSERT INTO events SELECT ticket_id, 99, event_id, ce_type, command_id, trace_id, source, "
-                    "occurred_at, recorded_at, historic, value FROM events WHERE ticket_id = %s AND version = 1",
-                    (two,),
-                )
-
-    def reopen(step: str) -> None:
-        if step == "counted":
-            with ThreadPoolExecutor() as thread:
-                thread.submit(asyncio.run, _dispatched(core.settings, reopening(2))).result()
-
-    for change in (insert, reopen):
-        with pytest.raises(MonthChanged):
-            await archive_month(core.pool, month, before, records, now=LATER, say=change)
-        await ask(core, "DELETE FROM events WHERE version = 99 RETURNING 1")
-    assert (await ask(core, "SELECT count(*) FROM archived_months"))[0] == (0,)
-
-
-async def _dispatched(settings: Settings, one: Request) -> None:
-    async with open_core(settings) as other:
-        (outcome,) = await other.dispatcher.dispatch([one])
-        assert isinstance(outcome, Accepted)
-        await other.relay.close()
