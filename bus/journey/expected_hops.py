@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
+from bus.archive.reader import over_archived
 from bus.postgres.pool import Connection, read_rows
 
 # The deliveries that stand for what a row `x` expects at a target: its own, that of a new version which a rollout gave
@@ -100,5 +101,9 @@ class ExpectedRow:
 
 
 async def read_expected(connection: Connection, asked: dict[str, Any], now: datetime) -> Sequence[ExpectedRow]:
-    """Read what is missing of a ticket, is still expected, or was late; `asked` has ticket, records, log and most."""
-    return await read_rows(connection, _OF_TICKET, ExpectedRow, {**asked, "now": now})
+    """Read what is missing of a ticket, is still expected, or was late.
+
+    `asked` has ticket, records, log, most, and what is archived of it.
+    """
+    query = over_archived(_OF_TICKET, asked)
+    return await read_rows(connection, query, ExpectedRow, {**asked, "now": now})

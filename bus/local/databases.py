@@ -15,8 +15,8 @@ SELECT format('ALTER %%s %%I.%%I OWNER TO %%I',
     n.nspname, c.relname, %(role)s::text)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'm', 'S') AND c.relowner = to_regrole(%(before)s)
-    AND NOT EXISTS (  -- a column's own sequence goes with its table
-        SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i'))
+    AND NOT (c.relkind = 'S' AND EXISTS (  -- a column's own sequence goes with its table
+        SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i')))
 UNION ALL
 SELECT format('ALTER ROUTINE %%s OWNER TO %%I', p.oid::regprocedure, %(role)s::text)
 FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proowner = to_regrole(%(before)s)"""

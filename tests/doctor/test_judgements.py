@@ -14,6 +14,7 @@ from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
 from bus.consistency.registry_check import CATALOGUE, differences
 from bus.doctor.checks import (
     alerts,
+    archive,
     certificates,
     clocks,
     disks,
@@ -99,11 +100,21 @@ def clock(ahead_s: float | None, *, unsure_s: float = 0.0, late_s: float = 0.0) 
     return [clocks.ClockReading(who="gateway", ahead_s=ahead_s, unsure_s=unsure_s, late_s=late_s)]
 
 
+def archived(found: int | None) -> archive.FileReading:
+    """Say how many bytes a file has, of which seven were written."""
+    why = "No such file or directory" if found is None else ""
+    return archive.FileReading(path=Path("/archive/events-2026-10.parquet"), written=7, found=found, why=why)
+
+
 CASES: Sequence[tuple[Callable[[Any], Sequence[Diagnosis]], Any, str, str]] = [
     (alerts.judge, [listed(severity="p1")], "wrong", "ticketbus alerts list"),
     (alerts.judge, [listed(severity="p3")], "note", "ticketbus alerts list"),
     (alerts.judge, [listed(severity="p1", hidden_by="silence 3")], "ok", ""),
     (alerts.judge, [], "ok", ""),
+    (archive.judge, [], "ok", ""),
+    (archive.judge, [archived(7)], "ok", ""),
+    (archive.judge, [archived(7), archived(6)], "wrong", "TICKETBUS_ARCHIVE_DIR"),
+    (archive.judge, [archived(None)], "wrong", "TICKETBUS_ARCHIVE_DIR"),
     (certificates.judge, shown(-1), "wrong", "docs/securing.md"),
     (certificates.judge, shown(6.5), "wrong", "docs/securing.md"),
     (certificates.judge, shown(29), "note", "docs/securing.md"),
