@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import MAXYEAR, UTC, datetime
 from email.utils import parsedate_to_datetime, parsedate_tz
-from functools import cache
+from functools import cache, lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Annotated, Any, Final
 
@@ -138,7 +138,7 @@ class OutboundHttp:
         heard = _Heard(proxied=self._proxied)
         try:
             async with asyncio.timeout_at(deadline.at):
-                request = self._http.build_request(method, url, content=body or None, headers=dict(headers))
+                request = self._http.build_request(method, _read_url(url), content=body or None, headers=dict(headers))
                 request.extensions["trace"] = heard.trace
                 return await self._answered(heard, request, deadline)
         # httpx2 raises ValueError for a host that cannot be one and RuntimeError once it is closed.
@@ -266,6 +266,12 @@ HttpUrl = Annotated[str, AfterValidator(_checked)]  # of an option: an address t
 def public_trust() -> ssl.SSLContext:
     """Give a context of its own that trusts the public certificate authorities, whatever the environment says."""
     return httpx2.create_ssl_context(trust_env=False)
+
+
+@lru_cache(64)
+def _read_url(url: str) -> httpx2.URL:
+    """Read an address once: a target's is the same for every call. Raises httpx2.InvalidURL."""
+    return httpx2.URL(url)
 
 
 @cache

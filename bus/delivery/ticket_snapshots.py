@@ -57,5 +57,4 @@ class TicketSnapshots:
         recorded = call.event
         if version and version + 1 == recorded.version and not call.mended:
             return (recorded,)
-        events = await self.store.events(recorded.ticket_id, after=version)
-        return [one for one in events if one.version <= recorded.version]
+        return await self.store.events(recorded.ticket_id, after=version, until=recorded.version)

@@ -57,9 +57,9 @@ class MemoryStore:
         """Read the folded state."""
         return self._tickets.get(ticket_id)
 
-    async def events(self, ticket_id: TicketId, *, after: int = 0) -> Sequence[Recorded]:
+    async def events(self, ticket_id: TicketId, *, after: int = 0, until: int | None = None) -> Sequence[Recorded]:
         """Read a ticket's events in order."""
-        return tuple(self.log.get(ticket_id, ())[after:])
+        return tuple(self.log.get(ticket_id, ())[after:until])
 
     async def reported(self, ticket_id: TicketId, source: str) -> bool:
         """Look through the events."""

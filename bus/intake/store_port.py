@@ -47,6 +47,6 @@ class Store(Protocol):
         """
         ...
 
-    async def events(self, ticket_id: TicketId, *, after: int = 0) -> Sequence[Recorded]:
-        """Read a ticket's events in order of version, those after a version alone."""
+    async def events(self, ticket_id: TicketId, *, after: int = 0, until: int | None = None) -> Sequence[Recorded]:
+        """Read a ticket's events in order of version: those after a version, until one (included) if it is given."""
         ...

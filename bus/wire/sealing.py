@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from cryptography.exceptions import InvalidTag
@@ -165,15 +166,27 @@ def with_texts(value: Value, change: Callable[[str], str]) -> Value:
 
 def sealed_texts(value: object) -> list[str]:
     """List the sealed texts within a value."""
-    found = list[str]()
-
-    def note(text: str) -> str:
-        if text.startswith(PREFIX):
-            found.append(text)
-        return text
-
-    with_texts(value, note)
+    found, within = list[str](), [value]
+    for one in within:  # it grows while it is gone through
+        if isinstance(one, str):
+            if one.startswith(PREFIX):
+                found.append(one)
+        elif inner := _inner(type(one)):  # type: ignore[arg-type]  # mypy takes no class for hashable
+            within.extend(inner(one))
     return found
+
+
+@cache
+def _inner(cls: type) -> Callable[[Any], Iterable[object]] | None:
+    """Give how to list what stands within values of a class; None for those that hold no other."""
+    if issubclass(cls, Mapping):
+        return lambda value: value.values()
+    if issubclass(cls, list | tuple):
+        return lambda value: value
+    if is_dataclass(cls):
+        names = [one.name for one in fields(cls)]
+        return lambda value: [getattr(value, name) for name in names]
+    return None
 
 
 def _derived(secret: bytes, use: bytes) -> bytes:

@@ -60,10 +60,10 @@ class StoreThatMayBeAway(MemoryStore):
         self._there()
         return await super().ticket(ticket_id)
 
-    async def events(self, ticket_id: TicketId, *, after: int = 0) -> Sequence[Recorded]:
+    async def events(self, ticket_id: TicketId, *, after: int = 0, until: int | None = None) -> Sequence[Recorded]:
         """Read, if the store is there."""
         self._there()
-        return await super().events(ticket_id, after=after)
+        return await super().events(ticket_id, after=after, until=until)
 
     def _there(self) -> None:
         if self.away:

@@ -1,5 +1,6 @@
 """Keys of personal texts: whose they are, what an erasure takes, and what stays (R50)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -77,6 +78,38 @@ async def test_keys_that_were_made_after_an_erasure_stay_when_it_is_told_again(c
     async with connected(core.pool) as connection:
         await core.keys.destroy_made_before(connection, {ticket_id: datetime.now(UTC) + timedelta(days=1)})
     assert await phone_of(core, ticket_id) == ERASED
+
+
+async def test_keys_that_are_asked_for_at_once_are_one_query_and_as_they_are_when_asked(core: Core) -> None:
+    tickets = [await opened(core, 500 + number) for number in range(8)]
+    sealed = [ticket for ticket_id in tickets if (ticket := await core.store.ticket(ticket_id))]
+    queries = core.pool.get_stats()["requests_num"]
+    shown = await asyncio.gather(*map(core.clear.of_ticket, sealed))
+    assert [one.customer.phone for one in shown] == [PHONE] * 8
+    assert core.pool.get_stats()["requests_num"] == queries + 1
+    async with connected(core.pool) as connection:
+        await core.keys.destroy(connection, tickets[:1])
+    shown = await asyncio.gather(*map(core.clear.of_ticket, sealed))
+    assert [one.customer.phone for one in shown] == [ERASED, *[PHONE] * 7]
+
+
+async def test_keys_of_a_ticket_without_sealed_texts_take_no_connection(core: Core) -> None:
+    ticket = await core.store.ticket(await opened(core, 510))
+    assert ticket is not None
+    clear = await core.clear.of_ticket(ticket)
+    queries = core.pool.get_stats()["requests_num"]
+    assert await core.clear.of_ticket(clear) == clear
+    assert core.pool.get_stats()["requests_num"] == queries
+
+
+async def test_keys_whoever_gives_up_waiting_for_them_takes_them_from_nobody(core: Core) -> None:
+    ticket = await core.store.ticket(await opened(core, 511))
+    assert ticket is not None
+    first, second = (asyncio.create_task(core.clear.of_ticket(ticket)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).customer.phone == PHONE
+    assert first.cancelled()
 
 
 async def test_keys_that_are_destroyed_leave_no_phone_among_earlier_tickets(core: Core) -> None:

@@ -123,6 +123,7 @@ class StoreContract:
                 break
             after = page.following
         assert (found, pages) == (list(whole), [3, 3, 1])
+        assert list(await store.events(ticket_id, after=2, until=4)) == list(whole[2:4])
         small = await store.events_page(ticket_id, after=1, most=6, bytes_max=1)
         assert small is not None
         assert ([one.version for one in small.events], small.following) == ([2], 2)
