@@ -95,6 +95,8 @@ def _make(version: str, into: Path) -> None:
 def _see_that_it_is_new(version: str) -> None:
     if _output("git", "status", "--porcelain"):
         raise ReleaseFailed("there are changes that are not committed; commit them, or say --rehearsal")
+    if ".dev" in version:
+        raise ReleaseFailed(f"{version} is what the next release grows under; name that release in pyproject.toml")
     if f"v{version}" in _output("git", "tag", "--list").split():
         raise ReleaseFailed(f"{version} has a tag already; set the next version in pyproject.toml")
     changes = (ROOT / "CHANGELOG.md").read_text().split("## [Unreleased]")[-1].split("\n## ")
