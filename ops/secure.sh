@@ -1,10 +1,10 @@
 #!/bin/sh
 # Makes what a secured bus starts from, in the folder DIR: certificates, passwords, and an env file for each program.
-# Harmless to repeat: what is there stays, what is missing is made. Usage: ops/secure.sh DIR
+# Harmless to repeat: what is there stays, what is missing is made. Usage: sh ops/secure.sh DIR
 #   ca.key, ca.pem      an authority of this cluster's own; whoever has ca.key can be a broker: keep it elsewhere
 #   BROKER.pem          key and certificate of each broker, for its name, localhost and 127.0.0.1
 #   postgres.pem registry.pem gateway.pem      the same of the other servers
-#   bus.pem             key and certificate by which PostgreSQL knows its role bus, where it asks for one
+#   bus.pem bus_2.pem   keys and certificates by which PostgreSQL knows its roles bus and bus_2, where it asks for one
 #   USER.password       a password of each user of Kafka, 48 hex digits
 #   database_url …      the other secrets, each named after its setting
 #   USER.env            the variables of each program: addresses, and the files of its secrets
@@ -15,10 +15,12 @@
 #   USERS="admin …" of Kafka; NAMESPACE, as TICKETBUS_NAMESPACE
 #   AT=/etc/ticketbus   where the programs see the folder, if it is not where it is made
 #   MODE=644            of certificates and passwords that a container reads as a user of its own; the folder is closed
+#   RENEW="gateway …"   certificates to make anew: each is replaced once its successor is there, in one step
+# A certificate is signed with ca.key, which has to be in DIR for as long as one is made; nothing changes without it.
 set -eu
 : "${BROKERS:=kafka-1 kafka-2 kafka-3}" "${POSTGRES:=postgres}" "${REGISTRY:=registry}" "${GATEWAY:=gateway}"
 : "${KAFKA_PORT:=9092}" "${POSTGRES_PORT:=5432}" "${REGISTRY_PORT:=8443}" "${GATEWAY_PORT:=8444}"
-: "${MODE:=600}" "${NAMESPACE:=}"
+: "${MODE:=600}" "${NAMESPACE:=}" "${RENEW:=}"
 prefix=${NAMESPACE:+$NAMESPACE.}
 programs="prepare gateway worker watch operator"
 : "${USERS:=admin $(for program in $programs; do printf '%sticketbus.%s ' "$prefix" "$program"; done)}"
@@ -32,10 +34,38 @@ chmod 700 .
 make() {
     file=$1
     shift
-    [ -e "$file" ] || { "$@" > "$file.new" && mv "$file.new" "$file"; }
+    [ -e "$file" ] || { "$@" > "$half/made" && mv "$half/made" "$file"; }
 }
 
-cat > openssl.cnf << 'END'
+refuse() {
+    echo "ops/secure.sh: $1; nothing was changed" >&2
+    exit 1
+}
+asked() { case " $RENEW " in *" $1 "*) ;; *) return 1 ;; esac }
+certificates="$BROKERS postgres registry gateway bus bus_2"
+wanted=
+for name in $certificates; do
+    if [ ! -e "$name.pem" ] || asked "$name"; then wanted="$wanted $name"; fi
+done
+for name in $RENEW; do
+    case " $certificates " in *" $name "*) ;; *) refuse "RENEW names $name, which is none of: $certificates" ;; esac
+done
+if [ -e ca.pem ]; then
+    if [ -n "$wanted" ] && [ ! -e ca.key ]; then
+        refuse "$PWD/ca.key is not there, which signs$wanted: put it there for as long as this takes"
+    fi
+else
+    for name in $certificates; do
+        [ ! -e "$name.pem" ] || refuse "$PWD/ca.pem is not there, which signed $name.pem: put it back"
+    done
+fi
+
+# What is half made lies here, and goes whatever the end.
+half=$PWD/half.$$
+mkdir "$half"
+trap 'rm -rf "$half"' EXIT
+trap 'exit 1' HUP INT TERM
+cat > "$half/openssl.cnf" << 'END'
 [req]
 prompt = no
 distinguished_name = name
@@ -47,13 +77,18 @@ basicConstraints = critical, CA:TRUE
 keyUsage = critical, keyCertSign, cRLSign
 subjectKeyIdentifier = hash
 END
-[ -e ca.pem ] || openssl req -x509 -config openssl.cnf -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-    -days 3650 -keyout ca.key -out ca.pem
+if [ ! -e ca.pem ]; then
+    openssl req -x509 -config "$half/openssl.cnf" -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+        -days 3650 -keyout "$half/ca.key" -out "$half/ca.pem"
+    chmod 644 "$half/ca.pem"
+    mv "$half/ca.key" ca.key
+    mv "$half/ca.pem" ca.pem
+fi
 
-# Makes NAME.pem with the common name CN, for a USE of TLS and, of a server, its HOST.
-certify() { # NAME CN USE [HOST]
-    [ -e "$1.pem" ] && return
-    cat > new.cnf << END
+# Makes NAME.pem with the common name CN, for a USE of TLS and, of a server, its HOST; MODE if not closed to others.
+certify() { # NAME CN USE [HOST [MODE]]
+    case " $wanted " in *" $1 "*) ;; *) return 0 ;; esac
+    cat > "$half/new.cnf" << END
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
 extendedKeyUsage = $3
@@ -61,26 +96,29 @@ subjectKeyIdentifier = hash
 authorityKeyIdentifier = keyid
 ${4:+subjectAltName = DNS:$4, DNS:localhost, IP:127.0.0.1}
 END
-    openssl req -new -config openssl.cnf -subj "/CN=$2" -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-        -keyout new.key -out new.csr
-    openssl x509 -req -in new.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 825 -extfile new.cnf -out new.crt
-    cat new.key new.crt > new.pem
-    mv new.pem "$1.pem"
-    rm new.key new.csr new.crt new.cnf
+    openssl req -new -config "$half/openssl.cnf" -subj "/CN=$2" -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+        -keyout "$half/new.key" -out "$half/new.csr"
+    openssl x509 -req -in "$half/new.csr" -CA ca.pem -CAkey ca.key -set_serial "0x$(openssl rand -hex 16)" -days 825 \
+        -extfile "$half/new.cnf" -out "$half/new.crt"
+    cat "$half/new.key" "$half/new.crt" > "$half/new.pem"
+    chmod "${5:-600}" "$half/new.pem"
+    mv "$half/new.pem" "$1.pem"
 }
 bootstrap=
 for broker in $BROKERS; do
-    certify "$broker" "$broker" serverAuth,clientAuth "$broker"
+    certify "$broker" "$broker" serverAuth,clientAuth "$broker" "$MODE"
     bootstrap=${bootstrap:+$bootstrap,}$broker:$KAFKA_PORT
 done
 certify postgres "$POSTGRES" serverAuth "$POSTGRES"
 certify registry "$REGISTRY" serverAuth "$REGISTRY"
 certify gateway "$GATEWAY" serverAuth "$GATEWAY"
 certify bus bus clientAuth
-rm openssl.cnf
+certify bus_2 bus_2 clientAuth
 
 for user in $USERS; do
+    [ -e "$user.password" ] && continue
     make "$user.password" openssl rand -hex 24
+    chmod "$MODE" "$user.password"
 done
 make database_password openssl rand -hex 24
 make registry_database_password openssl rand -hex 24
@@ -154,7 +192,3 @@ APICURIO_DATASOURCE_PASSWORD=$(cat registry_database_password)
 END
 }
 make registry.env registry_environment
-
-for broker in $BROKERS; do chmod "$MODE" "$broker.pem"; done
-for user in $USERS; do chmod "$MODE" "$user.password"; done
-chmod 644 ca.pem

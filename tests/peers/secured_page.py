@@ -16,11 +16,12 @@ from tempfile import TemporaryFile
 
 import psutil
 import psycopg
+from pydantic import SecretStr
 
 from bus.local import jars, kafka, postgres, quick_start, schema_registry
 from bus.local.ports import PortClaims
 from bus.local.process import Child, spawn, stop_all
-from bus.settings import load, secret_files, variables
+from bus.settings import Settings, load, secret_files, variables
 from tests.compose.compose_file import ROOT
 
 PAGE = ROOT / "docs" / "securing.md"
@@ -52,6 +53,17 @@ class SecuredStack:
     def secret(self, name: str) -> str:
         """Read a file of the folder `secrets`."""
         return (self.folder / "secrets" / name).read_text().strip()
+
+    def settings(self, user: str) -> Settings:
+        """Give settings by which this process connects to Kafka as a user."""
+        return Settings(
+            kafka_bootstrap=self.kafka,
+            kafka_security_protocol="SASL_SSL",
+            kafka_sasl_mechanism="SCRAM-SHA-256",
+            kafka_ca_file=self.folder / "secrets" / "ca.pem",
+            kafka_username=user,
+            kafka_password=SecretStr(self.secret(f"{user}.password")),
+        )
 
     def blocks(self, heading: str, language: str = "sh") -> Sequence[str]:
         """Give the page's blocks of a language below a heading, with this machine's ports."""

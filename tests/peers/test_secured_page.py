@@ -18,6 +18,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from standardwebhooks import Webhook
 
+from bus.kafka.clients import admin
+from bus.kafka.group_members import consumer_groups
 from tests.peers.secured_page import SecuredStack, binaries, secured_stack, until
 
 pytestmark = [
@@ -38,7 +40,7 @@ def stack() -> Iterator[SecuredStack]:
         yield made  # not below pytest's folder, which is closed to the user that root's PostgreSQL runs as
 
 
-def test_secured_page_refuses_and_takes_what_it_says(stack: SecuredStack) -> None:
+async def test_secured_page_refuses_and_takes_what_it_says(stack: SecuredStack) -> None:
     refused, taken = stack.blocks(SEE)
     commands = refused.splitlines()[1:]
     for command, codes in zip(commands, REFUSED, strict=True):
@@ -47,6 +49,10 @@ def test_secured_page_refuses_and_takes_what_it_says(stack: SecuredStack) -> Non
     said = stack.run(taken)
     assert '"answer":"opened"' in said.replace(" ", "")
     assert "ticket.opened.v1 T" in said
+    async with admin(stack.settings("admin")) as client:
+        groups = [one.name for one in await consumer_groups(client)]
+    assert groups, "the worker reads"
+    assert [one for one in groups if one.startswith("subscriber.")] == [], "a group is left that nobody reads for"
 
 
 def test_secured_page_secrets_stand_in_no_log_and_are_masked(stack: SecuredStack) -> None:
@@ -74,24 +80,35 @@ def test_secured_page_secrets_stand_in_no_log_and_are_masked(stack: SecuredStack
     assert [one for one in secrets for text in texts if one in text] == []
 
 
-def test_secured_page_postgresql_asks_for_a_client_certificate_where_it_is_told_to(stack: SecuredStack) -> None:
-    data, ca = stack.folder / "postgres", stack.folder / "secrets" / "ca.pem"
-    access = data / "pg_hba.conf"
-    before = access.read_text()
+def test_secured_page_postgresql_asks_both_roles_for_a_client_certificate_where_it_is_told_to(
+    stack: SecuredStack,
+) -> None:
+    data, secrets, heading = stack.folder / "postgres", stack.folder / "secrets", "### A client certificate as well"
+    access, kept = data / "pg_hba.conf", ("database_url", "database_password")
+    before, plain = access.read_text(), {name: (secrets / name).read_text() for name in kept}
+    without = stack.secret("database_url")
+    (option,), (line,), (shown,) = (stack.blocks(heading, one) for one in ("ini", "text", "sh"))
     with stack.as_superuser() as connection:
-        connection.execute("ALTER SYSTEM SET ssl_ca_file = 'ca.pem'")
-        access.write_text(f"hostssl ticketbus bus all scram-sha-256 clientcert=verify-full\n{before}")
+        connection.execute(f"ALTER SYSTEM SET {option}")
+        access.write_text(before.replace("hostssl", f"{line}hostssl", 1))
         connection.execute("SELECT pg_reload_conf()")
-        url, own = stack.secret("database_url"), stack.folder / "secrets" / "bus.pem"
-        assert f"sslrootcert={ca}" in url
-        until(lambda: not connects(url), lambda: "PostgreSQL asks for no certificate")
-        with_certificate = stack.folder / "secrets" / "database_url.certificate"
-        with_certificate.write_text(f"{url}&sslcert={own}&sslkey={own}\n")
-        assert connects(with_certificate.read_text().strip())
-        stack.run(f"as admin env DATABASE_URL_FILE={with_certificate} ticketbus prepare")  # dbmate's driver, too
-        access.write_text(before)
-        connection.execute("SELECT pg_reload_conf()")
-        until(lambda: connects(url), lambda: "PostgreSQL does not take the role without a certificate")
+        try:
+            until(lambda: not connects(without), lambda: "PostgreSQL asks for no certificate")
+            stack.run(shown)
+            assert connects(stack.secret("database_url"))
+            stack.run("as admin ticketbus prepare")  # dbmate's driver, too
+            stack.run(stack.blocks("### The password of PostgreSQL")[0])
+            rotated = stack.secret("database_url")
+            assert ("//bus_2:" in rotated, connects(rotated)) == (True, True)
+            assert not connects(rotated.partition("&sslcert")[0]), "bus_2 comes in without a certificate"
+            assert not connects(rotated.replace("bus_2.pem", "bus.pem")), "bus_2 comes in by another's certificate"
+        finally:
+            access.write_text(before)
+            connection.execute("SELECT pg_reload_conf()")
+            for name, content in plain.items():
+                (secrets / name).write_text(content)
+        until(lambda: connects(without), lambda: "PostgreSQL does not take the role without one")
+        connection.execute("DROP ROLE IF EXISTS bus_2")
 
 
 def connects(url: str) -> bool:
