@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from bus.delivery.enqueue_handler import DELIVERIES_HANDLER
 from bus.intake.commands_topic import COMMANDS_HANDLER
 from bus.intake.intake_topic import INTAKE_HANDLER
+from bus.stage.offsets import DELIVERIES_HANDLER
 from projections import hosts, read_models
 
 DELIVERY, HOSTS, SLA = "delivery", hosts.HOSTS.name, "sla"

@@ -277,7 +277,7 @@ def _parsed(raw: bytes) -> dict[str, Any]:
         or {*body["about"]} not in ({"ticket"}, {"since", "until"})
         or not all(isinstance(one, str) for one in body["about"].values())
     ):
-        raise NoteInvalid(str(Text("不是审计证明包", "this is no proof bundle of `ticketbus audit --bundle`")))
+        raise NoteInvalid(str(Text("不是审计证明包", "this is no proof bundle as `ticketbus audit` writes it")))
     return body
 
 

@@ -137,7 +137,10 @@ def show_mended(mended: "MendedStores", as_json: bool) -> None:
         echo(f"{count:,} events queued for {topic}, which lacked them")
     echo(f"{mended.published:,} records published, handlers reset: {', '.join(mended.handlers_reset) or 'none'}")
     for handler in mended.undecided:
-        echo(f"{handler} 停住,请决定 stands still until you decide: ticketbus stage reset {handler} --to start|end")
+        echo(
+            f"{handler} 停住,请决定 stands still until you decide: "
+            f"ticketbus stage reset {handler} --to end, or --to start"
+        )
     echo(
         f"log verify: {report.stored:,} events, {report.records:,} records, {report.repeats:,} harmless repeats, "
         f"{report.waiting:,} still to publish, {report.differences:,} differences"

@@ -197,10 +197,10 @@ def _opened(url: str, keys: Sequence[str]) -> Counter[str]:
 
 async def _mended(settings: Settings) -> "MendedStores":
     from bus.app import open_core
-    from bus.delivery.enqueue_handler import DELIVERIES_HANDLER
     from bus.postgres.pool import connected
     from bus.programs.mending import mend
     from bus.stage import offsets
+    from bus.stage.offsets import DELIVERIES_HANDLER
 
     async with open_core(settings, connections=4) as core:
         mended = await mend(core)

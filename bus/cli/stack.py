@@ -86,15 +86,23 @@ def fetch() -> None:
 
 @commands.command()
 def down(data: Data = None) -> None:
-    """Stop the local stack, or what is left of one that was killed. Stopping what does not run is no failure.
+    """Stop the local stack, or what is left of one that was killed.
+
+    Stopping what does not run any more is no failure. A directory in which no stack was ever started is another one's,
+    and exits 1: nothing was stopped.
 
     Example: ticketbus down --data ./stack
     """
     from bus.local.remote import stop
+    from bus.local.state import load
 
     _, directory = _settings(data)
+    if load(directory) is None:
+        _say(f"{directory} 中从未启动过本地栈,什么也没有停止;请用 --data 指明目录")
+        _say(f"no local stack was ever started in {directory}, and nothing was stopped: name its directory with --data")
+        raise typer.Exit(1)
     if not stop(directory, say=_say):
-        _say(f"no local stack runs in {directory}")
+        _say(f"no local stack runs in {directory} any more")
 
 
 @commands.command()

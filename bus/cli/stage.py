@@ -43,7 +43,7 @@ def reset(
     Example: ticketbus stage reset intake
     """
     from bus.cli.run import with_core
-    from bus.delivery.enqueue_handler import DELIVERIES_HANDLER
+    from bus.stage.offsets import DELIVERIES_HANDLER
 
     if to is None and handler == DELIVERIES_HANDLER:
         raise typer.BadParameter("请用 --to 指明 start 或 end / say with --to where deliveries go on: start or end")

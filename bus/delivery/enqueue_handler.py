@@ -13,10 +13,10 @@ from bus.domain.events import Recorded
 from bus.domain.terms import TicketId
 from bus.postgres.pool import Connection
 from bus.stage.missing_versions import missing_versions
+from bus.stage.offsets import DELIVERIES_HANDLER
 from bus.wire.event_reader import EventReader
 from bus.wire.record import Record
 
-DELIVERIES_HANDLER = "deliveries"
 # One query a batch: the versions as they were, and then as they are. An event that PostgreSQL does not hold counts for
 # nothing. A ticket is on one partition, whose offset is locked: nobody else is at its row.
 _ADVANCE = """

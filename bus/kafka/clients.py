@@ -30,7 +30,9 @@ CONSUMER_STOP_S_MAX = 15.0
 
 
 def kafka_options(settings: Settings) -> dict[str, Any]:
-    """Give the connection arguments that every Kafka client takes. Raises CertificateUnusable."""
+    """Give the connection arguments that every Kafka client takes. Raises KafkaUnavailable, CertificateUnusable."""
+    if not settings.kafka_bootstrap:
+        raise KafkaUnavailable("KAFKA_BOOTSTRAP is not set and no local stack runs; start one with `ticketbus up`")
     protocol = settings.kafka_security_protocol
     options: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap, "security_protocol": protocol}
     if protocol.startswith("SASL"):

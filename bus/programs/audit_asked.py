@@ -23,7 +23,7 @@ LEAVES_MAX: Final = 100_000  # checked in some seconds, beside what the gateway 
 WITHIN_S: Final = 60.0
 BUNDLE_EVENTS_MAX: Final = 5_000
 COMMAND: Final = "ticketbus audit check"
-BUNDLE_COMMAND: Final = "ticketbus audit --bundle FILE"
+BUNDLE_COMMAND: Final = "ticketbus audit --from TIME --to TIME --bundle FILE"
 _NO_EVENTS: Final = Text("没有这样的事件", "there are no such events")
 _TEXTS: Final = {kind: Text(zh, en) for kind, zh, en in kinds()}
 
@@ -84,8 +84,8 @@ class _AuditAsked:
                 return await bundle_of(connection, subject, history, key, utc_now())
         except TooManyEvents as many:
             zh, en = (
-                f"{many.text.zh},或运行 ticketbus audit --bundle",
-                f"{many.text.en}, or run `ticketbus audit --bundle`",
+                f"{many.text.zh},或运行 {BUNDLE_COMMAND}",
+                f"{many.text.en}, or run `{BUNDLE_COMMAND}`",
             )
             raise HttpProblem(400, "out_of_range", "since", Text(zh, en)) from many
         except NotSealed as loose:

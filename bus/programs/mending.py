@@ -10,11 +10,11 @@ from bus.consistency.report import LogReport
 from bus.consistency.restore import restore
 from bus.consistency.verify import verify_log
 from bus.consistency.verify_state import note_verification
-from bus.delivery.enqueue_handler import DELIVERIES_HANDLER
 from bus.kafka.range_reader import RangeReader, open_reader
 from bus.outbox.republish import republish
 from bus.postgres.pool import connected, in_transaction
 from bus.stage import offsets
+from bus.stage.offsets import DELIVERIES_HANDLER
 from bus.wire.event_reader import EventReader
 from schemas.topics import LOG, physical
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from bus.app import Core
-from bus.delivery.enqueue_handler import DELIVERIES_HANDLER
 from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
 from bus.kafka.range_reader import RangeReader, open_reader
@@ -12,6 +11,7 @@ from bus.postgres.pool import connected, in_transaction
 from bus.privacy import new_log
 from bus.privacy.kafka_copies import delete_handled
 from bus.privacy.migrate import Sealed, seal_stored
+from bus.stage.offsets import DELIVERIES_HANDLER
 from bus.stage.runner import Runner
 from deadletter.unpublished import note_all, queue_unpublished
 from projections.read_models import TICKET_MODELS, handler_of

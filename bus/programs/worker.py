@@ -15,7 +15,7 @@ from bus.delivery.certificates import watch_certificates
 from bus.delivery.declarations import DeclaredTarget, keep_declared
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.document_list import ListingTarget
-from bus.delivery.enqueue_handler import DELIVERIES_HANDLER, EnqueueHandler
+from bus.delivery.enqueue_handler import EnqueueHandler
 from bus.delivery.status import report_target_status
 from bus.delivery.target import ProbedTarget
 from bus.delivery.targets_config import TargetsConfig
@@ -63,6 +63,7 @@ from bus.reconcile.reconciler import Reconciler
 from bus.schema_registry import registry_of
 from bus.settings import Settings, secret_bytes
 from bus.stage.handler import Stage, stage_of
+from bus.stage.offsets import DELIVERIES_HANDLER
 from bus.stage.runner import Runner
 from bus.stage.worker import StageWorker
 from bus.stage_names import DELIVERY, HOSTS, SLA, STAGES

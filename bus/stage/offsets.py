@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from bus.domain.errors import InvariantBroken
 from bus.postgres.pool import Connection
 
+DELIVERIES_HANDLER = "deliveries"  # the one of which a person says where it goes on: what it does is done outside
 BATCHES_KEPT = 100_000  # per handler and partition; older ones are pruned
 PRUNE_EVERY = 10_000  # offsets
 
@@ -85,6 +86,8 @@ def misplaced(row: HandlerPosition, topic_id: UUID | None, end: int) -> str | No
     if topic_id is None:
         return no_topic(row.topic)
     how = f"read it again: ticketbus stage reset {row.handler}"
+    if row.handler == DELIVERIES_HANDLER:
+        how = f"decide where it goes on: ticketbus stage reset {row.handler} --to end, or --to start"
     if row.topic_id not in {None, topic_id}:
         return f"the topic was made anew, and its offsets count anew; {how}"
     if end < row.next_offset:

@@ -17,7 +17,7 @@ async def plug_in(context: DemoContext, tell: Narrator) -> None:
     tell.step(
         "用对照表接入帮助台(Zendesk 格式),总线不重启",
         "a help desk in Zendesk's form is plugged in by a map, without a restart",
-        "ticketbus map apply zendesk.yaml → gateways take it up → POST /v1/sources/zendesk/webhook",
+        "ticketbus map apply zendesk.yaml --by … --why … → gateways take it up → POST /v1/sources/zendesk/webhook",
     )
     status, answer = await context.zendesk.created(CASE, SUBJECT)
     tell.expect(status == STRANGER, "接入前应被拒绝", "before it, it is a stranger", answer)

@@ -22,7 +22,7 @@ def _evaluate(found: RollBacks, now: datetime) -> Sequence[Alert]:
             zh=f"{one.target} 的新版本 {one.canary} 在 {one.percent}% 时已自动回退:{one.zh};工单已回到旧版本",
             en=f"the new version {one.canary} of {one.target} was rolled back at {one.percent} %: {one.en}; "
             "its tickets are with the old one again",
-            mend=f"ticketbus rollout start {one.target} {one.canary}",
+            mend=f"ticketbus rollout start {one.target} {one.canary} --by … --why …",
             facts={"percent": one.percent},
         )
         for one in found

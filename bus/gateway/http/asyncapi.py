@@ -88,7 +88,11 @@ def document(contract: Contract, hosts: Hosts, *, client: str = "", of: Sequence
                     "type": "scramSha256",
                     "description": "user `subscriber.NAME`, by ticketbus topics apply --acl",
                 },
-                "bearer": {"type": "http", "scheme": "bearer", "description": "ticketbus client add NAME"},
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "ticketbus client add NAME --role subscriber",
+                },
             },
             "messages": {
                 **{one.cls.__name__: _message(one) for one in records.values()},
