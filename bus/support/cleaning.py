@@ -4,6 +4,7 @@ Names of persons have no form: so what may hold one, free text of errors and unk
 """
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -106,13 +107,18 @@ def secrets_of(settings: Settings, environment: Mapping[str, str]) -> frozenset[
     for name in type(settings).model_fields:
         found |= _texts(getattr(settings, name))
     for name, value in environment.items():
-        if SECRET_NAME.search(name):
+        if SECRET_NAME.search(name) and (name.endswith(SUFFIX) or not _is_place(value)):
             with suppress(SecretFileUnusable):
                 found.add(secret_from({name: value}, name.removesuffix(SUFFIX)))
     for url in (settings.database_url or "", settings.schema_registry_url or "", settings.url or ""):
         if match := re.search(r"://[^:/@]*:([^@]+)@", url):
             found.add(match[1])
     return frozenset(one for one in found if len(one) >= SECRET_CHARS_MIN and one not in ("default", "unset"))
+
+
+def _is_place(value: str) -> bool:
+    """Say whether a variable's value is a path that is there, as of PWD or SSH_AUTH_SOCK: it names a place."""
+    return value.startswith("/") and os.path.lexists(value)
 
 
 def _texts(value: object) -> set[str]:

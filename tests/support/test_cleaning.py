@@ -77,8 +77,9 @@ def test_cleaning_secrets_are_those_of_settings_addresses_and_the_environment_by
         }
     )
     environment = {"ERP_APP_SECRET": "of-the-erp", "LANG": "zh_CN.UTF-8", "SHORT_KEY": "1", "MES_KEY_FILE": str(file)}
+    environment |= {"PWD": str(tmp_path), "OLDPWD": str(tmp_path.parent), "SSH_AUTH_SOCK": str(file)}
     found = secrets_of(settings, {**environment, "GONE_KEY_FILE": str(tmp_path / "gone")})
     wanted = {"in-the-url", "the-admin-s-token", "of-the-registry", "whsec_first", "of-the-erp", "of-the-mes"}
     assert wanted <= found
-    assert not {"zh_CN.UTF-8", "1", str(file)} & found
+    assert not {"zh_CN.UTF-8", "1", str(file), str(tmp_path), str(tmp_path.parent)} & found
     assert isinstance(settings.token, SecretStr)
