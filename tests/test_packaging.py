@@ -92,7 +92,7 @@ print(sum(len(write_sample(one, "", Path(one))) for one in Language))
 """
     folders, count = installed.run("-c", script, cwd=tmp_path).stdout.splitlines()
     assert all(each.startswith(str(installed.folder)) for each in folders.split())
-    assert count == "15"
+    assert count == "18"
 
 
 def test_packaging_wheel_has_the_names_that_other_packages_import(installed: Environment, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ class Language(StrEnum):
     NODE = "node"
     JAVA = "java"
     GO = "go"
+    SQL = "sql"  # not a language of programs: the sink, in Python, whose effect is rows
 
 
 FILES: Final = {
@@ -24,15 +25,17 @@ FILES: Final = {
     Language.NODE: "subscriber.mjs",
     Language.JAVA: "Subscriber.java",
     Language.GO: "subscriber.go",
+    Language.SQL: "sink.py",
 }
 _BESIDE: Final = {
     Language.PYTHON: ("requirements.txt",),
     Language.NODE: ("package.json", "package-lock.json"),
     Language.JAVA: ("pom.xml", "jars.sha256"),
     Language.GO: ("go.mod", "go.sum"),
+    Language.SQL: ("requirements.txt",),
 }
-# Each sample says its three values once, at its head, so.
-_TOPICS, _GROUP, _TYPES = "ticket.assign", "my-service", "ticket.assigned.v1,ticket.returned.v1,assignment.accepted.v1"
+# Each sample says its values once, at its head, as `TOPICS = "…"` in the spelling of its language.
+VALUES: Final = ("topics", "group", "types", "regions", "assignees")
 
 
 def folder_of(language: Language) -> Path:
@@ -42,12 +45,18 @@ def folder_of(language: Language) -> Path:
     return (shipped if shipped.is_dir() else package.parent / "examples") / language
 
 
-def sample(language: Language, *, topics: Iterable[str], group: str, types: Iterable[str]) -> str:
-    """Give a sample's source: it reads these topics, as the broker names them, and deals with these `ce_type`s."""
+def sample(language: Language, **values: str) -> str:
+    """Give a sample's source with some of `VALUES` filled in; of several, commas between them.
+
+    It reads topics, as the broker names them, and deals with these `ce_type`s of tickets of these regions and people.
+    """
     text = (folder_of(language) / FILES[language]).read_text(encoding="utf-8")
-    for example, value in ((_TOPICS, ",".join(topics)), (_GROUP, group), (_TYPES, ",".join(types))):
-        literal = json.dumps(value, ensure_ascii=False)  # a string of each of the four languages
-        text = re.sub(rf"""(["']){re.escape(example)}\1""", literal.replace("\\", r"\\"), text, count=1)
+    for name, value in values.items():
+        literal = json.dumps(value, ensure_ascii=False)  # a string of each of the languages
+        head = re.compile(rf"""(\b{name}\s*= )(["']).*?\2""", re.IGNORECASE)
+        place = head.search(text)
+        assert place, f"the sample in {language} has no {name}"
+        text = text[: place.start()] + place[1] + literal + text[place.end() :]
     return text
 
 

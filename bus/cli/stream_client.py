@@ -44,8 +44,9 @@ class _Lost(Exception):
 class StreamClient:
     """Follows `topics` from `begin` on: `start`, a time (RFC 3339), or nothing for now.
 
-    With `until_now` it ends at what was the newest record when it began. `notify` is told, in words, of what people
-    should know: connections that are made again, records that nobody can read.
+    `version`: of the client's subscription, the events of that one alone. With `until_now` it ends at what was the
+    newest record when it began. `notify` is told, in words, of what people should know: connections that are made
+    again, records that nobody can read.
     """
 
     url: str
@@ -53,6 +54,7 @@ class StreamClient:
     topics: tuple[str, ...]
     notify: Callable[[str], None]
     begin: str = ""
+    version: str = ""
     until_now: bool = False
     cursor: str = ""
     trust: ssl.SSLContext | None = None  # of an address with https
@@ -124,7 +126,8 @@ class StreamClient:
 
         # Virtual tickets, too, and dropped here: they move the place on, which tells where a topic's end is reached.
         synthetic = "true" if self.until_now else "false"
-        query = urlencode({"topics": ",".join(self.topics), **place, "synthetic": synthetic})
+        version = {"version": self.version} if self.version else {}
+        query = urlencode({"topics": ",".join(self.topics), **place, **version, "synthetic": synthetic})
         url = f"{self.url.replace('http', 'ws', 1)}/v1/stream?{query}"
         headers = {"Authorization": f"Bearer {self.token}"}
         try:

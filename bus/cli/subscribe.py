@@ -25,6 +25,9 @@ def subscribe(
         list[str] | None, typer.Option("--type", metavar="EVENT", help="An event, as TicketAssigned; repeatable.")
     ] = None,
     *,
+    version: Annotated[
+        str, typer.Option("--version", metavar="V", help="What this version of its subscription leaves; without: any.")
+    ] = "",
     until_now: Annotated[
         bool, typer.Option("--until-now", help="End at what is the newest record at the start; without --from: all.")
     ] = False,
@@ -35,8 +38,8 @@ def subscribe(
 
     It reads with TICKETBUS_TOKEN at TICKETBUS_URL: rights and the rules of
     personal data are the token's. A connection that is lost is made again at
-    the same place. Exits 2 when there is no such topic or event, 1 when the
-    gateway does not answer or refuses the token.
+    the same place. Exits 2 when there is no such topic, event or version, 1 when
+    the gateway does not answer or refuses the token.
 
     Example: ticketbus subscribe ticket.assign --until-now --json | jq .data.assignee
     """
@@ -56,6 +59,7 @@ def subscribe(
         token=secret_of(settings, "token") or "",
         topics=tuple(dict.fromkeys(topic)),
         begin=begin or (START if until_now else ""),
+        version=version,
         until_now=until_now,
         notify=lambda text: echo(text, err=True),
     )

@@ -30,7 +30,7 @@ def kit_lines(subscription: "Subscription", settings: Settings, token: str = "")
     if settings.url:
         yield f"export TICKETBUS_URL={quote(settings.url)}"
     if subscription.regions or subscription.assignees:
-        yield "Kafka 不按区域和人员过滤,请用事件流 / only the stream filters regions and people: docs/subscribing.md"
+        yield "Kafka 上由读者按区域和人员过滤,样例会做 / on Kafka its reader filters, as the sample does"
     yield f"样例 sample: ticketbus subscription sample {name} {'|'.join(Language)} [--into DIR]"
 
 
@@ -38,9 +38,11 @@ def filled_sample(language: Language, subscription: "Subscription", contract: Co
     """Give the sample in a language with a subscription's topics, group and events. Pure but for the sample's file."""
     return sample(
         language,
-        topics=[physical(namespace, topic) for topic in subscription.topics],
+        topics=",".join(physical(namespace, topic) for topic in subscription.topics),
         group=joinable(subscription.groups, subscription.version),
-        types=_ce_types(subscription, contract),
+        types=",".join(_ce_types(subscription, contract, all_too=language is not Language.SQL)),
+        regions=",".join(subscription.regions),
+        assignees=",".join(subscription.assignees),
     )
 
 
@@ -49,9 +51,9 @@ def sample_hint(language: Language) -> str:
     return f"保存为 / keep as {FILES[language]}; {language}: docs/subscribing.md, “In your language”"
 
 
-def _ce_types(subscription: "Subscription", contract: Contract) -> Iterable[str]:
-    """Name the events that it uses, as records do: all of its topics' where it names none."""
-    wanted = {*subscription.types} or {
-        name for topic in subscription.topics for name in contract.topics[topic].event_names
-    }
+def _ce_types(subscription: "Subscription", contract: Contract, *, all_too: bool) -> Iterable[str]:
+    """Name the events that it uses, as records do; where it names none, `all_too`, those of its topics."""
+    wanted = {*subscription.types}
+    if not wanted and all_too:
+        wanted = {name for topic in subscription.topics for name in contract.topics[topic].event_names}
     return [ce_type for name, ce_type in CE_TYPES.items() if name in wanted]

@@ -1,11 +1,12 @@
 """Fills PostgreSQL from Kafka: events, folded states, keys and command ids, as far as the log holds them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from bus.consistency.verify import CHUNK
 from bus.domain.batch import UNKNOWN_FINGERPRINT, BatchDecision, CommandResult, ProcessedCommand
 from bus.domain.events import PersonalDataErased, Recorded, ReportJoined, TicketOpened
+from bus.domain.people_at import people_at
 from bus.domain.terms import TicketId, is_synthetic
 from bus.domain.ticket import Ticket, evolve
 from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, phones_of, source_name
@@ -29,10 +30,10 @@ ON CONFLICT (kind, value) DO UPDATE SET ticket_id = excluded.ticket_id, opened_a
 WHERE n.opened_at IS NULL OR n.opened_at <= excluded.opened_at"""
 _FORGET = "DELETE FROM commands WHERE command_id = ANY(%s)"  # begun in an earlier chunk
 _PUBLISHED = """
-INSERT INTO outbox (shard, topic, ticket_id, version, published_at, kafka_offset)
-SELECT w.shard, w.topic, w.ticket_id, w.version, to_timestamp(w.ms / 1000.0), w.kafka_offset
-FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::bigint[])
-    AS w (shard, topic, ticket_id, version, ms, kafka_offset)"""
+INSERT INTO outbox (shard, topic, ticket_id, version, published_at, kafka_offset, assignee, assignee_before)
+SELECT w.shard, w.topic, w.ticket_id, w.version, to_timestamp(w.ms / 1000.0), w.kafka_offset, w.assignee, w.before
+FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::bigint[], %b::text[], %b::text[])
+    AS w (shard, topic, ticket_id, version, ms, kafka_offset, assignee, before)"""
 # Published after the backup that this database comes from: once more would be a repeat.
 _THERE = """
 UPDATE outbox o SET published_at = to_timestamp(w.ms / 1000.0), kafka_offset = w.kafka_offset
@@ -125,7 +126,7 @@ async def _restore_chunk(connection: Connection, contract: Contract, keys: Perso
     await connection.execute(_NAMES, columns(sorted(rows), 4))
     await connection.execute(_FORGET, ([done.command_id for done in settled.done],))
     await put_folds(connection, settled, keys)
-    await connection.execute(_PUBLISHED, columns(_outbox(contract, new), 6))
+    await connection.execute(_PUBLISHED, columns(_outbox(contract, new, tickets), 8))
     return len(new)
 
 
@@ -142,11 +143,13 @@ def _places(read: Iterable[_Read]) -> list[tuple[str, int, int, int, bytes]]:
     ]
 
 
-def _outbox(contract: Contract, read: Iterable[_Read]) -> list[tuple[int, str, str, int, int, int | None]]:
+def _outbox(
+    contract: Contract, read: Sequence[_Read], tickets: Mapping[TicketId, Ticket]
+) -> list[tuple[int | str | None, ...]]:
     return [
         (one.record.partition, topic, one.recorded.ticket_id, one.recorded.version, one.record.timestamp_ms,
-         one.record.offset if topic == LOG else None)
-        for one in read
+         one.record.offset if topic == LOG else None, *people)
+        for one, people in zip(read, people_at([one.recorded for one in read], tickets), strict=True)
         for topic in contract.destinations(one.recorded)
     ]  # fmt: skip
 

@@ -62,6 +62,23 @@ def _of(one: Subscription) -> EventConditions:
     )
 
 
+def of_version(subscribed: Sequence[Subscription], version: str, topics: Collection[str]) -> Sequence[Subscription]:
+    """Give a client's subscription of one version. Raises MalformedInput where there is none, or topics beyond it."""
+    found = [one for one in subscribed if one.version == version]
+    if not found:
+        there = ", ".join(one.version for one in subscribed)
+        zh = f"没有版本 {version!r} 的订阅" + (f",已有版本:{there}" if there else ",先运行 ticketbus subscription add")
+        en = f"there is no subscription of version {version!r}"
+        known = f"; those that are there: {there}" if there else ": ticketbus subscription add"
+        raise MalformedInput("unknown_version", "version", zh, en + known)
+    named = {topic for one in found for topic in one.topics}
+    if beyond := [topic for topic in topics if topic not in named]:
+        zh = f"版本 {version} 的订阅没有主题 {beyond[0]},只有 {'、'.join(sorted(named))}"
+        en = f"version {version} of the subscription has not {beyond[0]}, only {', '.join(sorted(named))}"
+        raise MalformedInput("beyond_subscription", "topics", zh, en)
+    return found
+
+
 def read_conditions(
     query: Mapping[str, Sequence[str]],
     topics: Collection[str],

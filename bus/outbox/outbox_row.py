@@ -23,6 +23,9 @@ class OutboxRow(NamedTuple):
     trace_id: str
     trace_sampled: bool
     tracestate: str
+    region: str | None
+    assignee: str | None
+    assignee_before: str | None
     key: str
     headers: Sequence[tuple[str, str]]
     timestamp: datetime

@@ -26,8 +26,14 @@ _ALL = """
 SELECT ticket_id, version, ce_type, historic, now() - recorded_at FROM events
 ORDER BY max(recorded_at) OVER (PARTITION BY ticket_id ORDER BY version), ticket_id, version"""
 _QUEUE = """
-INSERT INTO outbox (shard, topic, ticket_id, version)
-SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[])"""
+INSERT INTO outbox (shard, topic, ticket_id, version, assignee, assignee_before)
+SELECT w.shard, w.topic, w.ticket_id, w.version, o.assignee, o.assignee_before
+FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[]) WITH ORDINALITY
+    AS w (shard, topic, ticket_id, version, n)
+LEFT JOIN LATERAL (
+    SELECT assignee, assignee_before FROM outbox l
+    WHERE (l.ticket_id, l.version, l.topic) = (w.ticket_id, w.version, 'ticket.events') LIMIT 1) o ON true
+ORDER BY w.n"""
 _VIRTUAL = {"none": [False], "also": [False, True], "only": [True]}
 CHUNK = 5_000  # rows or records held at once
 _PUBLISHED = """

@@ -12,6 +12,7 @@ from bus.domain.batch import BatchDecision, CommandResult, LoadedState, Processe
 from bus.domain.errors import CommandRaced, InvariantBroken
 from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX, EventsPage, page_of
+from bus.domain.people_at import people_at
 from bus.domain.terms import CommandId, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey
@@ -70,8 +71,8 @@ SELECT * FROM unnest(%b::text[], %b::int[], %b::uuid[], %b::text[], %b::uuid[], 
 # Only who adds events by this store has them sealed: a row that came otherwise is no leaf of the audit tree.
 _ADD_UNSEALED = "INSERT INTO audit_pending (ticket_id, version) SELECT * FROM unnest(%b::text[], %b::int[])"
 _ADD_OUTBOX = """
-INSERT INTO outbox (shard, topic, ticket_id, version)
-SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[])"""
+INSERT INTO outbox (shard, topic, ticket_id, version, assignee, assignee_before)
+SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[], %b::text[], %b::text[])"""
 _PUT_STATES = """
 INSERT INTO ticket_states (ticket_id, version, trace_id, state, trace_sampled, tracestate)
 SELECT * FROM unnest(%b::text[], %b::int[], %b::text[], %b::jsonb[], %b::bool[], %b::text[])
@@ -198,7 +199,7 @@ class PostgresTransaction:
         self._unused -= {*settled.names}
         try:
             async with self._connection.pipeline():
-                await self._append_log(settled.events)
+                await self._append_log(settled)
                 await link_files(self._connection, settled.events)
                 await put_folds(self._connection, settled, self._keys)
                 await self._keys.put(self._connection, self._sealing)
@@ -237,14 +238,14 @@ class PostgresTransaction:
             earlier.setdefault(by_stored[TicketKey(kind, value)], set()).add(KeyHolder(TicketId(ticket_id), at))
         return names, earlier
 
-    async def _append_log(self, events: Sequence[Recorded]) -> None:
-        await add_events(self._connection, [(event, self._codec.encode(event)) for event in events])
+    async def _append_log(self, settled: BatchDecision) -> None:
+        await add_events(self._connection, [(event, self._codec.encode(event)) for event in settled.events])
         out = [
-            (partition_of(e.ticket_id, self._shards), topic, e.ticket_id, e.version)
-            for e in events
+            (partition_of(e.ticket_id, self._shards), topic, e.ticket_id, e.version, *people)
+            for e, people in zip(settled.events, people_at(settled.events, settled.tickets), strict=True)
             for topic in self._contract.destinations(e)
         ]
-        await self._connection.execute(_ADD_OUTBOX, columns(out, 4))
+        await self._connection.execute(_ADD_OUTBOX, columns(out, 6))
 
 
 async def add_events(connection: Connection, events: Sequence[tuple[Recorded, bytes]]) -> None:

@@ -13,6 +13,7 @@ from schemas.catalogue import EVENT_TYPES
 
 Headers = list[tuple[str, bytes]]
 SYNTHETIC = "ticketbus-synthetic"  # on each record of a virtual ticket
+REGION, ASSIGNEE, ASSIGNEE_BEFORE = "ticket-region", "ticket-assignee", "ticket-assignee-before"
 RETURNED = "ticketbus-letter"  # on replayed input: the number of its dead letter
 _DATASCHEMAS = {one.ce_type: one.dataschema.encode() for one in EVENT_TYPES}
 VERSION_DIGITS_MAX = 9  # anybody may write headers, and int() fails on thousands of digits
@@ -33,13 +34,18 @@ def event_headers(  # one argument a header
     trace_id: str,
     version: int,
     caller_trace: CallerTrace = PLAIN_TRACE,
+    region: str | None = None,
+    assignee: str | None = None,
+    assignee_before: str | None = None,
 ) -> Headers:
     """Give the headers in a fixed order, so that a repeat of the record is the same bytes.
 
     An event of a newer release, whose kind is not known here, has no `ce_dataschema`; a trace without entries of
-    vendors has no `tracestate`; only a virtual ticket's has `ticketbus-synthetic`.
+    vendors has no `tracestate`; only a virtual ticket's has `ticketbus-synthetic`. The last three are by what readers
+    filter: the ticket's region, with whom it is after the event, and from whom the event took it; None: no header.
     """
     schema = _DATASCHEMAS.get(ce_type)
+    ticket = ((REGION, region), (ASSIGNEE, assignee), (ASSIGNEE_BEFORE, assignee_before))
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", str(event_id).encode()),
@@ -52,6 +58,7 @@ def event_headers(  # one argument a header
         ("traceparent", traceparent(trace_id, event_id, sampled=caller_trace.sampled).encode()),
         *([("tracestate", caller_trace.tracestate.encode())] if caller_trace.tracestate else ()),
         ("ticket-version", str(version).encode()),
+        *[(name, text.encode()) for name, text in ticket if text is not None],
         *([(SYNTHETIC, b"true")] if is_synthetic(ticket_id) else ()),
     ]
 

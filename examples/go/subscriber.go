@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"log"
 	"net/http"
 	"os"
 	"os/signal"
@@ -19,7 +20,9 @@ import (
 	"time"
 
 	"github.com/twmb/avro"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
@@ -30,7 +33,10 @@ const (
 	topics = "ticket.assign"
 	group  = "my-service"
 	types  = "ticket.assigned.v1,ticket.returned.v1,assignment.accepted.v1" // what this service knows how to deal with
-	tables = `CREATE TABLE IF NOT EXISTS seen (ticket_id TEXT, version INTEGER, PRIMARY KEY (ticket_id, version));
+	// Of tickets of these regions, and with these people, now or until the event; separated by commas, all without.
+	regions   = ""
+	assignees = ""
+	tables    = `CREATE TABLE IF NOT EXISTS seen (ticket_id TEXT, version INTEGER, PRIMARY KEY (ticket_id, version));
 		CREATE TABLE IF NOT EXISTS tickets (ticket_id TEXT PRIMARY KEY, events INTEGER, last_type TEXT)`
 	count = `INSERT INTO tickets VALUES (?, 1, ?)
 		ON CONFLICT (ticket_id) DO UPDATE SET events = events + 1, last_type = excluded.last_type`
@@ -53,14 +59,20 @@ func schema(id uint32) *avro.Schema { // the schema that a record was written wi
 	return schemas[id]
 }
 
+func passes(asked string, found ...string) bool {
+	takes := func(one string) bool { return strings.Contains(","+asked+",", ","+one+",") }
+	return asked == "" || slices.ContainsFunc(found, takes)
+}
+
 func take(tx *sql.Tx, record *kgo.Record) string {
-	headers := map[string]string{}
+	headers := map[string]string{"ticket-region": regions, "ticket-assignee": assignees} // what says nothing passes
 	for _, header := range record.Headers {
 		headers[header.Key] = string(header.Value)
 	}
 	kind, trace := headers["ce_type"], strings.Split(headers["traceparent"], "-")
-	if headers["ticketbus-synthetic"] != "" || !slices.Contains(strings.Split(types, ","), kind) {
-		return "" // virtual tickets; kinds of events that came with a later release
+	if headers["ticketbus-synthetic"] != "" || !passes(types, kind) || !passes(regions, headers["ticket-region"]) ||
+		!passes(assignees, headers["ticket-assignee"], headers["ticket-assignee-before"]) {
+		return "" // virtual tickets; kinds of events that came with a later release; what the filters leave out
 	}
 	var event map[string]any
 	must(schema(binary.BigEndian.Uint32(record.Value[1:5])).Decode(record.Value[5:], &event))
@@ -72,7 +84,7 @@ func take(tx *sql.Tx, record *kgo.Record) string {
 	return fmt.Sprintf("done %s v%d: %s trace %s\n", id, version, kind, trace[1])
 }
 
-func connection() []kgo.Opt {
+func connection(ctx context.Context) *kgo.Client {
 	options := []kgo.Opt{kgo.SeedBrokers(strings.Split(os.Getenv("KAFKA_BOOTSTRAP"), ",")...)}
 	user, password := os.Getenv("TICKETBUS_KAFKA_USERNAME"), os.Getenv("TICKETBUS_KAFKA_PASSWORD")
 	protocol := os.Getenv("TICKETBUS_KAFKA_SECURITY_PROTOCOL")
@@ -89,7 +101,19 @@ func connection() []kgo.Opt {
 		authorities.AppendCertsFromPEM(pem)
 		options = append(options, kgo.DialTLSConfig(&tls.Config{RootCAs: authorities}))
 	}
-	return options
+	client := must(kgo.NewClient(append(options, kgo.ConsumeTopics(strings.Split(topics, ",")...),
+		kgo.ConsumerGroup(group), kgo.SessionTimeout(10*time.Second), kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll())...))
+	ask := kmsg.NewPtrMetadataRequest()
+	for _, topic := range strings.Split(topics, ",") {
+		ask.Topics = append(ask.Topics, kmsg.MetadataRequestTopic{Topic: &topic})
+	}
+	for _, topic := range must(ask.RequestWith(ctx, client)).Topics { // for one that is missing it would wait for ever
+		if err := kerr.ErrorForCode(topic.ErrorCode); err != nil {
+			log.Fatalf("topic %s: %v", *topic.Topic, err)
+		}
+	}
+	return client
 }
 
 func main() {
@@ -97,16 +121,10 @@ func main() {
 	defer stop()
 	db := must(sql.Open("sqlite", "file:subscriber.db?_pragma=busy_timeout(5000)")) // ms, while somebody looks at it
 	must(db.Exec(tables))
-	consumer := must(kgo.NewClient(append(connection(), kgo.ConsumeTopics(strings.Split(topics, ",")...),
-		kgo.ConsumerGroup(group), kgo.SessionTimeout(10*time.Second), kgo.DisableAutoCommit(),
-		kgo.BlockRebalanceOnPoll())...))
+	consumer := connection(ctx)
 	defer consumer.CloseAllowingRebalance()
-	for {
-		batch := consumer.PollRecords(ctx, 100)
-		if ctx.Err() != nil {
-			return // what was read has had no effect, and comes again
-		}
-		check(batch.Err())
+	for batch := consumer.PollRecords(ctx, 100); ctx.Err() == nil; batch = consumer.PollRecords(ctx, 100) {
+		check(batch.Err())                // what was read and had no effect comes again
 		tx, lines := must(db.Begin()), "" // one transaction: the effects, and the notes that they were seen
 		batch.EachRecord(func(record *kgo.Record) { lines += take(tx, record) })
 		check(tx.Commit())
@@ -117,12 +135,10 @@ func main() {
 }
 
 func must[T any](value T, err error) T {
-	check(err)
-	return value
-}
-
-func check(err error) {
 	if err != nil {
 		panic(err)
 	}
+	return value
 }
+
+func check(err error) { must(0, err) }

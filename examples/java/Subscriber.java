@@ -19,6 +19,8 @@ class Subscriber {
     static final String TOPICS = "ticket.assign";
     static final String GROUP = "my-service";
     static final String TYPES = "ticket.assigned.v1,ticket.returned.v1,assignment.accepted.v1"; // what it can deal with
+    static final String REGIONS = ""; // of tickets of these regions, and
+    static final String ASSIGNEES = ""; // with these people, or until the event; separated by commas, all without
     static final Map<String, String> ENV = System.getenv();
     static final Map<Integer, Schema> SCHEMAS = new HashMap<>();
 
@@ -36,12 +38,17 @@ class Subscriber {
         return SCHEMAS.get(id);
     }
 
+    static boolean passes(String asked, String... said) { // a record that says nothing of it passes
+        return asked.isEmpty() || said[0] == null || Arrays.stream(said).anyMatch(List.of(asked.split(","))::contains);
+    }
+
     static String take(Connection db, ConsumerRecord<String, byte[]> record) throws Exception {
         var headers = new HashMap<String, String>();
         record.headers().forEach(header -> headers.put(header.key(), new String(header.value())));
         var type = headers.get("ce_type");
-        if (headers.containsKey("ticketbus-synthetic")) return ""; // a virtual ticket
-        if (!List.of(TYPES.split(",")).contains(type)) return ""; // a kind of event that came with a later release
+        if (headers.containsKey("ticketbus-synthetic") || !passes(TYPES, type)) return ""; // virtual; of later
+        if (!passes(REGIONS, headers.get("ticket-region")) || !passes(ASSIGNEES, headers.get("ticket-assignee"),
+            headers.getOrDefault("ticket-assignee-before", ""))) return "";
         var schema = schema(ByteBuffer.wrap(record.value()).getInt(1));
         var bytes = DecoderFactory.get().binaryDecoder(record.value(), 5, record.value().length - 5, null);
         var event = new GenericDatumReader<GenericRecord>(schema).read(null, bytes);
@@ -59,7 +66,7 @@ class Subscriber {
         }
     }
 
-    static Properties connection() {
+    static KafkaConsumer<String, byte[]> connection() {
         var all = new Properties();
         var mechanism = ENV.getOrDefault("TICKETBUS_KAFKA_SASL_MECHANISM", "PLAIN");
         all.putAll(Map.of("bootstrap.servers", ENV.get("KAFKA_BOOTSTRAP"), "sasl.mechanism", mechanism,
@@ -70,7 +77,14 @@ class Subscriber {
                 ENV.get("TICKETBUS_KAFKA_USERNAME"), ENV.get("TICKETBUS_KAFKA_PASSWORD")));
         if (ENV.containsKey("TICKETBUS_KAFKA_CA_FILE")) all.putAll(Map.of(
             "ssl.truststore.type", "PEM", "ssl.truststore.location", ENV.get("TICKETBUS_KAFKA_CA_FILE")));
-        return all;
+        all.putAll(Map.of("group.id", GROUP, "enable.auto.commit", "false", "auto.offset.reset", "earliest",
+            "session.timeout.ms", "10000", "max.poll.records", "100"));
+        var consumer = new KafkaConsumer<>(all, new StringDeserializer(), new ByteArrayDeserializer());
+        var missing = new HashSet<>(List.of(TOPICS.split(",")));
+        missing.removeAll(consumer.listTopics().keySet());
+        if (!missing.isEmpty()) throw new IllegalStateException("no such topic, or no right to it: " + missing);
+        consumer.subscribe(List.of(TOPICS.split(",")));
+        return consumer;
     }
 
     public static void main(String[] none) throws Exception {
@@ -79,13 +93,9 @@ class Subscriber {
         run(db, "CREATE TABLE IF NOT EXISTS seen (ticket_id TEXT, version INTEGER, PRIMARY KEY (ticket_id, version))");
         run(db, "CREATE TABLE IF NOT EXISTS tickets (ticket_id TEXT PRIMARY KEY, events INTEGER, last_type TEXT)");
         db.setAutoCommit(false);
-        var options = connection();
-        options.putAll(Map.of("group.id", GROUP, "enable.auto.commit", "false", "auto.offset.reset", "earliest",
-            "session.timeout.ms", "10000", "max.poll.records", "100"));
         var ended = new CompletableFuture<Void>();
-        try (var consumer = new KafkaConsumer<>(options, new StringDeserializer(), new ByteArrayDeserializer())) {
+        try (var consumer = connection()) {
             Runtime.getRuntime().addShutdownHook(new Thread(() -> { consumer.wakeup(); ended.join(); }));
-            consumer.subscribe(List.of(TOPICS.split(",")));
             while (true) {
                 var batch = consumer.poll(Duration.ofMillis(500));
                 var lines = new StringBuilder();

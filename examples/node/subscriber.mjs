@@ -1,13 +1,15 @@
 // A subscriber in Node: each event takes effect once, however often it comes and whenever this program is killed.
 // npm ci, which installs @platformatic/kafka, avsc and libsql (SQLite); then node subscriber.mjs
 import { readFileSync } from 'node:fs'
-import { Consumer } from '@platformatic/kafka'
+import { Admin, Consumer } from '@platformatic/kafka'
 import avro from 'avsc'
 import Database from 'libsql'
 
 const TOPICS = 'ticket.assign'
 const GROUP = 'my-service'
 const TYPES = 'ticket.assigned.v1,ticket.returned.v1,assignment.accepted.v1' // what this service knows how to deal with
+const REGIONS = '' // of tickets of these regions, and
+const ASSIGNEES = '' // that are with these people, or were until the event; separated by commas, all without
 const env = process.env
 
 const db = new Database('subscriber.db', { timeout: 5_000 }) // ms to wait while somebody else looks at it
@@ -37,11 +39,17 @@ const effect = db.transaction((event, type, trace) => {
   return `done ${name}: ${type} trace ${trace}`
 })
 
+// A filter takes one value or several of what a record says; a record that says nothing passes.
+const passes = (asked, ...found) =>
+  !asked || found[0] === undefined || found.some(one => asked.split(',').includes(one))
+
 async function take (record) {
   const headers = Object.fromEntries([...record.headers].map(([name, value]) => [`${name}`, `${value}`]))
   const type = headers.ce_type
   if (headers['ticketbus-synthetic']) return // a virtual ticket
-  if (!TYPES.split(',').includes(type)) return // a kind of event that came with a later release
+  if (!passes(TYPES, type)) return // a kind of event that came with a later release
+  if (!passes(REGIONS, headers['ticket-region'])) return
+  if (!passes(ASSIGNEES, headers['ticket-assignee'], headers['ticket-assignee-before'])) return
   const event = (await schema(record.value.readInt32BE(1))).fromBuffer(record.value.subarray(5))
   console.log(effect(event, type, headers.traceparent.split('-')[1]))
 }
@@ -50,10 +58,16 @@ const protocol = env.TICKETBUS_KAFKA_SECURITY_PROTOCOL ?? 'PLAINTEXT'
 const ca = env.TICKETBUS_KAFKA_CA_FILE && readFileSync(env.TICKETBUS_KAFKA_CA_FILE)
 const mechanism = env.TICKETBUS_KAFKA_SASL_MECHANISM ?? 'PLAIN'
 const sasl = { mechanism, username: env.TICKETBUS_KAFKA_USERNAME, password: env.TICKETBUS_KAFKA_PASSWORD }
-const consumer = new Consumer({
-  groupId: GROUP, clientId: GROUP, bootstrapBrokers: env.KAFKA_BOOTSTRAP.split(','), sessionTimeout: 10_000,
+const reached = {
+  clientId: GROUP, bootstrapBrokers: env.KAFKA_BOOTSTRAP.split(','),
   ...(protocol.endsWith('SSL') && { tls: { ca } }), ...(protocol.startsWith('SASL') && { sasl })
-})
+}
+const admin = new Admin(reached)
+const known = await admin.listTopics()
+await admin.close()
+const missing = TOPICS.split(',').filter(one => !known.includes(one))
+if (missing.length) throw new Error(`no such topic, or no right to it: ${missing}`)
+const consumer = new Consumer({ ...reached, groupId: GROUP, sessionTimeout: 10_000 })
 const stream = await consumer.consume({
   topics: TOPICS.split(','), mode: 'committed', fallbackMode: 'earliest', autocommit: false
 })

@@ -5,6 +5,7 @@ pip install -r requirements.txt, which is aiokafka and fastavro; then python sub
 
 import asyncio
 import base64
+import contextlib
 import functools
 import io
 import json
@@ -12,7 +13,9 @@ import os
 import signal
 import sqlite3
 import ssl
+import sys
 import urllib.request
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
@@ -21,6 +24,8 @@ from fastavro import parse_schema, schemaless_reader
 TOPICS = "ticket.assign"
 GROUP = "my-service"
 TYPES = "ticket.assigned.v1,ticket.returned.v1,assignment.accepted.v1"  # what this service knows how to deal with
+REGIONS = ""  # of tickets of these regions, and
+ASSIGNEES = ""  # that are with these people, or were until the event; separated by commas, all without
 TABLES = """
 CREATE TABLE IF NOT EXISTS seen (ticket_id TEXT, version INTEGER, PRIMARY KEY (ticket_id, version));
 CREATE TABLE IF NOT EXISTS tickets (ticket_id TEXT PRIMARY KEY, events INTEGER, last_type TEXT)"""
@@ -39,11 +44,19 @@ def schema(schema_id: int) -> Any:
         return parse_schema(json.loads(json.load(answer)["schema"]))
 
 
+def passes(asked: str, *found: str | None) -> bool:
+    """Say whether a filter takes what a record says, one value or several; a record that says nothing passes."""
+    return not asked or found[0] is None or any(one in asked.split(",") for one in found)
+
+
 def take(db: sqlite3.Connection, record: Any) -> str:
     """Give one record its effect and note that it was seen; says what was done."""
     headers = {name: value.decode() for name, value in record.headers}
-    if "ticketbus-synthetic" in headers or headers["ce_type"] not in TYPES.split(","):
+    if "ticketbus-synthetic" in headers or not passes(TYPES, headers["ce_type"]):
         return ""  # virtual tickets; kinds of events that came with a later release
+    people = headers.get("ticket-assignee"), headers.get("ticket-assignee-before")
+    if not (passes(REGIONS, headers.get("ticket-region")) and passes(ASSIGNEES, *people)):
+        return ""
     event: Any = schemaless_reader(io.BytesIO(record.value[5:]), schema(int.from_bytes(record.value[1:5])), None)
     name, version = event["ticket_id"], event["version"]
     if not db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (name, version)).rowcount:
@@ -52,19 +65,29 @@ def take(db: sqlite3.Connection, record: Any) -> str:
     return f"done {name} v{version}: {headers['ce_type']} trace {headers['traceparent'].split('-')[1]}"
 
 
-def connection() -> dict[str, Any]:
-    """Say how Kafka is reached, from the variables that the bus's own programs take."""
+@contextlib.asynccontextmanager
+async def connection() -> AsyncIterator[AIOKafkaConsumer]:
+    """Reach Kafka by the variables that the bus's own programs take, and join the group; ends if a topic is missing."""
     env = os.environ.get
-    return {
-        "bootstrap_servers": os.environ["KAFKA_BOOTSTRAP"],
-        "security_protocol": (protocol := env("TICKETBUS_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")),
-        "sasl_mechanism": env("TICKETBUS_KAFKA_SASL_MECHANISM", "PLAIN"),
-        "sasl_plain_username": env("TICKETBUS_KAFKA_USERNAME"),
-        "sasl_plain_password": env("TICKETBUS_KAFKA_PASSWORD"),
-        "ssl_context": ssl.create_default_context(cafile=env("TICKETBUS_KAFKA_CA_FILE"))
+    consumer = AIOKafkaConsumer(
+        group_id=GROUP,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=10_000,
+        bootstrap_servers=os.environ["KAFKA_BOOTSTRAP"],
+        security_protocol=(protocol := env("TICKETBUS_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")),
+        sasl_mechanism=env("TICKETBUS_KAFKA_SASL_MECHANISM", "PLAIN"),
+        sasl_plain_username=env("TICKETBUS_KAFKA_USERNAME"),
+        sasl_plain_password=env("TICKETBUS_KAFKA_PASSWORD"),
+        ssl_context=ssl.create_default_context(cafile=env("TICKETBUS_KAFKA_CA_FILE"))
         if protocol.endswith("SSL")
         else None,
-    }
+    )
+    async with consumer:
+        if missing := {*TOPICS.split(",")} - await consumer.topics():  # for one it would wait for ever
+            sys.exit(f"no such topic, or no right to it: {', '.join(missing)}")
+        consumer.subscribe(TOPICS.split(","))
+        yield consumer
 
 
 async def main() -> None:
@@ -74,9 +97,7 @@ async def main() -> None:
     stop = asyncio.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(one, stop.set)
-    options = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "session_timeout_ms": 10_000}
-    consumer = AIOKafkaConsumer(*TOPICS.split(","), group_id=GROUP, **options, **connection())
-    async with consumer:
+    async with connection() as consumer:
         while not stop.is_set():
             batch = await consumer.getmany(timeout_ms=500, max_records=100)
             with db:  # one transaction: the effects, and the notes that they were seen

@@ -5,13 +5,16 @@ pip install -r requirements.txt, which is aiokafka, fastavro and psycopg; then p
 
 import asyncio
 import base64
+import contextlib
 import functools
 import io
 import json
 import os
 import signal
 import ssl
+import sys
 import urllib.request
+from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
@@ -20,6 +23,9 @@ from fastavro import parse_schema, schemaless_reader
 
 TOPICS = "ticket.events"
 GROUP = "my-warehouse"
+TYPES = ""  # such as ticket.opened.v1, separated by commas, all without, also kinds that come later
+REGIONS = ""  # of tickets of these regions, and
+ASSIGNEES = ""  # that are with these people, or were until the event; separated by commas, all without
 TABLES = """
 CREATE TABLE IF NOT EXISTS sink_events (ticket_id text, version int, type text, at timestamptz, actor text,
     region text, trace_id text, data jsonb, PRIMARY KEY (ticket_id, version));
@@ -50,10 +56,18 @@ def schema(schema_id: int) -> Any:
         return parse_schema(json.loads(json.load(answer)["schema"]))
 
 
+def passes(asked: str, *found: str | None) -> bool:
+    """Say whether a filter takes what a record says, one value or several; a record that says nothing passes."""
+    return not asked or found[0] is None or any(one in asked.split(",") for one in found)
+
+
 def row(record: Any) -> tuple[object, ...] | None:
-    """Make a row of a record; None for a virtual ticket. Kinds of events that come later are rows, too."""
+    """Make a row of a record; None for a virtual ticket, and for what the filters leave out."""
     headers = {name: value.decode() for name, value in record.headers}
-    if "ticketbus-synthetic" in headers:
+    if "ticketbus-synthetic" in headers or not passes(TYPES, headers["ce_type"]):
+        return None
+    people = headers.get("ticket-assignee"), headers.get("ticket-assignee-before")
+    if not (passes(REGIONS, headers.get("ticket-region")) and passes(ASSIGNEES, *people)):
         return None
     event: Any = schemaless_reader(io.BytesIO(record.value[5:]), schema(int.from_bytes(record.value[1:5])), None)
     data = json.dumps(event, default=str, ensure_ascii=False)
@@ -73,19 +87,29 @@ async def write(db: psycopg.AsyncConnection[Any], rows: list[tuple[object, ...]]
     return new
 
 
-def connection() -> dict[str, Any]:
-    """Say how Kafka is reached, from the variables that the bus's own programs take."""
+@contextlib.asynccontextmanager
+async def connection() -> AsyncIterator[AIOKafkaConsumer]:
+    """Reach Kafka by the variables that the bus's own programs take, and join the group; ends if a topic is missing."""
     env = os.environ.get
-    protocol = env("TICKETBUS_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
-    tls = ssl.create_default_context(cafile=env("TICKETBUS_KAFKA_CA_FILE")) if protocol.endswith("SSL") else None
-    return {
-        "bootstrap_servers": os.environ["KAFKA_BOOTSTRAP"],
-        "security_protocol": protocol,
-        "sasl_mechanism": env("TICKETBUS_KAFKA_SASL_MECHANISM", "PLAIN"),
-        "sasl_plain_username": env("TICKETBUS_KAFKA_USERNAME"),
-        "sasl_plain_password": env("TICKETBUS_KAFKA_PASSWORD"),
-        "ssl_context": tls,
-    }
+    consumer = AIOKafkaConsumer(
+        group_id=GROUP,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        session_timeout_ms=10_000,
+        bootstrap_servers=os.environ["KAFKA_BOOTSTRAP"],
+        security_protocol=(protocol := env("TICKETBUS_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")),
+        sasl_mechanism=env("TICKETBUS_KAFKA_SASL_MECHANISM", "PLAIN"),
+        sasl_plain_username=env("TICKETBUS_KAFKA_USERNAME"),
+        sasl_plain_password=env("TICKETBUS_KAFKA_PASSWORD"),
+        ssl_context=ssl.create_default_context(cafile=env("TICKETBUS_KAFKA_CA_FILE"))
+        if protocol.endswith("SSL")
+        else None,
+    )
+    async with consumer:
+        if missing := {*TOPICS.split(",")} - await consumer.topics():  # for one it would wait for ever
+            sys.exit(f"no such topic, or no right to it: {', '.join(missing)}")
+        consumer.subscribe(TOPICS.split(","))
+        yield consumer
 
 
 async def main() -> None:
@@ -93,9 +117,8 @@ async def main() -> None:
     stop = asyncio.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(one, stop.set)
-    options = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "session_timeout_ms": 10_000}
-    consumer = AIOKafkaConsumer(*TOPICS.split(","), group_id=GROUP, **options, **connection())
-    async with await psycopg.AsyncConnection.connect(os.environ["SINK_URL"], autocommit=True) as db, consumer:
+    url = os.environ["SINK_URL"]
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as db, connection() as consumer:
         await db.execute(TABLES)
         while not stop.is_set():
             batch = await consumer.getmany(timeout_ms=500, max_records=1000)

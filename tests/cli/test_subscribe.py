@@ -85,7 +85,10 @@ async def test_subscribe_names_the_topic_and_the_event_that_were_meant_and_exits
         event = await command(gateway, "ticket.assign", "--type", "TicketAsigned")
         time = await command(gateway, "ticket.assign", "--from", "yesterday")
         token = await command(gateway, "ticket.assign", role="nobody")
+        version = await command(gateway, "ticket.assign", "--version", "7")
     assert (wrong.exit_code, event.exit_code, time.exit_code, token.exit_code) == (2, 2, 2, 1)
+    assert version.exit_code == 2
+    assert "no subscription of version '7'" in version.stderr
     assert "did you mean ticket.assign?" in wrong.stderr
     assert "TicketAssigned" in event.stderr
     assert "RFC 3339" in time.stderr

@@ -130,6 +130,7 @@ async def test_two_stores_republish_fills_what_a_topic_lacks_and_nothing_else(co
     assert await republish(core.pool, core.settings, core.contract, LOG) == 4 * 10
     assert await republish(core.pool, core.settings, core.contract, "ticket.assign") == 2 * TICKETS
     assert await republish(core.pool, core.settings, core.contract, LOG) == 0
+    assert {*(await _people(core)).values()} == {("", None), (WANG.person, None)}
     await publish_all(core)
     report = await verified(core)
     assert (report.differences, report.repeats) == (0, 0)
@@ -205,13 +206,14 @@ async def test_two_stores_restore_gives_a_lost_database_back(core: Core) -> None
     (older,) = await core.dispatcher.dispatch([request(997, earlier, -60)])
     await publish_all(core)
     await poison(core)
-    states = await _states(core)
+    states, people = await _states(core), await _people(core)
     await execute(core, "TRUNCATE events, ticket_states, ticket_names, earlier_tickets, commands, outbox")
     await execute(core, "ALTER SEQUENCE ticket_numbers RESTART")
     events = EventReader(decode=core.codec.decode)
     assert await restore(core.pool, core.settings, core.contract, events, core.keys) == 4 * TICKETS + 1
     assert await restore(core.pool, core.settings, core.contract, events, core.keys) == 0
     assert await _states(core) == states
+    assert await _people(core) == people
     assert (await verified(core)).differences == 1  # the poison
     again = await core.dispatcher.dispatch(requests)
     assert {getattr(outcome, "repeated", None) for outcome in again} == {True}
@@ -221,6 +223,13 @@ async def test_two_stores_restore_gives_a_lost_database_back(core: Core) -> None
     assert getattr(joined, "ticket_id", "") == getattr(older, "ticket_id", None)
     opened = await core.dispatcher.dispatch([request(999, opening(999), 40)])
     assert getattr(opened[0], "ticket_id", "") not in states
+
+
+async def _people(core: Core) -> dict[tuple[str, str, int], tuple[str | None, str | None]]:
+    """Tell what the headers of each event's record say, topic by topic."""
+    async with core.pool.connection() as connection:
+        rows = await connection.execute("SELECT topic, ticket_id, version, assignee, assignee_before FROM outbox")
+        return {row[:3]: row[3:] for row in await rows.fetchall()}
 
 
 async def _states(core: Core) -> dict[str, object]:

@@ -9,6 +9,7 @@ import pytest
 from bus.consistency.subscriptions import Subscription
 from bus.domain.errors import StoreUnavailable
 from bus.domain.terms import TicketId
+from bus.gateway.stream import progress
 from bus.gateway.stream.event_filter import DeclaredSubscriptions
 from schemas.catalogue import NAME_BY_CE_TYPE
 from tests.gateway.conftest import OPENING, PERSON, Gateway
@@ -17,6 +18,12 @@ from tests.gateway.test_server_sent import bodies, following, refusal, taken
 
 OTHER = {**PERSON, "person": "李工", "backup_person": "赵工"}
 EVENTS = "topics=ticket.events"
+
+
+@pytest.fixture(autouse=True)
+def no_frames_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep frames that tell the place alone, which a slow machine would see, from between the events."""
+    monkeypatch.setattr(progress, "EVERY_S", 3600.0)
 
 
 async def declare(gateway: Gateway, client: str = "a-subscriber", **conditions: Any) -> None:

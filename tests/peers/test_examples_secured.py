@@ -19,7 +19,7 @@ from tests.bus_under_test import eventually
 from tests.gateway.fakes import headers_of
 from tests.gateway.test_stream_kafka import history
 from tests.peers.secured import Secured, password, secured_kafka
-from tests.peers.test_examples import TOPICS, Log, Subscriber
+from tests.peers.test_examples import SUBSCRIBERS, TOPICS, Log, Subscriber
 
 USER = "subscriber.bi"
 
@@ -52,7 +52,7 @@ async def log(kafka: Secured, parts: Urls) -> Log:
     return Log(admin, parts.schema_registry_url, events)
 
 
-@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("language", SUBSCRIBERS)
 async def test_examples_read_a_secured_broker_as_the_subscriber(
     language: Language, log: Log, kafka: Secured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,7 +120,7 @@ async def test_relay_headers_are_those_that_subscribers_were_promised(
     opened = (await postgres_store.events(ticket_id))[0]
     assert [name for name, _ in first.headers] == [
         *("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time"),
-        *("ce_dataschema", "content-type", "traceparent", "ticket-version"),
+        *("ce_dataschema", "content-type", "traceparent", "ticket-version", "ticket-region", "ticket-assignee"),
     ]
     told = {name: value.decode() for name, value in first.headers}
     assert (told["ce_specversion"], told["content-type"]) == ("1.0", "application/avro")

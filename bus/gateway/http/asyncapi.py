@@ -23,7 +23,7 @@ from bus.gateway.http.asyncapi_stream import (
 )
 from bus.gateway.http.event_answers import EventAnswer
 from bus.settings import Settings
-from bus.wire.headers import SYNTHETIC
+from bus.wire.headers import ASSIGNEE, ASSIGNEE_BEFORE, REGION, SYNTHETIC
 from schemas.catalogue import BY_SUBJECT, EVENT_TYPES, RecordType
 from schemas.topics import COMMANDS, Contract, Topic, physical
 
@@ -250,6 +250,9 @@ _HEADERS: Final = {
         "traceparent": _described("W3C trace context: the ticket's trace id, the event as span"),
         "tracestate": _described("the entries of the request that opened the ticket, where it had any"),
         "ticket-version": _described("the ticket's version after this event", pattern="^[0-9]{1,9}$"),
+        REGION: _described("the ticket's region, UTF-8; none in records of release 0.2"),
+        ASSIGNEE: _described("with whom the ticket is after this event, UTF-8; empty: nobody; none: not known"),
+        ASSIGNEE_BEFORE: _described("from whom this event took the ticket, UTF-8"),
         SYNTHETIC: _described("`true` on what happens to a virtual ticket"),
     },
     "required": [

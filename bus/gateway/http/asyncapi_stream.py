@@ -14,6 +14,7 @@ STREAM_QUERY: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "since": {"type": "string", "format": "date-time", "description": "without a cursor: from that time on"},
     "synthetic": {"type": "string", "enum": ["true", "false"], "default": "false"},
+    "version": {"type": "string", "description": "of the subscription by which is filtered; without: all add up"},
     "types": {"type": "string", "description": "events such as TicketAssigned alone; several with commas between them"},
     "regions": {"type": "string", "description": "of tickets of these regions alone, as `types`"},
     "assignee": {"type": "string", "description": "of tickets that are, or were until now, with these, as `types`"},
@@ -44,7 +45,7 @@ def stream_channel(topics: Iterable[str]) -> dict[str, Any]:
         "description": "events as JSON with personal texts in clear, once per cursor; frames are text, or the `data` "
         "of server-sent events, whose `event` is the frame's kind and whose `id` is its cursor",
         "servers": [{"$ref": "#/servers/gateway"}, {"$ref": "#/servers/gatewayHttp"}],
-        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in ("Ready", "Event", "Error")},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in ("Ready", "Event", "Cursor", "Error")},
         "bindings": {"ws": {"method": "GET", "query": _query(topics), "bindingVersion": "0.1.0"}},
     }
 
@@ -90,10 +91,12 @@ def _frames(topics: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         "items": {"type": "object", "properties": conditions},
     }
     ready = {"topics": names, "cursor": _STRING, "filters": filters}
+    stands = {"cursor": {**_STRING, "description": "after events that the filter left out"}}
     problem = {"code": _STRING, "detail": _STRING, "detail_en": _STRING, "cursor": _STRING}
     return {
         "Ready": _kind("ready", ready, optional=("filters",)),
         "Event": _kind("event", event, optional=("tracestate",)),
+        "Cursor": _kind("cursor", stands),
         "Error": _kind("error", problem, optional=("cursor",)),
     }
 

@@ -33,6 +33,7 @@ from bus.gateway.stream.cursor import read_cursor
 from bus.gateway.stream.event_filter import EventFilter, StreamFilters
 from bus.gateway.stream.event_frame import Frame
 from bus.gateway.stream.hub import StreamHub, begin_again, refuse_outside
+from bus.gateway.stream.progress import Progress, cursor_frame
 from bus.gateway.stream.server_sent import LAST_EVENT_ID, MEDIA_TYPE, ServerSentEvents, takes_server_sent
 from bus.gateway.stream.subscriber import StreamSubscriber
 from bus.gateway.stream.transport import Sending, StreamTransport, until_unwelcome
@@ -240,15 +241,20 @@ class _StreamHandlers:
         ready = {"kind": "ready", "topics": sorted(topics), "cursor": subscriber.cursor, **filters}
         await transport.ready(Frame("ready", subscriber.cursor, orjson.dumps(ready)))
         sending.since = None
+        progress = Progress(clock())
         async with aclosing(subscriber.batches()) as batches:
             async for taken in batches:
-                if not (batch := await wanted.passing(taken)):
-                    continue
+                batch = await wanted.passing(taken)
                 frames = [subscriber.frame(event) for event in batch]
-                sending.since = clock()
-                await transport.send(frames)
-                sending.since = None
-                subscriber.cursor = frames[-1].cursor
+                stands = subscriber.past(taken) if len(batch) < len(taken) else frames[-1].cursor
+                if progress.is_due(len(taken) - len(batch), clock()):
+                    frames.append(cursor_frame(stands))
+                if frames:
+                    sending.since = clock()
+                    await transport.send(frames)
+                    sending.since = None
+                    progress.sent(clock())
+                subscriber.cursor = stands
                 for event in batch:
                     sent[event.place.topic].inc(not event.synthetic)
                     if event.new_to(client.name):

@@ -9,6 +9,7 @@ from bus.consistency.subscription_filter import (
     EventConditions,
     TicketContext,
     conditions_by_topic,
+    of_version,
     read_conditions,
 )
 from bus.consistency.subscriptions import Subscription
@@ -128,8 +129,14 @@ class StreamFilters:
     live: TicketContexts
 
     async def of(self, client: str, topics: Sequence[str], query: Mapping[str, str]) -> EventFilter:
-        """Make it for a client. Raises MalformedInput that names what it may not ask for, and StoreUnavailable."""
-        declared = [one for one in await self.declared.of(client) if {*topics} & {*one.topics}]
+        """Make it for a client, by all its subscriptions or by the `version` asked for.
+
+        Raises MalformedInput that names what it may not ask for, and StoreUnavailable.
+        """
+        subscribed = await self.declared.of(client)
+        if "version" in query:
+            subscribed = of_version(subscribed, query["version"], topics)
+        declared = [one for one in subscribed if {*topics} & {*one.topics}]
         values = {name: _values(name, query[name]) if name in query else [] for name in PARAMETERS}
         values["assignee"] = [plain_name(one) for one in values["assignee"]]
         asked = read_conditions(values, topics, declared, self.contract)

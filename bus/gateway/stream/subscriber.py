@@ -62,6 +62,14 @@ class StreamSubscriber:
             return event.frame_for(self.subscription.topics)
         return event.frame({place: max(at, event.after[place]) for place, at in self._positions.items()})
 
+    def past(self, events: Sequence[StreamEvent]) -> str:
+        """Stand after these events, of which those to be sent have their frames; gives the cursor."""
+        for event in events:
+            if not event.after:
+                self._positions[event.place] = event.record.offset + 1
+        after = events[-1].after
+        return write_cursor({place: max(at, after.get(place, 0)) for place, at in self._positions.items()})
+
     async def _catch_up(self) -> AsyncGenerator[Sequence[StreamEvent]]:
         """Read on by an own consumer, the only one, up to where the open queue takes over."""
         topics = self.subscription.topics

@@ -1,0 +1,77 @@
+"""The sample subscribers hold a subscription's filter by the headers of records, and end where a topic is missing."""
+
+import asyncio
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from bus.cli.samples import Language
+from bus.domain.events import TicketOpened
+from bus.kafka.clients import make_producer
+from bus.kafka.topic_admin import apply_topics
+from bus.local.stack import Urls
+from bus.schema_registry import Registry, register_all
+from bus.settings import Settings
+from bus.wire.codec import Codec
+from bus.wire.headers import ASSIGNEE, ASSIGNEE_BEFORE, REGION
+from schemas.topics import load_contract, physical
+from tests.gateway.fakes import headers_of
+from tests.gateway.test_stream_kafka import history
+from tests.peers.test_examples import SUBSCRIBERS, TOPICS, Log, Subscriber
+
+ENDS_WITHIN_S = 60.0  # on a machine that has much else to do; some seconds where it has not
+# What each record says, and whether a subscriber of Shanghai or Suzhou and 张伟 or 王磊 is to take it.
+SAID: tuple[tuple[dict[str, str], bool], ...] = (
+    ({REGION: "苏州", ASSIGNEE: "王磊"}, True),
+    ({REGION: "上海", ASSIGNEE: "李工", ASSIGNEE_BEFORE: "张伟"}, True),
+    ({}, True),  # of a release that said nothing of it
+    ({REGION: "上海"}, True),
+    ({REGION: "上海", ASSIGNEE: ""}, False),
+    ({REGION: "上海", ASSIGNEE: "", ASSIGNEE_BEFORE: "李工"}, False),
+    ({REGION: "北京", ASSIGNEE: "张伟"}, False),
+    ({REGION: "上", ASSIGNEE: "张伟"}, False),
+    ({REGION: "上海", ASSIGNEE: "张伟"}, True),  # the last: what comes before has been read
+)
+
+pytestmark = pytest.mark.peers
+
+
+@pytest.fixture(scope="module")
+async def log(parts: Urls) -> Log:
+    """Publish an event for each of `SAID`; `events` are those to be taken."""
+    settings = Settings(kafka_bootstrap=parts.kafka_bootstrap, namespace=f"x{uuid4().hex[:8]}")
+    await apply_topics(settings, load_contract(), replication=1)
+    registry = Registry(url=parts.schema_registry_url, basic_auth=parts.schema_registry_basic_auth)
+    codec = Codec(await register_all(registry))
+    opened = [one for one in await history() if isinstance(one.event, TicketOpened)]
+    taken = []
+    async with make_producer(settings) as producer:
+        for one, (said, passes) in zip(opened, SAID, strict=False):
+            headers = [*headers_of(one), *[(name, text.encode()) for name, text in said.items()]]
+            await producer.send_and_wait(
+                physical(settings.namespace, TOPICS[0]), codec.encode(one), key=b"one", headers=headers
+            )
+            if passes:
+                taken.append(one)
+    assert len(opened) >= len(SAID)
+    return Log(settings, parts.schema_registry_url, taken)
+
+
+@pytest.mark.parametrize("language", SUBSCRIBERS)
+async def test_examples_take_what_the_filter_leaves_and_end_where_a_topic_is_missing(
+    language: Language, log: Log, tmp_path: Path
+) -> None:
+    subscriber = Subscriber(language, tmp_path, log)
+    subscriber.fill("filtered", regions="上海,苏州", assignees="张伟,王磊")
+    async with subscriber.running() as process:
+        lines = await subscriber.lines(process, len(log.events))
+    assert [line.split()[:3] for line in lines] == [["done", one.ticket_id, "v1:"] for one in log.events]
+    wrong = physical(log.settings.namespace, "ticket.asign")
+    subscriber.fill("wrong", topics=f"{physical(log.settings.namespace, TOPICS[1])},{wrong}")
+    async with subscriber.running() as process:
+        assert process.stdout is not None
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            await process.stdout.read()
+            assert await process.wait() != 0
+    assert wrong in subscriber.errors()
