@@ -65,6 +65,7 @@ def _topic(
         "read_by": [
             {
                 "summary": one.get("summary", ""),
+                "filter": one.get("x-filter", {}),
                 "groups": one["bindings"]["kafka"]["groupId"]["pattern"],
                 "records": [each["$ref"].rpartition("/")[2] for each in one.get("messages", ())],
             }

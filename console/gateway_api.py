@@ -67,10 +67,10 @@ class GatewayApi:
         return found
 
 
-def in_process(app: ASGIApp) -> httpx2.AsyncClient:
-    """Make a client of the app itself: no socket, the same checks."""
+def in_process(app: ASGIApp, url: str = "") -> httpx2.AsyncClient:
+    """Make a client of the app itself: no socket, the same checks; `url`: what it is to take for its own address."""
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-    return httpx2.AsyncClient(transport=transport, base_url="http://console.invalid", timeout=TIMEOUT_S)
+    return httpx2.AsyncClient(transport=transport, base_url=url or "http://console.invalid", timeout=TIMEOUT_S)
 
 
 def at_address(url: str, trust: ssl.SSLContext) -> httpx2.AsyncClient:

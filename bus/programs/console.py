@@ -38,7 +38,12 @@ def console_beside(gateway: ASGIApp, core: Core, stopping: asyncio.Event) -> ASG
     sessions = _sessions(core.settings)
     provider = _provider(core, sessions)
     console = make_console(
-        GatewayApi(in_process(gateway)), sessions, PAGES, now=utc_now, stopping=stopping, provider=provider
+        GatewayApi(in_process(gateway, core.settings.url or "")),
+        sessions,
+        PAGES,
+        now=utc_now,
+        stopping=stopping,
+        provider=provider,
     )
 
     async def either(scope: Scope, receive: Receive, send: Send) -> None:

@@ -33,7 +33,7 @@ class Visitor:
         """Open the console."""
         self.gateway = Gateway(alerts=self.alerts)
         self.sessions = Sessions([b"a secret that gateways share"])
-        api = GatewayApi(in_process(self.gateway.app))
+        api = GatewayApi(in_process(self.gateway.app, "http://bus.example:8080"))
         self.app: Starlette = make_console(api, self.sessions, PAGES, now=self.now, stopping=asyncio.Event())
         self.http = self.browser()
 

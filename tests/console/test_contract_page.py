@@ -27,6 +27,7 @@ BI = Subscription(
     contact="bi@example.com",
     topics=("ticket.sla",),
     types=("SlaBreached",),
+    regions=("上海", "苏州"),
     groups=("bi",),
 )
 
@@ -61,6 +62,9 @@ async def test_contract_page_of_a_subscriber_is_for_who_is_signed_in_and_has_wha
     own = await visitor.get("/asyncapi?client=bi")
     assert own.status_code == 200, own.text
     assert "订阅者 bi 自己的契约" in own.text
+    assert "://bus.example:8080</code>" in own.text
+    assert ".invalid" not in own.text
+    assert "<code>regions</code> 上海, 苏州" in own.text
     assert "<code>^(bi)$</code>" in own.text
     assert 'id="SlaBreached"' in own.text
     assert 'id="TicketOpened"' not in own.text

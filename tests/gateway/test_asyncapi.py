@@ -78,6 +78,10 @@ def test_asyncapi_of_a_subscriber_says_what_it_does_on_which_topics_in_which_gro
     first, second = (whole["operations"][name] for name in ("receive.ticket.assign.v1", "receive.ticket.sla.v2"))
     assert first["bindings"]["kafka"]["groupId"]["pattern"] == "^(bi|mes-.*)$"
     assert second["summary"] == "version 2 of the subscription"
+    frames = whole["components"]["messages"]["Event"]["payload"]["properties"]
+    told = {"TicketOpened", "TicketAssigned", *CONTRACT.topics["ticket.sla"].event_names}
+    assert {one["$ref"].rpartition("/")[2] for one in frames["data"]["oneOf"]} == told
+    assert {*whole["components"]["schemas"]} & {*EVENT_NAMES} == told
     assert second["x-filter"] == {"assignees": ["张伟"]}
     assert not [one for one in references(first) if one.endswith("ticket.assign/messages/TicketOpened")]
 

@@ -66,6 +66,7 @@ def document(contract: Contract, hosts: Hosts, *, client: str = "", of: Sequence
     taken = {} if client else {COMMANDS: [BY_SUBJECT[one] for one in contract.topics[COMMANDS].subjects]}
     topics = {**shown, **taken}
     records = {one.subject: one for types in topics.values() for one in types}
+    events = [one.cls.__name__ for one in EVENT_TYPES if any(one in types for types in shown.values())]
     return {
         "asyncapi": ASYNCAPI,
         "id": f"urn:ticketbus:{f'client:{client}' if client else 'bus'}",
@@ -96,9 +97,9 @@ def document(contract: Contract, hosts: Hosts, *, client: str = "", of: Sequence
             },
             "messages": {
                 **{one.cls.__name__: _message(one) for one in records.values()},
-                **stream_messages([*shown]),
+                **stream_messages([*shown], events),
             },
-            "schemas": {"recordHeaders": _HEADERS, **_event_schemas()},
+            "schemas": {"recordHeaders": _HEADERS, **_schemas_of(events)},
         },
     }
 
@@ -226,6 +227,17 @@ def _event_schemas() -> Mapping[str, Any]:
         mode="serialization", ref_template="#/components/schemas/{model}"
     )["$defs"]
     return definitions
+
+
+def _schemas_of(events: Iterable[str]) -> dict[str, Any]:
+    """Give the schemas of events, and those within them."""
+    every, found, left = _event_schemas(), dict[str, Any](), [*events]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found[name] = every[name]
+            left += re.findall(r"#/components/schemas/(\w+)", str(every[name]))
+    return {name: schema for name, schema in every.items() if name in found}
 
 
 def _ref(kind: str, name: str) -> dict[str, str]:

@@ -1,9 +1,7 @@
 """The stream in AsyncAPI: its servers, WebSocket and HTTP, what an address asks for, and the frames. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
-
-from schemas.catalogue import EVENT_TYPES
 
 STREAM: Final = "stream"
 STREAM_QUERY: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -62,15 +60,15 @@ def _query(topics: Iterable[str]) -> dict[str, Any]:
     return {"type": "object", "properties": asked, "required": ["topics"]}
 
 
-def stream_messages(topics: Sequence[str]) -> dict[str, Any]:
-    """Give the frames."""
+def stream_messages(topics: Sequence[str], events: Collection[str]) -> dict[str, Any]:
+    """Give the frames of some topics with some events."""
     return {
         name: {"name": name.lower(), "title": name, "contentType": "application/json", "payload": schema}
-        for name, schema in _frames(topics).items()
+        for name, schema in _frames(topics, events).items()
     }
 
 
-def _frames(topics: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+def _frames(topics: Sequence[str], events: Collection[str]) -> dict[str, Mapping[str, Any]]:
     """Give the frames of the stream as JSON Schema."""
     ce = dict.fromkeys(("id", "source", "type", "subject", "time"), _STRING)
     event = {
@@ -80,7 +78,7 @@ def _frames(topics: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         "traceparent": _STRING,
         "tracestate": _STRING,
         "ticket_version": {"type": "integer", "minimum": 1},
-        "data": {"oneOf": [{"$ref": f"#/components/schemas/{one.cls.__name__}"} for one in EVENT_TYPES]},
+        "data": {"oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in events]},
     }
     names = {"type": "array", "items": _STRING}
     conditions = {"version": _STRING, **dict.fromkeys(("topics", "types", "regions", "assignees"), names)}
