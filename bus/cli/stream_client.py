@@ -68,8 +68,11 @@ class StreamClient:
     async def events(self) -> AsyncGenerator[Frame]:
         """Give the frames of real tickets' events, each once. Raises StreamEnded, StreamRefused."""
         if self.until_now:
-            async with self._connected({}) as stream:
-                self._ends = self._positions((await self._next(stream))["cursor"])
+            try:
+                async with self._connected({}) as stream:
+                    self._ends = self._positions((await self._next(stream))["cursor"])
+            except _Lost as lost:
+                raise self._away(lost) from None
         failures = 0
         while True:
             try:
@@ -80,10 +83,13 @@ class StreamClient:
                 return
             except _Lost as lost:
                 if not self.cursor:  # it was never there
-                    raise StreamEnded(f"{self.url} 没有应答 / does not answer: {lost}") from None
+                    raise self._away(lost) from None
                 failures += 1
                 self.notify(f"连接断开,正在重连 / the connection was lost ({lost}), connecting again")
                 await asyncio.sleep(random.uniform(0.5, 1) * min(RETRY_S_MAX, 0.5 * 2**failures))  # noqa: S311 - jitter is no secret
+
+    def _away(self, lost: _Lost) -> StreamEnded:
+        return StreamEnded(f"{self.url} 没有应答 / does not answer: {lost}")
 
     async def _frames(self, stream: "ClientConnection") -> AsyncGenerator[Frame]:
         """Give the frames of events; ends where the topics ended, if it is to."""

@@ -99,9 +99,10 @@ async def test_subscribe_says_at_once_that_no_gateway_is_there() -> None:
     gateway = Gateway()
     async with behind_a_server(gateway):
         pass
-    answer = await command(gateway, "ticket.assign")
-    assert answer.exit_code == 1
-    assert "does not answer" in str(answer.exception)
+    for options in ((), ("--until-now",)):
+        answer = await command(gateway, "ticket.assign", *options)
+        assert answer.exit_code == 1
+        assert "does not answer" in str(answer.exception)
 
 
 async def test_subscribe_goes_on_at_its_place_after_the_connection_was_lost() -> None:
