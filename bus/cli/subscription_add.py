@@ -98,7 +98,7 @@ def add(
             groups=tuple(dict.fromkeys(group or ())) or groups_of(client, core.settings.namespace),
             fields=tuple(dict.fromkeys(field or ())),
         )
-        checked = read_subscription(asked, core.contract)
+        checked = read_subscription(asked, core.contract, core.settings.namespace)
         async with connected(core.pool) as connection:
             number = await add_subscription(connection, checked, by=getpass.getuser(), why=why)
         apart = language is not None  # stdout is the sample's alone

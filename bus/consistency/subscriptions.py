@@ -13,6 +13,7 @@ from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import Text, is_blank
 from bus.intake.reserved_names import is_client_name, refuse_control, refuse_reserved
 from bus.observability.masking import mask_text
+from schemas.acls import STAGES
 from schemas.catalogue import EVENT_NAMES
 from schemas.deprecations import field_names
 from schemas.topics import Contract, physical
@@ -101,7 +102,7 @@ def owner_text(owner: str, contact: str) -> Text:
     return Text(f" 负责人:{owner},联系:{contact}", f" Owner: {owner}, contact: {contact}") if owner else Text("", "")
 
 
-def read_subscription(asked: Subscription, contract: Contract) -> Subscription:
+def read_subscription(asked: Subscription, contract: Contract, namespace: str) -> Subscription:
     """Check what somebody asks to add. Raises MalformedInput that names the field and the name that was meant."""
     if not is_client_name(asked.client):
         zh, en = "请用小写字母、数字、点和短横线", "use lower case letters, digits, dots and dashes"
@@ -115,6 +116,9 @@ def read_subscription(asked: Subscription, contract: Contract) -> Subscription:
         _one_line("group", group)
         if not group.rstrip("*"):
             raise MalformedInput("no_name", "group", "“*”是所有消费组", "* would be every group: name its beginning")
+        if taken := _group_of_the_bus(group, namespace):
+            zh = f"“{group}”会占用总线自己的消费组 {taken},请用自己的名字"
+            raise MalformedInput("reserved", "group", zh, f"{taken} is a group of the bus itself: name one of your own")
     if len(asked.groups) > GROUPS_MAX:
         zh, en = f"最多 {GROUPS_MAX} 个消费组", f"at most {GROUPS_MAX} groups"
         raise MalformedInput("too_many", "group", zh, f"{en}: name their common beginning with * at the end")
@@ -133,6 +137,12 @@ def read_subscription(asked: Subscription, contract: Contract) -> Subscription:
     for wrong in check_subscription(asked, contract):
         raise MalformedInput(wrong.code.value, _ASKED_BY[wrong.code], wrong.text.zh, wrong.text.en)
     return asked
+
+
+def _group_of_the_bus(group: str, namespace: str) -> str | None:
+    """Name the bus's own group that this would be, or would stand for: who joins it takes partitions from the bus."""
+    own = (physical(namespace, stage) for stage in STAGES)
+    return next((one for one in own if one == group or (group.endswith("*") and one.startswith(group[:-1]))), None)
 
 
 def _one_line(field: str, text: str) -> None:

@@ -63,6 +63,8 @@ async def emptied(pool: Pool) -> None:
         ({"types": ("TicketAsigned",)}, "type", "did you mean TicketAssigned?"),
         ({"types": ("TicketOpened",)}, "type", "ticket.events, ticket.status"),
         ({"groups": ("*",)}, "group", "every group"),
+        ({"groups": ("dev.projections",)}, "group", "dev.projections is a group of the bus"),
+        ({"groups": ("mes", "dev.pro*")}, "group", "dev.projections is a group of the bus"),
         ({"regions": ("上海,北京",)}, "region", "no comma"),
         ({"assignees": ("13800000001",)}, "assignee", "no phone"),
         ({"regions": tuple(map(str, range(101)))}, "region", "at most 100"),
@@ -73,13 +75,13 @@ def test_subscriptions_what_is_wrong_is_refused_with_its_field(
     changes: dict[str, object], field: str, says: str
 ) -> None:
     with pytest.raises(MalformedInput) as refused:
-        read_subscription(changed(**changes), CONTRACT)
+        read_subscription(changed(**changes), CONTRACT, "dev")
     assert refused.value.field == field
     assert says in refused.value.text.en
 
 
 def test_subscriptions_are_of_the_client_and_of_its_groups_and_of_no_others() -> None:
-    assert read_subscription(BI, CONTRACT) == BI
+    assert read_subscription(BI, CONTRACT, "dev") == BI
     for who in ("bi", "dev.bi", "dev.subscriber.bi/reports"):
         assert subscription_of([BI], who) == BI
     for who in ("bi2", "dev.bi2", "subscriber.bi/reports", "dev.subscriber.bi2/reports", ""):

@@ -171,6 +171,7 @@ class _SubscriptionHandlers:
                     fields=tuple(dict.fromkeys(wanted.fields)),
                 ),
                 self.contract,
+                self.namespace,
             )
         except MalformedInput as error:  # it can be read, and is refused
             field = _FIELDS.get(error.field, error.field)
