@@ -14,6 +14,7 @@ import httpx2
 from psycopg.rows import dict_row
 
 from bus.alerts.engine.alert_admin import open_alerts
+from bus.consistency.check_result import CheckCode, CheckResult
 from bus.consistency.consumer_store import all_consumers
 from bus.consistency.consumer_text import consumer_json
 from bus.doctor.examination import examine
@@ -131,7 +132,7 @@ class BundleSources:
 
     async def _topics(self) -> Any:
         found = await check_all(self._settings, load_contract(), self._now)
-        return [{**one.as_json(), "evidence": len(one.evidence)} for one in found]
+        return [topic_check(one) for one in found]
 
     async def _consumers(self) -> Any:
         return [consumer_json(one) for one in await in_transaction(self._database(), all_consumers)]
@@ -194,3 +195,10 @@ def _end_of(path: Path) -> bytes:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - LOG_BYTES_MAX))
         return file.read()
+
+
+def topic_check(one: CheckResult) -> Mapping[str, Any]:
+    """Show a result without what quotes people: evidence as a number, and no text of a filter, which names them."""
+    shown = {**one.as_json(), "evidence": len(one.evidence)}
+    quotes = ("zh", "en", "nearest") if one.code is CheckCode.FILTER_MATCHES_NOTHING else ()
+    return {name: value for name, value in shown.items() if name not in quotes}
