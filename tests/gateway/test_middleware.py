@@ -192,6 +192,9 @@ async def test_middleware_spans_are_named_by_method_and_route_and_hold_nothing_o
         "POST /v1/tickets", "POST /v1/tickets/{ticket_id}/note", "GET /v1/journeys/{any:path}", "GET",
         "_OTHER /v1/tickets",
     ]  # fmt: skip
+    shown = [(span.attributes or {}) for span in spans]
+    assert [one["http.response.status_code"] for one in shown] == [201, 200, 400, 404, 405]
+    assert [one["http.request.method"] for one in shown] == ["POST", "POST", "GET", "GET", "_OTHER"]
     assert not any("13800000001" in span.to_json() for span in spans)
     assert "13800000001" not in (await gateway.get("/metrics")).text
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from opentelemetry import trace
+from opentelemetry.trace import Status, StatusCode
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
@@ -72,7 +73,7 @@ class RequestMiddleware:
             try:
                 await self._serve(scope, receive, send)
             finally:
-                _name(span, scope)
+                _describe(span, scope)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -124,6 +125,7 @@ class RequestMiddleware:
                 )
         finally:
             answer.end()
+            scope["state"]["status"] = status
             metrics.REQUESTS.labels(_method(scope), _route(scope), str(status)).inc()
             if status >= 500:
                 self.failures.note(scope, _route(scope), status, context.trace_id)
@@ -194,8 +196,17 @@ def _allowed(scope: Scope) -> set[str]:
     return methods
 
 
-def _name(span: trace.Span, scope: Scope) -> None:
-    """Name the span by method and route, which only routing finds out; where no route fits, by the method alone."""
+def _describe(span: trace.Span, scope: Scope) -> None:
+    """Name the span by method and route, which only routing finds out; where no route fits, by the method alone.
+
+    Its attributes are those of OpenTelemetry's HTTP servers: a status from 500 on is an error, others are the caller's.
+    """
+    span.set_attribute("http.request.method", _method(scope))
+    if status := scope["state"].get("status", 0):
+        span.set_attribute("http.response.status_code", status)
+        if status >= 500:
+            span.set_attribute("error.type", str(status))
+            span.set_status(Status(StatusCode.ERROR))
     if (route := _route(scope)) != UNMATCHED:
         span.update_name(f"{_method(scope)} {route}")
         span.set_attribute("http.route", route)
