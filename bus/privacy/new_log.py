@@ -74,7 +74,7 @@ async def check_alone(connection: Connection) -> None:
     """Wait until no program is connected; archived events cannot be sealed in place. Raises NotMigrated."""
     if months := sorted({one.month for one in await archived_files(connection)}):
         zh = f"这些月份已归档,请先取回: {', '.join(months)}"
-        en = "months are archived; bring each back first by `ticketbus archive recall --month`"
+        en = "months are archived; bring each back first by `ticketbus archive recall`"
         raise NotMigrated(str(Text(zh, en)))
     if named := await wait_for_programs(connection, NAME):
         zh = f"仍有程序连接数据库: {named}。请停止所有 gateway、worker 和命令,{STOP_S_MAX:.0f} 秒后重试"
