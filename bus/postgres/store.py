@@ -51,9 +51,8 @@ WHERE EXISTS (SELECT 1 FROM events e WHERE e.ticket_id = w.ticket_id AND e.sourc
     OR EXISTS (SELECT 1 FROM archived_sources a WHERE a.ticket_id = w.ticket_id AND w.source = ANY(a.sources))"""
 _NUMBERS = "SELECT nextval('ticket_numbers') FROM generate_series(1, %s)"
 _VERSION_MAX = 2**31 - 1
-_EVENTS: LiteralString = """
-SELECT value FROM events WHERE ticket_id = %(ticket)s AND version > %(after)s AND version <= %(until)s
-ORDER BY version"""
+_EVENTS: LiteralString = """SELECT value FROM events
+WHERE ticket_id = %(ticket)s AND version > %(after)s AND version <= %(until)s ORDER BY version"""
 # The events of a page, as a join: so many after a version, and no more once they hold so many bytes, but at least one.
 IN_PAGE: LiteralString = """
 JOIN (
@@ -123,8 +122,7 @@ class PostgresStore:
         return ticket_from_json(rows[0][0]) if rows else None
 
     async def events(self, ticket_id: TicketId, *, after: int = 0, until: int | None = None) -> Sequence[Recorded]:
-        asked = {"ticket": ticket_id, "after": after, "until": until or _VERSION_MAX}
-        return await self._log(_EVENTS, asked)
+        return await self._log(_EVENTS, {"ticket": ticket_id, "after": after, "until": until or _VERSION_MAX})
 
     async def reported(self, ticket_id: TicketId, source: str) -> bool:
         return bool(await self._read(_READ_REPORTED, ([ticket_id], [source])))
