@@ -19,6 +19,9 @@ def bus(parts: Urls, tmp_path: Path) -> Iterator[Bus]:
         yield made
 
 
+OWN = 4  # connections to PostgreSQL and Kafka that the gateway may open meanwhile
+
+
 async def test_connections_end_at_once_and_leave_no_descriptor(bus: Bus) -> None:
     gateway = psutil.Process(bus.start("gateway"))
     await bus.ready()
@@ -39,7 +42,7 @@ async def test_connections_end_at_once_and_leave_no_descriptor(bus: Bus) -> None
                 await http.get("/v1/topics", headers={"Connection": "close"})
 
     async def as_before() -> bool:
-        return gateway.num_fds() <= before
+        return gateway.num_fds() <= before + OWN  # a leak of each kind of connection leaves five
 
     await eventually(as_before, within_s=30, what="the gateway let go of every connection")
     async with bus.client() as http, http.sse(events) as source:
