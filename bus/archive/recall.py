@@ -5,17 +5,12 @@ from typing import TYPE_CHECKING, Final, LiteralString
 
 from bus.archive.reader import ArchivedFile, groups_of
 from bus.postgres.pool import Connection, Pool, connected
-from bus.postgres.store import columns
+from bus.postgres.store import ADD_EVENTS, columns
 
 if TYPE_CHECKING:
     from bus.archive.event_file import ArchivedEvent
 
-_PUT: Final[LiteralString] = """
-INSERT INTO events (ticket_id, version, event_id, ce_type, command_id, trace_id, source, occurred_at, recorded_at,
-                    historic, value)
-SELECT * FROM unnest(%b::text[], %b::int[], %b::uuid[], %b::text[], %b::uuid[], %b::text[], %b::text[],
-                     %b::timestamptz[], %b::timestamptz[], %b::bool[], %b::bytea[])
-ON CONFLICT DO NOTHING"""
+_PUT: Final[LiteralString] = ADD_EVENTS + " ON CONFLICT DO NOTHING"
 _FORGET: Final[LiteralString] = "DELETE FROM archived_months WHERE file = %s"
 
 

@@ -62,7 +62,7 @@ JOIN (
 ) page ON page.version = e.version AND page.before < %(bytes)s"""
 _EVENTS_PAGE: LiteralString = f"""
 SELECT e.value FROM events e{IN_PAGE} WHERE e.ticket_id = %(ticket)s ORDER BY e.version"""  # noqa: S608 - of constants alone
-_ADD_EVENTS = """
+ADD_EVENTS: LiteralString = """
 INSERT INTO events (ticket_id, version, event_id, ce_type, command_id, trace_id, source, occurred_at, recorded_at,
                     historic, value)
 SELECT * FROM unnest(%b::text[], %b::int[], %b::uuid[], %b::text[], %b::uuid[], %b::text[], %b::text[],
@@ -253,7 +253,7 @@ async def add_events(connection: Connection, events: Sequence[tuple[Recorded, by
          e.occurred_at, e.recorded_at, e.historic, value)
         for e, value in events
     ]  # fmt: skip
-    await connection.execute(_ADD_EVENTS, columns(rows, 11))
+    await connection.execute(ADD_EVENTS, columns(rows, 11))
     await connection.execute(_ADD_UNSEALED, columns([row[:2] for row in rows], 2))
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from opentelemetry import trace
-from opentelemetry.trace import Status, StatusCode
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
@@ -24,6 +23,7 @@ from bus.gateway.http.routing import HttpRoute, without_secret
 from bus.gateway.http.single_values import refuse_repeated_headers
 from bus.gateway.http.trace_context import context_of, span_under
 from bus.gateway.source_failures import SourceFailures, may_open
+from bus.observability import spans
 from bus.observability.exemplars import exemplar_of
 from bus.wire.json_body import WHOLE
 from bus.wire.trace_context import TraceContext, parent_of
@@ -205,8 +205,7 @@ def _describe(span: trace.Span, scope: Scope) -> None:
     if status := scope["state"].get("status", 0):
         span.set_attribute("http.response.status_code", status)
         if status >= 500:
-            span.set_attribute("error.type", str(status))
-            span.set_status(Status(StatusCode.ERROR))
+            spans.failed(span, str(status))
     if (route := _route(scope)) != UNMATCHED:
         span.update_name(f"{_method(scope)} {route}")
         span.set_attribute("http.route", route)
