@@ -118,7 +118,7 @@ class Settings(BaseSettings):
     )
     files_s3_region: str = "us-east-1"
     files_s3_virtual_hosted: bool = Field(False, description="the endpoint begins with the bucket's name (OSS, COS)")
-    files_s3_access_key: str | None = Field(None, description="id of the key; unset: the machine's own role")
+    files_s3_access_key: SecretStr | None = Field(None, description="id of the key; unset: the machine's own role")
     files_s3_secret_key: SecretStr | None = None
     file_bytes_max: int = Field(50 * 1024 * 1024, ge=1024, description="largest file that is uploaded")
     files_client_day_bytes: int = Field(10 * 1024**3, ge=1024, description="bytes of files of one client in a day")

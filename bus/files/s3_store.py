@@ -33,7 +33,7 @@ class S3FileStore:
         *,
         endpoint: str | None,
         region: str,
-        access_key: str | None,
+        access_key: str,
         secret_key: str,
         virtual_hosted: bool,
     ) -> None:

@@ -29,7 +29,7 @@ def store_of(settings: Settings) -> FileStore:
         own / "incoming",
         endpoint=settings.files_s3_endpoint,
         region=settings.files_s3_region,
-        access_key=settings.files_s3_access_key,
+        access_key=secret_of(settings, "files_s3_access_key"),
         secret_key=secret_of(settings, "files_s3_secret_key"),
         virtual_hosted=settings.files_s3_virtual_hosted,
     )

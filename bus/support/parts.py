@@ -22,10 +22,10 @@ from bus.postgres.heartbeats import read_beats
 from bus.postgres.pool import Pool, connected, in_transaction
 from bus.postgres.retention import days_kept, storage
 from bus.programs.topics_check import check_all
-from bus.settings import MASK, Settings
+from bus.settings import Settings
 from bus.settings_listing import listing
 from bus.support.bundle import BundlePart, NothingToShow
-from bus.support.cleaning import SECRET_NAME, Cleaner, unquoted
+from bus.support.cleaning import Cleaner, unquoted
 from bus.tls import trust_at
 from deadletter.disk_store import all_disks
 from schemas.topics import load_contract
@@ -110,11 +110,8 @@ class BundleSources:
         )
 
     async def _show_settings(self) -> Any:
-        shown = [asdict(one) for one in listing(self._given, self._settings)]
-        for one in shown:
-            if one["value"] and SECRET_NAME.search(one["name"]) and not one["name"].endswith(("_file", "_url")):
-                one["value"] = MASK
-        return {one["variable"]: {"value": one["value"], "source": one["source"]} for one in shown}
+        shown = listing(self._given, self._settings)
+        return {one.variable: {"value": one.value, "source": one.source} for one in shown}
 
     async def _programs(self) -> Any:
         beats = await in_transaction(self._database(), read_beats)

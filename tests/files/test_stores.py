@@ -33,9 +33,9 @@ async def test_store_of_the_settings_is_a_directory_in_the_data_or_where_they_sa
 
 
 def test_store_of_a_bucket_needs_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    secret = SecretStr("s")
+    key, secret = SecretStr("k"), SecretStr("s")
     settings = Settings(
-        data=tmp_path, files_url="s3://evidence/photos", files_s3_access_key="k", files_s3_secret_key=secret
+        data=tmp_path, files_url="s3://evidence/photos", files_s3_access_key=key, files_s3_secret_key=secret
     )
     assert isinstance(store_of(settings), S3FileStore)
     monkeypatch.delitem(sys.modules, "bus.files.s3_store")

@@ -1,6 +1,7 @@
 """Secrets in files: NAME_FILE names the file of NAME, of settings and of what the files of sources and targets name."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from bus.settings import SettingsInvalid, load, secret_files, variables
 
 WEBHOOK = "whsec_c2VjcmV0"
 SECRETS = list(secret_files())
+NAMED_AS_SECRET = re.compile(r"(key|secret|token|password|passphrase|credential|auth)s?$")
 VALUES = {
     "webhook_secrets": json.dumps({"crm": [WEBHOOK, "whsec_b2xk"]}),
     "intake_secrets": json.dumps(["s" * 40]),
@@ -33,9 +35,14 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, conten
 
 def test_secret_files_these_settings_are_secrets() -> None:
     assert set(SECRETS) == {
-        "database_url", "schema_registry_basic_auth", "kafka_password", "token", "files_s3_secret_key",
-        "webhook_secrets", "master_key", "audit_key", "intake_secrets",
+        "database_url", "schema_registry_basic_auth", "kafka_password", "token", "files_s3_access_key",
+        "files_s3_secret_key", "webhook_secrets", "master_key", "audit_key", "intake_secrets",
     }  # fmt: skip
+
+
+def test_secret_files_a_setting_that_is_named_as_a_secret_is_one() -> None:
+    named = {name for name in variables() if NAMED_AS_SECRET.search(name)}
+    assert {"kafka_password", "token", "files_s3_access_key"} <= named <= set(SECRETS)
 
 
 @pytest.mark.parametrize("name", SECRETS)
