@@ -212,6 +212,15 @@ def test_judgements_are_made_of_what_is_wrong_and_of_nothing_else(
     assert worst.says
 
 
+def test_judgements_say_how_long_ago_a_certificate_ended() -> None:
+    says = [certificates.judge(shown(days))[0].says for days in (1.1, 0, -1.1)]
+    assert says == [
+        "PostgreSQL: the certificate ends 2026-12-01 05:24 UTC, in 1.1 days",
+        "PostgreSQL: the certificate ended 2026-11-30 03:00 UTC, 0.0 days ago",
+        "PostgreSQL: the certificate ended 2026-11-29 00:36 UTC, 1.1 days ago",
+    ]
+
+
 def test_judgements_of_every_check_are_tried_here() -> None:
     tried = {judge for judge, _, verdict, _ in CASES if verdict != "ok"}
     assert {one.judge for one in all_checks()} == tried

@@ -116,8 +116,10 @@ def _judged(one: CertificateReading) -> Diagnosis:
         says = f"{one.who}: no TLS; whoever is on the way reads and changes what passes"
         return Diagnosis(check=NAME, verdict="note", says=says, mend="docs/securing.md")
     left = one.ends_at - one.now
-    says = f"{one.who}: the certificate ends {one.ends_at:%Y-%m-%d %H:%M} UTC, {left / timedelta(days=1):.1f} days"
-    evidence = {"days_left": round(left / timedelta(days=1), 1), "tls": one.tls or None}
+    days = left / timedelta(days=1)
+    at, span = f"{one.ends_at:%Y-%m-%d %H:%M} UTC", f"{abs(days):.1f} days"
+    says = f"{one.who}: the certificate {f'ends {at}, in {span}' if days > 0 else f'ended {at}, {span} ago'}"
+    evidence = {"days_left": round(days, 1), "tls": one.tls or None}
     match severity_before(left):
         case None:
             return Diagnosis(check=NAME, verdict="ok", says=says, evidence=evidence)
