@@ -60,20 +60,18 @@ def recover(recovery: Recovery, check: Callable[[str], None], say: Say) -> str |
     """Recover to the time asked for, else to the end of the WAL; `check` is given a URL of the bus's database.
 
     Gives the time of the last transaction, as PostgreSQL logs it. Blocks. Raises RestoreRefused, LocalStackError and
-    what `check` raises; then the data directory has no PostgreSQL, as before.
+    what `check` raises; then the data directory is as before.
     """
-    data, half = recovery.data, recovery.data / "postgres.restoring"
+    data = recovery.data
+    half, received = data / "postgres.restoring", data / "postgres.wal"
     check_target(data)
-    binaries, user = postgres.wheel(data)
-    if (major := major_of(binaries)) != recovery.base.major:
-        raise RestoreRefused(
-            f"the backup is of PostgreSQL {recovery.base.major}, the local stack runs {major}: another major version "
-            "does not read it; run the release of the backup, then pg_dump and pg_restore"
-        )
-    received = data / "postgres.wal"
-    for leftover in (half, received):
-        shutil.rmtree(leftover, ignore_errors=True)
-    try:
+    with _nothing_left(data, half, received):
+        binaries, user = postgres.wheel(data)
+        if (major := major_of(binaries)) != recovery.base.major:
+            raise RestoreRefused(
+                f"the backup is of PostgreSQL {recovery.base.major}, the local stack runs {major}: another major "
+                "version does not read it; run the release of the backup, then pg_dump and pg_restore"
+            )
         _place(recovery.backup, half, received, user)
         begun = time.monotonic()
         with _recovering(recovery, binaries, half, received, user) as (url, child):
@@ -88,10 +86,28 @@ def recover(recovery: Recovery, check: Callable[[str], None], say: Say) -> str |
         if directory.exists():
             directory.rmdir()
         half.rename(directory)
-    finally:
-        for leftover in (half, received):
-            shutil.rmtree(leftover, ignore_errors=True)
     return last
+
+
+@contextmanager
+def _nothing_left(data: Path, half: Path, received: Path) -> Iterator[None]:
+    """Make the data directory unless it is there; what failed leaves none of what was made for it."""
+
+    def remove(*folders: Path) -> None:
+        for one in folders:
+            shutil.rmtree(one, ignore_errors=True)
+
+    remove(half, received)  # of a run that was killed
+    new = not data.exists()
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        if new:
+            remove(data)
+        raise
+    finally:
+        remove(half, received)
 
 
 def _place(backup: Path, half: Path, received: Path, user: str | None) -> None:
@@ -140,7 +156,7 @@ def _recovering(
         child = spawn(
             postgres.NAME,
             [str(binaries / "postgres"), "-D", str(half), *options],
-            log=recovery.data / "logs" / "restore.log",
+            log=Path(socket) / "postgres.log",
             env=postgres.environment(),
             cwd=half,
             user=user,
@@ -159,7 +175,10 @@ def _await_end(child: Child, url: str, recovery: Recovery) -> str | None:
         if child.ended() is not None:
             raise RestoreRefused(_why(child, recovery))
         if time.monotonic() > until:
-            raise LocalStackError(f"PostgreSQL did not recover within {RECOVER_S_MAX / 3600:.0f} h; see {child.log}")
+            raise LocalStackError(
+                f"PostgreSQL did not recover within {RECOVER_S_MAX / 3600:.0f} h; the end of its log:\n"
+                f"{child.last_words(8)}"
+            )
         try:
             with psycopg.connect(_of(url, postgres.ADMIN_DATABASE), connect_timeout=2) as connection:
                 ((busy,),) = connection.execute("SELECT pg_is_in_recovery()").fetchall()
@@ -177,7 +196,7 @@ def _why(child: Child, recovery: Recovery) -> str:
             f"the WAL of this backup ends before {recovery.to}: its last transaction is of {last or 'the base backup'}"
             "; restore to an earlier time, or without --to, which takes all there is"
         )
-    return f"PostgreSQL did not recover; the end of {child.log}:\n{child.last_words(8)}"
+    return f"PostgreSQL did not recover; the end of its log:\n{child.last_words(8)}"
 
 
 def _last_transaction(child: Child) -> str | None:

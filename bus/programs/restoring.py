@@ -65,7 +65,6 @@ def _state(settings: Settings, data: Path, say: Say) -> states.StackState:
             f"{data} has no stack.json, which held the master key: set TICKETBUS_MASTER_KEY, or put stack.json back; "
             "without it no personal text can be read again"
         )
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     state = states.StackState()
     state.secrets.master_key = secret
     say("stack.json is new: passwords, the admin's token and the CRM's webhook secret are, too (`ticketbus env`)")

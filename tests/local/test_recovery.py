@@ -99,9 +99,11 @@ def test_recovery_to_a_point_in_time_and_to_the_end_and_what_is_refused(
     base = replace(made.postgres, major=made.postgres.major - 1)
     with pytest.raises(RestoreRefused, match="another major version"):
         recover(replace(recovery, base=base), lambda _url: None, lambda _line: None)
-    with pytest.raises(RestoreRefused, match="its last transaction is of"):
-        recover(replace(recovery, to=last + timedelta(days=1)), lambda _url: None, lambda _line: None)
-    assert not (database.data / "postgres").exists()
+    there, lost = sorted(database.data.rglob("*")), database.data / "lost"
+    for data in (database.data, lost):
+        with pytest.raises(RestoreRefused, match="its last transaction is of"):
+            recover(replace(recovery, data=data, to=last + timedelta(days=1)), lambda _url: None, lambda _line: None)
+    assert sorted(database.data.rglob("*")) == there, "what is refused leaves nothing behind"
     seen: list[int] = []
 
     def count(url: str) -> None:
