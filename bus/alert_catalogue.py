@@ -5,6 +5,7 @@ from typing import Final
 
 from bus.alerts.rule import AnyRule
 from bus.alerts.rules.audit_root import AUDIT_ROOT
+from bus.alerts.rules.backups import BACKUP_NOT_VERIFIED
 from bus.alerts.rules.channels import CHANNEL_FAILING
 from bus.alerts.rules.clocks import CLOCK_SKEW
 from bus.alerts.rules.consumers import CONSUMER_RULES
@@ -62,6 +63,7 @@ _ALL: Final = (
     *EXPIRY_RULES,
     DEPRECATED_READ,
     LOG_NOT_VERIFIED,
+    BACKUP_NOT_VERIFIED,
     AUDIT_ROOT,
     *REPORTED,
     OUTSIDE_ALERT,

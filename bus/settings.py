@@ -183,6 +183,11 @@ class Settings(BaseSettings):
     archive_after_days: int = Field(
         400, ge=1, le=36_500, description="days after a closed ticket's last event, until that month is archived"
     )
+    backup_age_max: timedelta = Field(
+        timedelta(days=8),
+        ge=timedelta(0),
+        description="how long ago the newest verified backup may restore to; PT0S: nobody looks",
+    )
     host_role: str = Field(
         "", max_length=100, description="what the host that `watch` runs on is for, where `--role` does not say"
     )

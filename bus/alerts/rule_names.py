@@ -44,6 +44,7 @@ class RuleName(StrEnum):
     CERTIFICATE_EXPIRES = "certificate_expires"  # a certificate that workers use ends soon, or has
     DEPRECATED_READ = "deprecated_read"  # a subscriber reads what will go within 30 days
     LOG_NOT_VERIFIED = "log_not_verified"  # `log verify` has found differences, or has not run for a day
+    BACKUP_NOT_VERIFIED = "backup_not_verified"  # the newest verified backup is too old, damaged, or not there
     TICKET_MISSING = "ticket_missing"  # a source lists a ticket that never arrived
     TARGET_DIFFERS = "target_differs"  # a target's documents are not those that were delivered
     TARGET_NOT_RECONCILED = "target_not_reconciled"  # a target has a list of documents, and nobody compares it

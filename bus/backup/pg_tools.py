@@ -9,8 +9,10 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -21,6 +23,7 @@ from bus.settings import mask_password
 BASEBACKUP, RECEIVEWAL, WALDUMP = "pg_basebackup", "pg_receivewal", "pg_waldump"
 _DEBIAN: Final = Path("/usr/lib/postgresql")
 _NO_RIGHT: Final = ("replication", "pg_hba.conf", "wal sender")
+_COMMITTED: Final = re.compile(r"desc: COMMIT(?:_PREPARED)? (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC")
 _MAJOR: Final = re.compile(r"\) (\d+)")
 _READ_S_MAX: Final = 3600.0
 
@@ -118,6 +121,22 @@ def read_wal(tools: PgTools, folder: Path, *, timeline: int, start: str, end: st
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_READ_S_MAX)
     if done.returncode:
         raise BackupDamaged(f"{WALDUMP} finds: {done.stderr.strip() or f'it ended with {done.returncode}'}")
+
+
+def last_commit(tools: PgTools, segment: Path, name: str) -> datetime | None:
+    """Give when the last transaction in a segment of WAL was committed, which may be a part of one; None without any.
+
+    `name`: what the segment is called when it is whole. Blocks.
+    """
+    with TemporaryDirectory(prefix="ticketbus-wal-") as folder:
+        named = Path(folder) / name
+        named.symlink_to(segment)
+        done = subprocess.run(
+            [tools.path(WALDUMP), "--rmgr=Transaction", str(named)],
+            capture_output=True, text=True, check=False, timeout=_READ_S_MAX, env={**os.environ, "TZ": "UTC"},
+        )  # fmt: skip
+    found = _COMMITTED.findall(done.stdout)  # it fails where the records end within the segment
+    return datetime.fromisoformat(found[-1]).replace(tzinfo=UTC) if found else None
 
 
 def _failure(tool: str, stderr: str) -> str:

@@ -20,8 +20,8 @@ from bus.backup import contents, manifest, replication_slot
 from bus.backup.base_files import base_faults
 from bus.backup.failures import BackupDamaged, BackupFailed
 from bus.backup.manifest import BackedUpPostgres, Manifest
-from bus.backup.pg_tools import PgTools, base_backup, find_tools, read_wal, start_receiving
-from bus.backup.wal import wal_faults
+from bus.backup.pg_tools import PgTools, base_backup, find_tools, last_commit, read_wal, start_receiving
+from bus.backup.wal import PARTIAL, segments, wal_faults
 from bus.domain.errors import KafkaUnavailable
 from bus.kafka.broker_topic import TopicRefused
 from bus.postgres.pool import connected, open_pool
@@ -162,6 +162,18 @@ def verify(folder: Path) -> Manifest:
         wal = folder / manifest.POSTGRES / "pg_wal"
         read_wal(find_tools(base.major), wal, timeline=base.timeline, start=base.start_lsn, end=base.end_lsn)
     return made
+
+
+def restorable_until(folder: Path, base: BackedUpPostgres) -> datetime:
+    """Give until when a verified backup restores: its last received transaction, else the end of its base backup.
+
+    The WAL says so itself: the times of files are another's once they were copied. Blocks.
+    """
+    for one in reversed(segments(folder)):
+        name = one.path.name.removesuffix(PARTIAL)
+        if last := last_commit(find_tools(base.major), one.path, name):
+            return max(last, base.ended_at)
+    return base.ended_at
 
 
 @contextmanager

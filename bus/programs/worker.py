@@ -10,6 +10,7 @@ from typing import Any
 
 from bus.aio import unless
 from bus.app import Core
+from bus.backup.verified import declare_age_max
 from bus.consistency.topic_mismatch import allowed_topics
 from bus.delivery.certificates import watch_certificates
 from bus.delivery.declarations import DeclaredTarget, keep_declared
@@ -151,6 +152,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
         "topics": lambda: unless(stopping, topics.run()),
         "reconciliations": lambda: unless(stopping, reconciling.run()),
         "target reconciliations": lambda: unless(stopping, _reconciling_targets(core, made).run()),
+        "backups": lambda: unless(stopping, declare_age_max(core.pool, core.settings.backup_age_max)),
         MAPS_PART: lambda: unless(stopping, known.run()),
         "pulled sources": lambda: unless(stopping, pulled.run()),
     }

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from bus.alerts.rules.programs import beat_of
+from bus.backup.verified import VerifiedBackup
 from bus.consistency.consumer_history import ConsumerKind
 from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
 from bus.consistency.registry_check import CATALOGUE, differences
 from bus.doctor.checks import (
     alerts,
     archive,
+    backups,
     certificates,
     clocks,
     disks,
@@ -95,6 +97,13 @@ def shown(days: float | None, **given: Any) -> Sequence[certificates.Certificate
     return [certificates.CertificateReading(who="PostgreSQL", now=NOW, ends_at=ends_at, **given)]
 
 
+def backed_up(days: float | None, **given: Any) -> backups.BackupReading:
+    """Say that the newest verified backup restores to so many days ago; None: there is none."""
+    at = None if days is None else NOW - days * DAY
+    last = VerifiedBackup(prepared_at=NOW - DAY, age_max=8 * DAY, place="b:/1", restorable_until=at, verified_at=at)
+    return backups.BackupReading(last=replace(last, **given), now=NOW)
+
+
 def clock(ahead_s: float | None, *, unsure_s: float = 0.0, late_s: float = 0.0) -> Sequence[clocks.ClockReading]:
     """Make a reading of a clock."""
     return [clocks.ClockReading(who="gateway", ahead_s=ahead_s, unsure_s=unsure_s, late_s=late_s)]
@@ -115,6 +124,12 @@ CASES: Sequence[tuple[Callable[[Any], Sequence[Diagnosis]], Any, str, str]] = [
     (archive.judge, [archived(7)], "ok", ""),
     (archive.judge, [archived(7), archived(6)], "wrong", "TICKETBUS_ARCHIVE_DIR"),
     (archive.judge, [archived(None)], "wrong", "TICKETBUS_ARCHIVE_DIR"),
+    (backups.judge, backed_up(7.9), "ok", ""),
+    (backups.judge, backed_up(8.1), "wrong", "ticketbus backup"),
+    (backups.judge, backed_up(1, damage="a file is missing"), "wrong", "ticketbus backup"),
+    (backups.judge, backed_up(None), "note", "ticketbus backup"),
+    (backups.judge, backed_up(None, prepared_at=NOW - 9 * DAY), "wrong", "ticketbus backup"),
+    (backups.judge, backed_up(99, age_max=timedelta(0)), "note", "docs/backup.md"),
     (certificates.judge, shown(-1), "wrong", "docs/securing.md"),
     (certificates.judge, shown(6.5), "wrong", "docs/securing.md"),
     (certificates.judge, shown(29), "note", "docs/securing.md"),

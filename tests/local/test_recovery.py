@@ -1,5 +1,7 @@
 """A PostgreSQL of the test's own: backed up and followed, lost, recovered to a point in time or to the end."""
 
+import asyncio
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,16 +10,21 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.rows import class_row
+from typer.testing import CliRunner
 
 from bus.backup import manifest, replication_slot, take, wal
 from bus.backup.contents import copy_files, left_out
 from bus.backup.failures import BackupDamaged, BackupFailed, RestoreRefused
 from bus.backup.manifest import BackedUpLog, Manifest
+from bus.backup.verified import VerifiedBackup
+from bus.cli import app
 from bus.local import postgres
 from bus.local.databases import make_databases
 from bus.local.failures import LocalStackError
 from bus.local.ports import PortClaims
 from bus.local.recovery import Recovery, recover
+from bus.postgres.migrate import migrate
 from bus.settings import Settings
 from tests.faults.stack import Database
 from tests.local.waiting import wait_until
@@ -25,6 +32,7 @@ from tests.stack import fresh_data
 
 LOG = BackedUpLog(events=0, last_ticket_id=None, last_version=None, last_recorded_at=None, last_ticket_number=1)
 ROWS = "SELECT count(*) FROM noted"
+KNOWN = "SELECT prepared_at, age_max, place, restorable_until, verified_at, damage FROM verified_backup"
 
 
 @pytest.fixture
@@ -34,6 +42,7 @@ def database() -> Iterator[Database]:
         made = Database(data=data, port=claims.claim(["postgres"], {}, fixed={})["postgres"])
         made.start()
         make_databases(port=made.port, secrets=made.secrets)
+        asyncio.run(migrate(made.url))
         try:
             yield made
         finally:
@@ -91,6 +100,10 @@ def test_recovery_to_a_point_in_time_and_to_the_end_and_what_is_refused(
             wait_until(lambda: connection.execute(query, (lsn,)).fetchall() == [(1,)])
     assert take.verify(folder) == made == take.followed(server, folder)
     assert made.postgres is not None
+    for one in wal.segments(folder):
+        os.utime(one.path)  # as a copy leaves them
+    assert point < take.restorable_until(folder, made.postgres) < last
+    known_to_the_bus(database, folder, made)
     recovery = Recovery(backup=folder, base=made.postgres, data=database.data, to=point, password="another")
     with pytest.raises(RestoreRefused, match="not empty"):
         recover(recovery, lambda _url: None, lambda _line: None)
@@ -121,6 +134,31 @@ def test_recovery_to_a_point_in_time_and_to_the_end_and_what_is_refused(
     with pytest.raises(BackupFailed, match="of before it was restored"):
         take.followed(take.server_at(database.admin_url), folder)
     damage(folder, made)
+
+
+def known_to_the_bus(database: Database, folder: Path, made: Manifest) -> None:
+    """Verify by the command line: PostgreSQL has what came of it, and hears nothing of another server's backup."""
+
+    def verified() -> tuple[int, str, VerifiedBackup]:
+        done = CliRunner().invoke(app, ["backup", str(folder), "--verify"], env={"DATABASE_URL": database.url})
+        with psycopg.connect(database.url, row_factory=class_row(VerifiedBackup)) as connection:
+            [row] = connection.execute(KNOWN).fetchall()
+        return done.exit_code, done.stderr, row
+
+    assert made.postgres is not None
+    manifest.write(folder, replace(made, postgres=replace(made.postgres, system_identifier="1")))
+    code, words, row = verified()
+    assert (code, "another PostgreSQL" in words, row.verified_at) == (0, True, None)
+    manifest.write(folder, made)
+    code, words, row = verified()
+    assert (code, words, row.damage, row.place.rpartition(":")[2]) == (0, "", "", str(folder))
+    assert row.restorable_until == take.restorable_until(folder, made.postgres)
+    strange = folder / "postgres" / "strange"
+    strange.touch()
+    code, words, row = verified()
+    assert (code, "strange is not of this backup" in row.damage) == (1, True)
+    strange.unlink()
+    assert verified()[2].damage == ""
 
 
 def damage(folder: Path, made: Manifest) -> None:

@@ -35,7 +35,7 @@ FROM generate_series(%s::int, %s::int) n RETURNING id"""
 
 STATES = """alert_channels alert_notices alert_rounds clients audit_checkpoints audit_leaves audit_pending audit_tiles
     consumer_readings consumers delivery_heads delivery_targets delivery_versions device_history disk_samples disks
-     notice_refusals audit_refusal topic_ends earlier_tickets source_maps source_cursors sensor_news
+     notice_refusals audit_refusal topic_ends earlier_tickets verified_backup source_maps source_cursors sensor_news
      archived_months archived_sources
     events expectation_limits file_store hosts letter_decisions letters_to_publish log_verifications names_spelled
      outside_alerts probes privacy_migration privacy_reads redrives registered_schemas registry_checks rollout_tickets
