@@ -6,6 +6,7 @@ from typing import Final
 from bus.alerts.rule import AnyRule
 from bus.alerts.rules.audit_root import AUDIT_ROOT
 from bus.alerts.rules.backups import BACKUP_NOT_VERIFIED
+from bus.alerts.rules.calendar_missing import CALENDAR_MISSING
 from bus.alerts.rules.channels import CHANNEL_FAILING
 from bus.alerts.rules.clocks import CLOCK_SKEW
 from bus.alerts.rules.consumers import CONSUMER_RULES
@@ -60,6 +61,7 @@ _ALL: Final = (
     CROSS_SYSTEM,
     SLA_BREACHES,
     CLOCK_SKEW,
+    CALENDAR_MISSING,
     *EXPIRY_RULES,
     DEPRECATED_READ,
     LOG_NOT_VERIFIED,

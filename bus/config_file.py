@@ -214,3 +214,13 @@ class OnceLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands here twice", key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
+
+
+def _day(loader: OnceLoader, node: yaml.ScalarNode) -> object:
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError as error:  # 2027-02-30
+        raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
+
+
+OnceLoader.add_constructor("tag:yaml.org,2002:timestamp", _day)

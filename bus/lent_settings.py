@@ -15,7 +15,7 @@ STATE_FILE: Final = "stack.json"
 # What a local stack may fill in; its state file holds these under "lends".
 LENT: Final = (
     "database_url", "kafka_bootstrap", "schema_registry_url", "schema_registry_basic_auth", "url", "token",
-    "webhook_secrets", "sla_file", "dedupe_window", "master_key",
+    "webhook_secrets", "sla_file", "calendars_file", "dedupe_window", "master_key",
 )  # fmt: skip
 SAME_START_S: Final = 2.0  # the boot time is in whole seconds
 
@@ -48,8 +48,9 @@ def borrow(settings: Settings, lent: Mapping[str, Any]) -> Settings:
         update["webhook_secrets"] = {
             source: [SecretStr(secret) for secret in secrets] for source, secrets in update["webhook_secrets"].items()
         }
-    if "sla_file" in update:
-        update["sla_file"] = Path(update["sla_file"])
+    for name in ("sla_file", "calendars_file"):
+        if name in update:
+            update[name] = Path(update[name])
     if "dedupe_window" in update:
         update["dedupe_window"] = timedelta(seconds=update["dedupe_window"])
     return settings.model_copy(update=update)

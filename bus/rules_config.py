@@ -8,6 +8,7 @@ from typing import Annotated
 import yaml
 from pydantic import Field, RootModel
 
+from bus.calendars_config import load_calendars
 from bus.config_file import FileModel, read_yaml
 from bus.domain.no_key import plain_word
 from bus.domain.rules import Rules
@@ -36,6 +37,7 @@ def load_rules(settings: Settings) -> Rules:
     return Rules(
         dedupe_window=settings.dedupe_window,
         sla=sla,
+        calendars=load_calendars(settings.calendars_file),
         root_causes=frozenset(causes),
         no_key_words=frozenset(map(plain_word, settings.no_key_words)),
         departments=frozenset(map(plain_word, settings.departments)),

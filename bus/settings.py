@@ -144,6 +144,7 @@ class Settings(BaseSettings):
         description='JSON list of names that are departments and no persons, beside the usual words: ["家电部"]',
     )
     sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")
+    calendars_file: Path | None = Field(None, description="YAML of working hours and public holidays")
     expectations_file: Path | None = Field(None, description="YAML of which hop is expected after which events")
     sources_file: Path | None = Field(None, description="YAML of the systems that send, beside webhook_secrets")
     targets_file: Path | None = Field(None, description="YAML of the systems that events are delivered to")

@@ -40,6 +40,7 @@ class RuleName(StrEnum):
     RELAY_STUCK = "relay_stuck"  # records wait for Kafka, and none goes out
     INTAKE_SPOOLED = "intake_spooled"  # requests wait on Kafka for the intake stage
     CLOCK_SKEW = "clock_skew"  # a host's clock differs from PostgreSQL's
+    CALENDAR_MISSING = "calendar_missing"  # a year's public holidays are due, and calendars in use lack them
     CLIENT_EXPIRES = "client_expires"  # a client's token ends soon, or has
     CERTIFICATE_EXPIRES = "certificate_expires"  # a certificate that workers use ends soon, or has
     DEPRECATED_READ = "deprecated_read"  # a subscriber reads what will go within 30 days

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bus.domain.calendars import ALWAYS_ALONE, Calendars
 from bus.domain.sla_clock import SlaLimit
 
 
@@ -21,3 +22,4 @@ class Rules:
     lateness_max: timedelta = timedelta(days=7)
     no_key_words: frozenset[str] = frozenset()
     departments: frozenset[str] = frozenset()
+    calendars: Calendars = ALWAYS_ALONE

@@ -119,8 +119,9 @@ def lends(settings: Settings, state: StackState, *, programs: bool) -> dict[str,
         values["token"] = settings.token.get_secret_value() if settings.token else secrets.token
         values["webhook_secrets"] = {"crm": [secrets.webhook_crm]} | given
         values["dedupe_window"] = settings.dedupe_window.total_seconds()
-        if settings.sla_file:
-            values["sla_file"] = str(settings.sla_file.resolve())
+        for name, file in (("sla_file", settings.sla_file), ("calendars_file", settings.calendars_file)):
+            if file:
+                values[name] = str(file.resolve())
     return values
 
 

@@ -38,6 +38,7 @@ from bus.process.sla_process import SLA as SLA_PROCESS
 from bus.process.timer import ProcessTimer
 from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
 from bus.programs.audit_sealing import audit_key, keep_sealed
+from bus.programs.calendar_watch import watch_calendars
 from bus.programs.disk_watch import watch_disks
 from bus.programs.expectations import expectations_of
 from bus.programs.health_server import ProgramHealth, serve_health
@@ -165,9 +166,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     if HOSTS in names:
         tasks["disks"] = lambda: unless(stopping, watch_disks(core.settings, core.pool))
     if SLA in names:
-        timer = ProcessTimer(manager=SLA_PROCESS, pool=core.pool, dispatch=core.dispatcher.dispatch, report=core.alerts)
-        tasks[SLA] = lambda: timer.run(stopping, utc_now)
-        health.watch("deadlines", timer.trouble)
+        tasks |= _deadlines(core, health, stopping)
     tasks |= {f"delivery {name}": functools.partial(worker.run, stopping) for name, (worker, _) in made.items()}
     if DELIVERY in names:
         expecting = ExpectationTimer(pool=core.pool, records=physical(core.settings.namespace, LOG), known=expectations)
@@ -191,6 +190,18 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     finally:
         for _, target in made.values():
             await target.close()
+
+
+def _deadlines(
+    core: Core, health: ProgramHealth, stopping: asyncio.Event
+) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    timer = ProcessTimer(manager=SLA_PROCESS, pool=core.pool, dispatch=core.dispatcher.dispatch, report=core.alerts)
+    health.watch("deadlines", timer.trouble)
+    calendars = core.dispatcher.rules.calendars
+    return {
+        SLA: lambda: timer.run(stopping, utc_now),
+        "calendars": lambda: unless(stopping, watch_calendars(calendars, core.alerts, utc_now)),
+    }
 
 
 def _reconciling(core: Core, known: Mapping[str, Source]) -> ReconcileWatch:

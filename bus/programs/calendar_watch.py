@@ -1,0 +1,17 @@
+"""The worker's watch over calendars: it reports each year of public holidays that is due and not announced."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from bus.alerts.alert import AlertSink
+from bus.alerts.rules.calendar_missing import REPORTED_EVERY, missing_calendars
+from bus.domain.calendars import Calendars
+
+
+async def watch_calendars(calendars: Calendars, report: AlertSink, now: Callable[[], datetime]) -> None:
+    """Report what is missing, until cancelled."""
+    while True:
+        for alert in missing_calendars(calendars, now()):
+            report(alert)
+        await asyncio.sleep(REPORTED_EVERY.total_seconds())
