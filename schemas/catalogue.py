@@ -19,6 +19,7 @@ from schemas.messages import (
     HostRead,
     LetterDecided,
     LetterPosted,
+    PersonChanged,
     RequestReceived,
 )
 
@@ -95,10 +96,13 @@ INTAKE = RecordType(cls=RequestReceived, namespace="ticketbus.intake")
 HOST = RecordType(cls=HostRead, namespace="ticketbus.host")
 ALERT = RecordType(cls=AlertFlipped, namespace="ticketbus.alert")
 CHECKPOINT = RecordType(cls=CheckpointSealed, namespace="ticketbus.audit")
+DECISION_TYPES: tuple[RecordType, ...] = (RecordType(cls=PersonChanged, namespace="ticketbus.decision"),)
 LETTER_TYPES: tuple[RecordType, ...] = tuple(
     RecordType(cls=cls, namespace="ticketbus.deadletter") for cls in (LetterPosted, LetterDecided)
 )
-RECORD_TYPES: tuple[RecordType, ...] = (*EVENT_TYPES, *COMMAND_TYPES, INTAKE, HOST, ALERT, CHECKPOINT, *LETTER_TYPES)
+RECORD_TYPES: tuple[RecordType, ...] = (
+    *EVENT_TYPES, *COMMAND_TYPES, INTAKE, HOST, ALERT, CHECKPOINT, *DECISION_TYPES, *LETTER_TYPES,
+)  # fmt: skip
 BY_CLASS: Mapping[type, RecordType] = {one.cls: one for one in RECORD_TYPES}
 BY_SUBJECT: Mapping[str, RecordType] = {one.subject: one for one in RECORD_TYPES}
 CE_TYPES: Mapping[str, str] = {one.cls.__name__: one.ce_type for one in EVENT_TYPES}

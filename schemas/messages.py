@@ -1,4 +1,4 @@
-"""Messages on Kafka beside ticket events: commands, raw requests, dead letters, host readings, alerts, checkpoints."""
+"""Messages on Kafka beside ticket events: commands, raw requests, dead letters, readings, alerts, decisions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Annotated
 from typing_extensions import Doc
 
 from bus.domain.commands import Command
+from bus.domain.people import Person, PersonChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,3 +125,14 @@ class CheckpointSealed:
     size: Annotated[int, Doc("how many events the tree holds")]
     note: Annotated[str, Doc("the signed checkpoint, as C2SP tlog-checkpoint spells it: origin, size, root, signature")]
     sealed_at: Annotated[datetime, Doc("when it was signed, UTC; also the record's timestamp")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonChanged:
+    """The directory of people changed: somebody was added or changed, left, or had their contact and photo erased."""
+
+    person: Annotated[Person, Doc("the person as they stand in the directory from now on; contact and photo sealed")]
+    change: Annotated[PersonChange, Doc("what became of them")]
+    changed_by: Annotated[str, Doc("who decided it, by name")]
+    why: Annotated[str, Doc("why, in their words; empty: nobody said")]
+    changed_at: Annotated[datetime, Doc("when, UTC; also the record's timestamp")]

@@ -22,6 +22,7 @@ DEADLETTER = "ticket.deadletter"
 HOSTS = "bus.hosts"
 ALERTS = "bus.alerts"
 AUDIT = "bus.audit"
+DECISIONS = "bus.decisions"
 
 
 def _retention(value: object) -> object:

@@ -18,7 +18,6 @@ AT_ONCE = 8
 PREPARE = "ticketbus prepare"
 LEVEL_OF_0_2 = "BACKWARD_TRANSITIVE"
 """The level that version 0.2.0 set itself."""
-CATALOGUE: Mapping[str, Mapping[str, Any]] = {one.subject: one.schema for one in RECORD_TYPES}
 
 
 class Kind(StrEnum):
@@ -42,9 +41,13 @@ class SchemaDifference:
 
 
 async def schema_differences(
-    registry: Registry, wanted: Mapping[str, Mapping[str, Any]] = CATALOGUE
+    registry: Registry, wanted: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[SchemaDifference]:
-    """Compare subjects with the schemas that they should have; reads alone. Raises RegistryUnavailable."""
+    """Compare subjects with the schemas that they should have, those of the catalogue unless others are given.
+
+    Reads alone. Raises RegistryUnavailable.
+    """
+    wanted = {one.subject: one.schema for one in RECORD_TYPES} if wanted is None else wanted
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def of(subject: str, schema: Mapping[str, Any]) -> list[SchemaDifference]:

@@ -1,4 +1,4 @@
-"""Which fields hold personal data of a customer (R50): marked once, beside their `Doc`. Pure."""
+"""Which fields hold personal data of a customer or of staff (R50): marked once, beside their `Doc`. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -12,7 +12,7 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Personal:
-    """Marks a field, in its `Annotated`, as personal data of a customer.
+    """Marks a field, in its `Annotated`, as personal data of a customer, or of somebody in the directory.
 
     `where`: the name and value of a field beside it, without which it is none.
     """

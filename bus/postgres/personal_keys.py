@@ -96,6 +96,8 @@ SELECT key_id, about FROM unnest(%(tickets)s::text[], %(times)s::timestamptz[]) 
     SELECT key_id, about, made_at FROM personal_keys
     WHERE about = ANY(%(tickets)s) AND wrapped IS NOT NULL FOR UPDATE
 ) AS k USING (about) WHERE k.key_id IS NULL OR k.made_at <= w.at"""
+_DESTROY_ABOUT: LiteralString = """
+UPDATE personal_keys SET wrapped = NULL, ended_at = now() WHERE about = %s AND wrapped IS NOT NULL"""
 _DESTROY_OF_TICKETS, _DESTROY_BY_ID = DESTROY.format(which=_OF_TICKETS), DESTROY.format(which=_BY_IDS)
 _DESTROY_MADE_BEFORE = DESTROY.format(which=_MADE_BEFORE)
 _MASTER = "master"  # the key that tells whether the master key is this database's
@@ -149,6 +151,11 @@ class PersonalKeys:
             keys = await self.load(connection, sealed, reader)
         return [opened(keys, ticket_id, value) for ticket_id, value in items]
 
+    async def opened_records(self, connection: Connection, items: Sequence[tuple[str, Value]]) -> list[Value]:
+        """Give values in clear, each of what its key is about; for what the bus itself does with them."""
+        keys = await self.load(connection, [text.encode() for _, value in items for text in sealed_texts(value)])
+        return [opened(keys, about, value) for about, value in items]
+
     def sealing(self, rows: Iterable[tuple[str, str, bytes]]) -> TicketSealing:
         """Take the rows of KEYS_OF_TICKETS, for what is decided about these tickets."""
         return TicketSealing({about: self._master.unwrap(key_id, wrapped) for about, key_id, wrapped in rows})
@@ -190,6 +197,10 @@ class PersonalKeys:
     async def destroy(self, connection: Connection, ticket_ids: Sequence[TicketId]) -> None:
         """Destroy all keys of tickets, forget by which phone they are found, and end their files."""
         await connection.execute(_DESTROY_OF_TICKETS, {"tickets": list(ticket_ids)})
+
+    async def destroy_about(self, connection: Connection, about: str) -> None:
+        """Destroy all keys of what is no ticket."""
+        await connection.execute(_DESTROY_ABOUT, (about,))
 
     async def destroy_made_before(self, connection: Connection, erased: Mapping[TicketId, datetime]) -> None:
         """Destroy the keys that tickets had when they were erased, forget their phones, and end their files."""

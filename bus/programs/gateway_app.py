@@ -40,6 +40,7 @@ from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.identity import identity_routes
+from bus.gateway.routes.people import people_routes
 from bus.gateway.routes.probes import probe_routes
 from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.reconciliations import reconcile_routes
@@ -71,6 +72,7 @@ from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.hosts import disks_of_hosts
 from bus.programs.journeys import journeys_of
 from bus.programs.live_sources import LiveSources
+from bus.programs.people import directory_of, let_go
 from bus.programs.reconciling import reconcile_asked
 from bus.programs.targets import push_sessions_of
 from bus.programs.topics_check import check_all
@@ -175,6 +177,7 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         probe_routes(functools.partial(in_transaction, core.pool, read_probes), utc_now),
         subscription_routes(subscribers, core.contract, hosts_of(core.settings), core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),
+        people_routes(directory_of(core), functools.partial(let_go, core), core.refused, utc_now),
         audit_routes(audit_tree_of(core)),
         rejected_routes(PostgresRejectedListing(pool=core.pool, keys=core.keys)),
         topic_routes(lambda: check_all(core.settings, core.contract, utc_now())),

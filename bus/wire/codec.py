@@ -25,10 +25,20 @@ from schemas.messages import (
     HostRead,
     LetterDecided,
     LetterPosted,
+    PersonChanged,
     RequestReceived,
 )
 
-RecordSent = CheckpointSealed | CommandSent | RequestReceived | HostRead | LetterPosted | LetterDecided | AlertFlipped
+RecordSent = (
+    CheckpointSealed
+    | CommandSent
+    | RequestReceived
+    | HostRead
+    | LetterPosted
+    | LetterDecided
+    | AlertFlipped
+    | PersonChanged
+)
 PAYLOAD_BYTES_MAX = 1024 * 1024
 _HEADER = struct.Struct(">bI")
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import TypeVar
 
 from bus.domain.events import Event, PersonalDataErased
 from bus.domain.personal import with_personal
 from bus.domain.terms import TicketId
 from bus.wire.sealing import DataKey, is_sealed, new_key, sealer
+
+Record = TypeVar("Record")
 
 
 class TicketSealing:
@@ -26,11 +29,11 @@ class TicketSealing:
             return event
         return with_personal(event, self._sealers.get(ticket_id) or partial(self._first, ticket_id))
 
-    def seal_clear(self, ticket_id: TicketId, event: Event) -> Event:
-        """Give an event with those of its personal texts sealed that are not yet."""
-        return with_personal(event, lambda text: text if is_sealed(text.encode()) else self._first(ticket_id, text))
+    def seal_clear(self, ticket_id: str, record: Record) -> Record:
+        """Give an event, or another record, with those of its personal texts sealed that are not yet."""
+        return with_personal(record, lambda text: text if is_sealed(text.encode()) else self._first(ticket_id, text))
 
-    def _first(self, ticket_id: TicketId, text: str) -> str:
+    def _first(self, ticket_id: str, text: str) -> str:
         """Seal a text of a ticket that may have no key yet."""
         if ticket_id not in self._sealers:
             one = new_key()

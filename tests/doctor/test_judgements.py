@@ -12,7 +12,7 @@ from bus.alerts.rules.programs import beat_of
 from bus.backup.verified import VerifiedBackup
 from bus.consistency.consumer_history import ConsumerKind
 from bus.consistency.consumer_verdict import ConsumerStatus, ConsumerVerdict
-from bus.consistency.registry_check import CATALOGUE, differences
+from bus.consistency.registry_check import differences
 from bus.doctor.checks import (
     alerts,
     archive,
@@ -36,6 +36,7 @@ from bus.kafka.topic_admin import TopicDifference
 from bus.postgres.heartbeats import STARTING, ProgramBeat
 from bus.stage_names import STAGES
 from deadletter.disk import Disk, Mark
+from schemas.catalogue import RECORD_TYPES
 from tests.alerts.listed import listed
 
 NOW = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
@@ -88,7 +89,7 @@ STORE = retention.FillingStore(
 FOR_EVER = replace(STORE.growths[0], kept=None)
 LAG = lag.LagReadings(consumers=[consumer(ConsumerVerdict.OK)], unpublished=0, oldest=None, now=NOW)
 SETTINGS = settings.SettingsReadings(refused=[], open_to_others={}, unknown={})
-SUBJECT, SCHEMA = next(iter(CATALOGUE.items()))
+SUBJECT, SCHEMA = RECORD_TYPES[0].subject, RECORD_TYPES[0].schema
 
 
 def shown(days: float | None, **given: Any) -> Sequence[certificates.CertificateReading]:

@@ -27,7 +27,6 @@ from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.answer_budget import AnswerBudget
 from bus.gateway.http.answers import FileAnswer
 from bus.gateway.http.asyncapi import Hosts
-from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
 from bus.gateway.http.uvicorn_http import HttpProtocol
@@ -42,6 +41,7 @@ from bus.gateway.routes.figures import figure_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import DiskAnswer, host_routes
 from bus.gateway.routes.identity import identity_routes
+from bus.gateway.routes.people import people_routes
 from bus.gateway.routes.probes import probe_routes
 from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.reconciliations import reconcile_routes
@@ -64,11 +64,13 @@ from bus.postgres.personal_keys import Reader
 from bus.wire.codec import Codec
 from deadletter.rejected_inputs import MemoryRejectedInputs
 from schemas.messages import HostRead
-from tests.gateway.described import Described, blank
+from tests.gateway.described import Described
 from tests.gateway.fake_alerts import FakeAlertService
 from tests.gateway.fake_audit import FakeAudit
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
+from tests.gateway.fake_journey import journey_of
+from tests.gateway.fake_people import FakePeople
 from tests.gateway.fake_reconciling import FakeReconciling
 from tests.gateway.fake_rejected import FakeRejectedInputs
 from tests.gateway.fake_rollouts import FakeRolloutService
@@ -129,12 +131,12 @@ class Gateway:
     topics_checking: Callable[[], None] = lambda: None
     subscribers: SubscriptionService = field(default_factory=FakeSubscriptionService)
     rollouts: RolloutService = field(default_factory=FakeRolloutService)
+    people: FakePeople = field(default_factory=FakePeople)
     reconciling: FakeReconciling = field(default_factory=FakeReconciling)
     url: str = ""
     check: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
-        """Put it together."""
         self.dispatcher = dispatcher_on(self.store, self.log)
         self.group, self.in_flight = GroupCommit(self.dispatcher), InFlight()
         self.hub = StreamHub(self.stream_log or self.log, self.codec.decode, CONTRACT.public(), self.waiting_max)
@@ -183,6 +185,7 @@ class Gateway:
             figure_routes(self._figures),
             subscription_routes(self.subscribers, CONTRACT, Hosts(namespace="t"), self.refused),
             rollout_routes(self.rollouts, self.refused),
+            people_routes(self.people, self.people.let_go, self.refused, utc_now),
             topic_routes(self._check_topics),
             rejected_routes(self.rejected),
             audit_routes(AuditTree(self.audit.state, self.audit.check, self.audit.bundle)),
@@ -246,9 +249,7 @@ class Gateway:
                 await asyncio.sleep(0.001)
 
     async def _journey(self, anything: str, *, after: int, most: int) -> dict[str, Any] | None:
-        known = {"title": f"{most} events after {after}", "state_zh": "", "verdict": self.verdict}
-        found = [None] if anything == "known" else self.known_by.get(anything)
-        return {**blank(JourneyAnswer), **known, "ticket_id": found[0], "also": found[1:]} if found else None
+        return journey_of(anything, self.known_by, self.verdict, after=after, most=most)
 
     async def _files_of(self, _ticket_id: str, _reader: Reader) -> list[FileAnswer]:
         return []

@@ -10,6 +10,7 @@ from bus.delivery.targets_config import TargetsConfig
 from bus.gateway.write import spool
 from bus.kafka import host_readings
 from bus.local.stack import Urls
+from bus.people import directory
 from bus.programs import audit_sealing
 from bus.programs.worker import CONNECTIONS, stages_of
 from deadletter import records, replay
@@ -27,6 +28,7 @@ WRITING = {
     replay: {"relay"},
     alert_records: {"relay"},
     audit_sealing: {"relay"},
+    directory: {"relay"},
 }
 
 

@@ -32,6 +32,7 @@ _DECIDED = {
     Access.DECIDE_LETTERS: Text("死信", "dead letters"),
     Access.DECIDE_ALERTS: Text("告警", "alerts"),
     Access.DECIDE_CONSUMERS: Text("订阅与灰度", "subscriptions and rollouts"),
+    Access.DECIDE_PEOPLE: Text("人员", "the directory of people"),
 }
 
 

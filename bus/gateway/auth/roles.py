@@ -58,6 +58,8 @@ class Access(StrEnum):
     DECIDE_ALERTS = "decide-alerts"
     REPORT = "report"
     RECONCILE = "reconcile"
+    PEOPLE = "people"
+    DECIDE_PEOPLE = "decide-people"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,11 @@ _DISPATCHER = frozenset({OpenTicket, Assign, Return, Escalate, Reopen, Note, Add
 GRANTS: Mapping[Role, Grant] = {
     Role.SOURCE: Grant(_SOURCE, frozenset({Access.READ})),
     Role.ENGINEER: Grant(_ENGINEER, _READS),
-    Role.DISPATCHER: Grant(_DISPATCHER, _READS),
-    Role.LEAD: Grant(_DISPATCHER | {ConfirmClosure, RejectClosure}, _READS | {Access.ALERTS, Access.CONSUMERS}),
+    Role.DISPATCHER: Grant(_DISPATCHER, _READS | {Access.PEOPLE}),
+    Role.LEAD: Grant(
+        _DISPATCHER | {ConfirmClosure, RejectClosure},
+        _READS | {Access.ALERTS, Access.CONSUMERS, Access.PEOPLE, Access.DECIDE_PEOPLE},
+    ),
     Role.SRE: Grant(frozenset(), frozenset(Access) - {Access.REPORT}),
     Role.SUBSCRIBER: Grant(frozenset(), _READS),
     Role.HOST: Grant(frozenset(), frozenset({Access.REPORT})),

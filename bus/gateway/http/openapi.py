@@ -49,6 +49,7 @@ _TAGS = {
     "hosts": "主机 / readings of hosts",
     "subscriptions": "订阅 / who reads from outside, and whom to ask",
     "rollouts": "灰度 / new versions of targets, step by step",
+    "people": "人员 / who takes tickets, and how they are reached",
     "deliveries": "投递 / queues towards other systems",
     _OPERATIONS: "运维 / health and metrics",
 }

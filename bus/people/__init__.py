@@ -1,0 +1,1 @@
+"""The directory of people who take tickets: applied, shown, left, erased."""

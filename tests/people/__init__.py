@@ -1,0 +1,1 @@
+"""Tests of the directory of people and of routing."""

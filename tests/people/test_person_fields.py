@@ -1,0 +1,74 @@
+"""The file of people: read whole, each fault by its place, names in one spelling."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bus.config_file import ConfigFileInvalid
+from bus.domain.errors import MalformedInput
+from bus.domain.people import check_people
+from bus.people.person_fields import load_people
+from tests.domain.people import RULES
+from tests.people.staff import LI, WANG
+
+FILE = """
+people:
+  李工:
+    role: engineer
+    types: [hardware_fault]
+    regions: [华东]
+    skills: {compressor: 3}
+    capacity: 3
+    contact: "13800000002"
+    backup: "王师傅 "
+  "王 师傅":
+    role: engineer
+    capacity: 2
+    contact: "13800000001"
+    backup: 李工
+"""
+
+
+def test_person_fields_a_file_gives_people_with_what_it_leaves_out(tmp_path: Path) -> None:
+    file = tmp_path / "people.yaml"
+    file.write_text(FILE, encoding="utf-8")
+    bare = replace(WANG, person="王 师傅", types=(), regions=(), skills=(), capacity=2, photo="")
+    assert load_people(file) == [LI, bare]
+
+
+def test_person_fields_the_file_of_the_how_to_can_be_applied_as_it_stands(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "routing.md").read_text(encoding="utf-8")
+    file = tmp_path / "people.yaml"
+    file.write_text(page.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    people = load_people(file)
+    check_people(people, [], RULES)
+    assert [(one.person, one.backup) for one in people] == [("王师傅", "李工"), ("李工", "王师傅")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "place"),
+    [
+        ("skills: {compressor: 3}", "skills: {compressor: 9}", "people.李工.skills.compressor"),
+        ("capacity: 3", "capacity: many", "people.李工.capacity"),
+        ('contact: "13800000002"', "contact: 13800000002", "people.李工.contact"),
+        ("role: engineer", "role: engineer\n    department: x", "people.李工.department"),
+        ("people:", "staff:", "people"),
+    ],
+)
+def test_person_fields_a_fault_is_named_by_its_place_and_never_its_value(
+    tmp_path: Path, before: str, after: str, place: str
+) -> None:
+    file = tmp_path / "people.yaml"
+    file.write_text(FILE.replace(before, after, 1), encoding="utf-8")
+    with pytest.raises(ConfigFileInvalid) as fault:
+        load_people(file)
+    assert f": {place}: " in str(fault.value) or f"; {place}: " in str(fault.value)
+    assert "13800000002" not in str(fault.value)
+
+
+def test_person_fields_the_bus_s_own_name_is_nobody_s(tmp_path: Path) -> None:
+    file = tmp_path / "people.yaml"
+    file.write_text(FILE.replace("王 师傅", "ticketbus"), encoding="utf-8")
+    with pytest.raises(MalformedInput, match="own name"):
+        load_people(file)
