@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -243,6 +244,14 @@ def _variable(name: str) -> str:
 def archive_dir(settings: Settings) -> Path:
     """Give where the files of archived months lie."""
     return settings.archive_dir or settings.data / "archive"
+
+
+def files_dir(settings: Settings) -> Path | None:
+    """Give the directory of uploaded files; None where they lie in a bucket."""
+    if settings.files_url is None:
+        return settings.data / "files"
+    url = urlsplit(settings.files_url)
+    return Path(unquote(url.path)) if url.scheme == "file" else None
 
 
 def secret_of(settings: Settings, name: str) -> str:

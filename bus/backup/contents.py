@@ -93,10 +93,9 @@ async def read_log(connection: Connection) -> BackedUpLog:
     return found
 
 
-def not_included(settings: Settings, kafka: bool, registry: bool) -> list[str]:
+def not_included(kafka: bool, registry: bool) -> list[str]:
     """Say what a new bus needs and this backup does not have."""
     found = [
-        f"uploaded files ({settings.files_url or 'files/ in TICKETBUS_DATA'}): copy them by their store's own means",
         "Kafka's records: `ticketbus log mend` fills events in; what waits on ticket.commands, ticket.intake is lost",
     ]
     if not kafka:

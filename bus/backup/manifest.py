@@ -16,6 +16,8 @@ POSTGRES: Final = "postgres"
 """The base backup, as pg_basebackup wrote it; its files are listed in its own backup_manifest."""
 WAL: Final = "wal"
 """Write-ahead log received since, for as long as `--follow` ran; it grows, so no hash covers it."""
+FILES: Final = "files"
+"""Uploaded files, each under its SHA-256; more come for as long as `--follow` runs."""
 PERSONAL_KEYS: Final = (
     "in PostgreSQL's table personal_keys, each wrapped by the master key (AES-256-GCM): without TICKETBUS_MASTER_KEY, "
     "which is in no backup, no personal text can be read"
@@ -48,6 +50,14 @@ class BackedUpPostgres:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackedUpFiles:
+    """Uploaded files of a directory, as many as there were when the base backup had ended."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackedUpLog:
     """The log when the base backup had ended: how many events, the last of them, the last ticket number given."""
 
@@ -73,6 +83,7 @@ class Manifest:
     left_out: list[str]
     not_included: list[str]
     files: list[BackedUpFile]
+    uploads: BackedUpFiles | None = None
     personal_keys: str = PERSONAL_KEYS
     format: int = field(default=FORMAT)
 
@@ -104,6 +115,7 @@ def read(folder: Path) -> Manifest:
                 "postgres": _postgres(postgres) if postgres else None,
                 "log": BackedUpLog(**log, last_recorded_at=datetime.fromisoformat(last_at) if last_at else None),
                 "files": [BackedUpFile(**one) for one in raw["files"]],
+                "uploads": BackedUpFiles(**raw["uploads"]) if raw.get("uploads") else None,
             }
         )
     except FileNotFoundError as error:
@@ -117,8 +129,8 @@ def _postgres(raw: dict[str, Any]) -> BackedUpPostgres:
 
 
 def listed(folder: Path) -> list[BackedUpFile]:
-    """List what lies beside the base backup and the WAL, with sizes and hashes."""
-    apart = {folder / POSTGRES, folder / WAL}
+    """List what lies beside the base backup, the WAL and the uploaded files, with sizes and hashes."""
+    apart = {folder / POSTGRES, folder / WAL, folder / FILES}
     files = (one for top in folder.iterdir() if top not in apart for one in (top, *top.rglob("*")) if one.is_file())
     return [
         BackedUpFile(path=one.relative_to(folder).as_posix(), bytes=one.stat().st_size, sha256=sha256_of(one))

@@ -18,16 +18,17 @@ import psycopg
 from bus.archive.reader import archived_files
 from bus.backup import contents, manifest, replication_slot
 from bus.backup.base_files import base_faults
-from bus.backup.failures import BackupDamaged, BackupFailed
+from bus.backup.failures import BackupDamaged, BackupFailed, RestoreRefused
 from bus.backup.manifest import BackedUpPostgres, Manifest
 from bus.backup.pg_tools import PgTools, base_backup, find_tools, last_commit, read_wal, start_receiving
+from bus.backup.uploads import copy_new, copy_uploads, store_id, upload_faults
 from bus.backup.wal import PARTIAL, segments, wal_faults
 from bus.domain.errors import KafkaUnavailable
 from bus.kafka.broker_topic import TopicRefused
 from bus.postgres.pool import connected, open_pool
 from bus.postgres.schema_number import schema_number
 from bus.schema_registry import RegistryUnavailable, registry_of
-from bus.settings import Settings, archive_dir
+from bus.settings import Settings, archive_dir, files_dir
 from schemas.topics import load_contract
 
 RECEIVER_LOG: Final = f"{manifest.WAL}/receive.log"
@@ -87,9 +88,11 @@ async def take(settings: Settings, server: Server | None, folder: Path, say: Say
     postgres = _postgres(server, folder, say) if server else None
     url = settings.database_url
     assert url is not None, "the caller requires it"
-    async with open_pool(url, size=1, name="ticketbus backup") as pool, connected(pool) as connection:
-        schema, log = await schema_number(connection), await contents.read_log(connection)
-        archived = [one.file for one in await archived_files(connection)]
+    async with open_pool(url, size=1, name="ticketbus backup") as pool:
+        async with connected(pool) as connection:
+            schema, log = await schema_number(connection), await contents.read_log(connection)
+            archived = [one.file for one in await archived_files(connection)]
+        uploads, without_files = await copy_uploads(pool, settings, folder)
     ends: dict[str, dict[str, int]] | None = None
     subjects: int | None = None
     try:
@@ -101,7 +104,8 @@ async def take(settings: Settings, server: Server | None, folder: Path, say: Say
         subjects = await contents.write_registry(registry, folder) if registry else None
     except RegistryUnavailable as error:
         say(f"without the registry's subjects: {error}")
-    absent = contents.not_included(settings, ends is not None, subjects is not None)
+    absent = contents.not_included(ends is not None, subjects is not None)
+    absent += without_files
     if archived:
         absent.append(f"files of archived months: copy {archive_dir(settings)}, {', '.join(archived)}")
     absent += [f"the file of {name}: it cannot be read" for name in missing]
@@ -119,6 +123,7 @@ async def take(settings: Settings, server: Server | None, folder: Path, say: Say
         left_out=contents.left_out(settings),
         not_included=absent,
         files=manifest.listed(folder),
+        uploads=uploads,
     )
     manifest.write(folder, made)
     return made
@@ -153,6 +158,7 @@ def verify(folder: Path) -> Manifest:
     """Hold a backup against its manifest and the base backup against its own list. Blocks. Raises BackupDamaged."""
     made = manifest.read(folder)
     found = [*manifest.faults(folder, made), *wal_faults(folder, made)]
+    found += [] if found else upload_faults(folder, made)
     base = made.postgres
     if base and not found:
         found = base_faults(folder / manifest.POSTGRES)
@@ -197,6 +203,17 @@ def receiving(server: Server, folder: Path) -> Iterator[subprocess.Popen[bytes]]
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def copy_new_uploads(settings: Settings, folder: Path, say: Say) -> None:
+    """Copy the files that were uploaded since into a backup that has them; what is in the way is said. Blocks."""
+    root = files_dir(settings)
+    if root is None or manifest.read(folder).uploads is None or store_id(root) is None:
+        return
+    try:
+        copy_new(root, folder / manifest.FILES)
+    except (OSError, RestoreRefused) as error:
+        say(f"uploaded files are not copied: {error}")
 
 
 def receiver_words(folder: Path) -> str:

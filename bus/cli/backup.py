@@ -1,11 +1,10 @@
-"""`ticketbus backup` and `restore`: a bus put aside, and one that lost PostgreSQL made whole again."""
+"""`ticketbus backup`: a bus put aside, and whether what was put aside is whole."""
 
-import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
-from datetime import UTC
 from pathlib import Path
 from socket import gethostname
+from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,16 +13,16 @@ from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Awaitable, Callable
+    from subprocess import Popen
 
     from bus.backup.manifest import Manifest
     from bus.backup.take import Server
     from bus.postgres.pool import Connection
-    from bus.programs.mending import MendedStores
     from bus.settings import Settings
 
 commands = typer.Typer()
+UPLOADS_EVERY_S = 60.0
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of one backup.")]
 
@@ -81,75 +80,8 @@ def backup(
         if not again:
             _show(folder, _taken(settings, server, folder), as_json)
         if receiver is not None:
-            _say(f"正在接收变更,Ctrl-C 结束 / receiving changes into {folder / manifest.WAL}, until Ctrl-C")
-            _wait(receiver, folder)
-
-
-@commands.command()
-def restore(
-    folder: Folder,
-    to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="TIME", help="Point in time, such as 2026-11-30T10:02:00+08:00; unset: the end."),
-    ] = None,
-    data: Data = None,
-    as_json: Json = False,
-) -> None:
-    """Make a local stack's PostgreSQL again from a backup, and bring both stores to agree. The stack must be down.
-
-    Refuses a data directory that has a PostgreSQL, another major version, a damaged backup, a newer release's schema,
-    and a wrong master key. What Kafka has beyond the backup is added, what Kafka lacks is published. Exits 1 when the
-    stores still differ. A PostgreSQL of your own: docs/backup.md.
-
-    Example: ticketbus restore /backups/2026-11-30 --to 2026-11-30T10:02:00+08:00
-    """
-    from bus.backup import manifest
-    from bus.backup.failures import RestoreRefused
-    from bus.cli.time_option import read_time_option
-
-    folder = folder.expanduser().resolve()
-    settings, begun = _unstarted(data), time.monotonic()
-    made, until = manifest.read(folder), read_time_option(to, "--to").astimezone(UTC) if to else None
-    if made.postgres is None:
-        raise RestoreRefused(f"{folder} is without PostgreSQL: restore that by its means, then `ticketbus log mend`")
-    if until and until < made.postgres.ended_at:
-        raise RestoreRefused(
-            f"--to {until.isoformat()} lies before the end of the base backup, {made.postgres.ended_at.isoformat()}: "
-            "take an earlier backup"
-        )
-    from bus.programs.restoring import restore_local
-
-    mended = restore_local(settings, folder, made, until, _say)
-    show_mended(mended, as_json)
-    where = "" if data is None else f" --data {data}"
-    _say(f"恢复用时 restored in {(time.monotonic() - begun) / 60:.1f} min; 启动 start: ticketbus up{where}")
-    if mended.report.differences:
-        raise typer.Exit(1)
-
-
-def show_mended(mended: "MendedStores", as_json: bool) -> None:
-    """Print what was filled in where, and how both stores compare now."""
-    from bus.cli.run import echo_json
-
-    report = mended.report
-    if as_json:
-        echo_json({**asdict(mended), "report": {**asdict(report), "listed": [one._asdict() for one in report.listed]}})
-        return
-    echo(f"{mended.restored:,} events added to PostgreSQL, which Kafka had")
-    for topic, count in mended.queued.items():
-        echo(f"{count:,} events queued for {topic}, which lacked them")
-    echo(f"{mended.published:,} records published, handlers reset: {', '.join(mended.handlers_reset) or 'none'}")
-    for handler in mended.undecided:
-        echo(
-            f"{handler} 停住,请决定 stands still until you decide: "
-            f"ticketbus stage reset {handler} --to end, or --to start"
-        )
-    echo(
-        f"log verify: {report.stored:,} events, {report.records:,} records, {report.repeats:,} harmless repeats, "
-        f"{report.waiting:,} still to publish, {report.differences:,} differences"
-    )
-    for one in report.listed:
-        echo(f"  {one.kind}: {one.ticket_id} version {one.version} ({one.where})")
+            say(f"正在接收变更,Ctrl-C 结束 / receiving changes into {folder / manifest.WAL}, until Ctrl-C")
+            _wait(receiver, settings, folder)
 
 
 def _verify(folder: Path, data: Path | None, as_json: bool) -> None:
@@ -185,23 +117,26 @@ def _note(data: Path | None, note: "Callable[[Connection], Awaitable[None]]") ->
     try:
         run(noted(require(resolved(data), "database_url")))
     except (BusError, psycopg.Error) as error:
-        _say(f"总线未登记此次核验 the bus does not know of it, and `backup_not_verified` may open: {error}")
+        say(f"总线未登记此次核验 the bus does not know of it, and `backup_not_verified` may open: {error}")
 
 
 def _taken(settings: "Settings", server: "Server | None", folder: Path) -> "Manifest":
     from bus.backup import take
     from bus.cli.run import run
 
-    return run(take.take(settings, server, folder, _say))
+    return run(take.take(settings, server, folder, say))
 
 
-def _wait(receiver: "subprocess.Popen[bytes]", folder: Path) -> None:
-    """Wait for Ctrl-C. Raises BackupFailed when receiving ended by itself."""
+def _wait(receiver: "Popen[bytes]", settings: "Settings", folder: Path) -> None:
+    """Copy new uploaded files once a minute until Ctrl-C. Raises BackupFailed when receiving ended by itself."""
     from bus.backup import take
     from bus.backup.failures import BackupFailed
 
     try:
-        receiver.wait()
+        while receiver.poll() is None:
+            take.copy_new_uploads(settings, folder, say)
+            with suppress(TimeoutExpired):
+                receiver.wait(UPLOADS_EVERY_S)
     except KeyboardInterrupt:
         return
     words = take.receiver_words(folder)
@@ -262,19 +197,6 @@ def _server_url(settings: "Settings", data: Path | None, given: Path | None) -> 
     return require(settings, "database_url")
 
 
-def _unstarted(data: Path | None) -> "Settings":
-    from bus.backup.failures import RestoreRefused
-    from bus.settings import load
-
-    settings = load()
-    settings = settings.model_copy(update={"data": (data or settings.data).expanduser().resolve()})
-    if settings.database_url:
-        raise RestoreRefused(
-            "DATABASE_URL names a PostgreSQL of your own: restore DIR/postgres, or its provider's backup, there by its "
-            "own means (docs/backup.md), then run `ticketbus prepare` and `ticketbus log mend`"
-        )
-    return settings
-
-
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Print what goes on, beside the result."""
     echo(line, err=True)

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, LiteralString
@@ -51,6 +51,8 @@ class StoreLoss:
     published: int
     repeats_on_kafka: int
     differences: int
+    files_put_back: int = 0
+    files_wrong: int = 0
 
     @property
     def text(self) -> Text:
@@ -60,7 +62,8 @@ class StoreLoss:
             f"{self.store} 丢失,{minutes:.1f} 分钟后恢复;已答 {self.acknowledged},丢 {self.lost},重复 {self.repeated}",
             f"{self.store} lost: whole again after {minutes:.1f} min; acknowledged {self.acknowledged}, lost "
             f"{self.lost}, repeated {self.repeated}; from Kafka {self.restored}, to Kafka {self.published}, harmless "
-            f"repeats there {self.repeats_on_kafka}, differences {self.differences}",
+            f"repeats there {self.repeats_on_kafka}, differences {self.differences}, uploaded files put back "
+            f"{self.files_put_back}, wrong {self.files_wrong}",
         )
 
 
@@ -85,9 +88,17 @@ class Traffic:
             self._going.clear()
             sending.join()
 
-    def _send(self) -> None:
+    def upload(self) -> None:
+        """Upload a file, which is to be there again as well."""
+        with self._client() as client:
+            client.post("/v1/files", content=b"drill restore\n").raise_for_status()
+
+    def _client(self) -> httpx2.Client:
         headers = {"Authorization": f"Bearer {self.token}"}
-        with httpx2.Client(base_url=self.url, headers=headers, trust_env=False, timeout=5) as client:
+        return httpx2.Client(base_url=self.url, headers=headers, trust_env=False, timeout=5)
+
+    def _send(self) -> None:
+        with self._client() as client:
             while self._going.is_set():
                 key = f"DRILL-{uuid4().hex}"
                 body = {"incident_key": {"kind": "order", "value": key}, "title": "演练", "type": "hardware_fault"}
@@ -108,9 +119,12 @@ def play(settings: Settings, scratch: Path, say: Say) -> list[StoreLoss]:
         made, point, begun = _lose_postgres(stack, scratch / "backup", traffic, settings, say)
     from bus.programs.restoring import restore_local
 
-    mended = restore_local(settings, scratch / "backup", made, point, say)
+    restored = restore_local(settings, scratch / "backup", made, point, say)
+    assert restored.files.report is not None, restored.files.why
     with _running(settings, data, say) as stack:
-        losses = [_loss("PostgreSQL", begun, stack, traffic.keys, mended)]
+        loss = _loss("PostgreSQL", begun, stack, traffic.keys, restored.mended)
+        wrong = len(restored.files.report.wrong)
+        losses = [replace(loss, files_put_back=restored.files.put_back, files_wrong=wrong)]
         traffic.url = stack.state.lends["url"]  # its port may have been taken meanwhile
         with traffic.running():
             time.sleep(TRAFFIC_S)
@@ -133,6 +147,7 @@ def _lose_postgres(
     take.new_folder(backup)
     with traffic.running():
         time.sleep(TRAFFIC_S)
+        traffic.upload()
         with take.receiving(server, backup):
             made = asyncio.run(take.take(borrow(settings, stack.state.lends), server, backup, say))
             time.sleep(TRAFFIC_S)
@@ -140,7 +155,8 @@ def _lose_postgres(
             time.sleep(AFTER_POINT_S)
             begun = time.monotonic()
             _kill(stack, postgres.NAME)
-        shutil.rmtree(stack.data / "postgres")
+        for lost in ("postgres", "files"):
+            shutil.rmtree(stack.data / lost)
         time.sleep(1)
     return made, point, begun
 

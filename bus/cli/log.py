@@ -106,7 +106,7 @@ def mend(data: Data = None, as_json: Json = False) -> None:
 
     Example: ticketbus prepare && ticketbus log mend
     """
-    from bus.cli.backup import show_mended
+    from bus.cli.restore import show_mended
     from bus.cli.run import counting, with_core
     from bus.programs.mending import mend as fill
 

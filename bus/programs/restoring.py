@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,12 +18,26 @@ from bus.local.stack import LocalStack
 from bus.postgres.pool import connected, open_pool
 from bus.postgres.schema_number import check_not_newer, refuse_newer
 from bus.programs.mending import MendedStores, mend
+from bus.programs.restored_files import RestoredFiles, restore_files
 from bus.settings import Settings, secret_of
 
 Say = Callable[[str], None]
 
 
-def restore_local(settings: Settings, backup: Path, made: Manifest, to: datetime | None, say: Say) -> MendedStores:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredBus:
+    """Both stores, and the uploaded files, once a restore has ended."""
+
+    mended: MendedStores
+    files: RestoredFiles
+
+    @property
+    def whole(self) -> bool:
+        """Say that nothing differs and no file is missing."""
+        return not self.mended.report.differences and self.files.whole
+
+
+def restore_local(settings: Settings, backup: Path, made: Manifest, to: datetime | None, say: Say) -> RestoredBus:
     """Verify a backup and restore it into the settings' data directory; it ends with the stack down.
 
     For the main thread alone. Raises BackupDamaged, RestoreRefused, SchemaNewer, InvariantBroken for a wrong master
@@ -47,7 +62,7 @@ def restore_local(settings: Settings, backup: Path, made: Manifest, to: datetime
     stack = LocalStack(data=data, settings=settings, prepare=lambda given: prepare(given, say), say=say)
     stack.start()
     try:
-        return asyncio.run(_mended(borrow(settings, stack.state.lends)))
+        return asyncio.run(_restored(borrow(settings, stack.state.lends), backup, made))
     finally:
         stack.stop()
 
@@ -82,6 +97,7 @@ async def _check(url: str, settings: Settings) -> None:
         await personal_keys(settings).check(connection)
 
 
-async def _mended(settings: Settings) -> MendedStores:
+async def _restored(settings: Settings, backup: Path, made: Manifest) -> RestoredBus:
     async with open_core(settings, connections=4) as core:
-        return await mend(core)
+        mended = await mend(core)
+        return RestoredBus(mended=mended, files=await restore_files(core, backup, made))

@@ -18,6 +18,7 @@ def test_drill_restore_makes_each_store_whole_again_and_counts_what_it_cost() ->
     assert all((one["repeated"], one["differences"]) == (0, 0) for one in losses), done.stdout
     database, log = losses
     assert database["acknowledged"] >= 20
+    assert (database["files_put_back"], database["files_wrong"]) == (1, 0), "the uploads were lost with PostgreSQL"
     assert database["restored"] > 0, "what Kafka had beyond the point in time"
     # Lost is at most what was committed after that point and had not been published when the server was killed.
     assert database["lost"] <= 5, done.stdout
