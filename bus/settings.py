@@ -71,8 +71,8 @@ class Settings(BaseSettings):
     http_port: int = Field(8080, ge=1, le=65535)
     http_certificate_file: Path | None = Field(
         None,
-        description="PEM of the certificate that gateway and console show, its chain and its key; read anew when it"
-        " changes; unset: plain HTTP",
+        description="PEM of the certificate that gateway, console and a worker's metrics port show, its chain and its"
+        " key; read anew when it changes; unset: plain HTTP",
     )
     http_key_file: Path | None = Field(None, description="PEM of that key, where it stands in a file of its own")
     trusted_proxies: list[str] = Field(

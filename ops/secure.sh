@@ -3,15 +3,15 @@
 # Harmless to repeat: what is there stays, what is missing is made. Usage: sh ops/secure.sh DIR
 #   ca.key, ca.pem      an authority of this cluster's own; whoever has ca.key can be a broker: keep it elsewhere
 #   BROKER.pem          key and certificate of each broker, for its name, localhost and 127.0.0.1
-#   postgres.pem registry.pem gateway.pem      the same of the other servers
+#   postgres.pem registry.pem gateway.pem worker.pem      the same of the other servers
 #   bus.pem bus_2.pem   keys and certificates by which PostgreSQL knows its roles bus and bus_2, where it asks for one
 #   USER.password       a password of each user of Kafka, 48 hex digits
 #   database_url …      the other secrets, each named after its setting
 #   USER.env            the variables of each program: addresses, and the files of its secrets
 #   registry.env        those of the registry (Apicurio); they hold its passwords
 # These name what differs; HOST is the name by which clients reach it:
-#   BROKERS="kafka-1 …" POSTGRES=HOST REGISTRY=HOST GATEWAY=HOST
-#   KAFKA_PORT POSTGRES_PORT REGISTRY_PORT GATEWAY_PORT
+#   BROKERS="kafka-1 …" POSTGRES=HOST REGISTRY=HOST GATEWAY=HOST WORKER=HOST
+#   KAFKA_PORT POSTGRES_PORT REGISTRY_PORT GATEWAY_PORT WORKER_PORT (of a worker's metrics)
 #   USERS="admin …" of Kafka; NAMESPACE, as TICKETBUS_NAMESPACE
 #   AT=/etc/ticketbus   where the programs see the folder, if it is not where it is made
 #   MODE=644            of certificates and passwords that a container reads as a user of its own; the folder is closed
@@ -19,6 +19,7 @@
 # A certificate is signed with ca.key, which has to be in DIR for as long as one is made; nothing changes without it.
 set -eu
 : "${BROKERS:=kafka-1 kafka-2 kafka-3}" "${POSTGRES:=postgres}" "${REGISTRY:=registry}" "${GATEWAY:=gateway}"
+: "${WORKER:=worker}" "${WORKER_PORT:=8445}"
 : "${KAFKA_PORT:=9092}" "${POSTGRES_PORT:=5432}" "${REGISTRY_PORT:=8443}" "${GATEWAY_PORT:=8444}"
 : "${MODE:=600}" "${NAMESPACE:=}" "${RENEW:=}"
 prefix=${NAMESPACE:+$NAMESPACE.}
@@ -42,7 +43,7 @@ refuse() {
     exit 1
 }
 asked() { case " $RENEW " in *" $1 "*) ;; *) return 1 ;; esac }
-certificates="$BROKERS postgres registry gateway bus bus_2"
+certificates="$BROKERS postgres registry gateway worker bus bus_2"
 wanted=
 for name in $certificates; do
     if [ ! -e "$name.pem" ] || asked "$name"; then wanted="$wanted $name"; fi
@@ -112,6 +113,7 @@ done
 certify postgres "$POSTGRES" serverAuth "$POSTGRES"
 certify registry "$REGISTRY" serverAuth "$REGISTRY"
 certify gateway "$GATEWAY" serverAuth "$GATEWAY"
+certify worker "$WORKER" serverAuth "$WORKER"
 certify bus bus clientAuth
 certify bus_2 bus_2 clientAuth
 
@@ -159,6 +161,10 @@ END
 TICKETBUS_HTTP_HOST=0.0.0.0
 TICKETBUS_HTTP_PORT=$GATEWAY_PORT
 TICKETBUS_HTTP_CERTIFICATE_FILE=$AT/gateway.pem
+END
+        *.worker) cat << END ;;
+TICKETBUS_METRICS_PORT=$WORKER_PORT
+TICKETBUS_HTTP_CERTIFICATE_FILE=$AT/worker.pem
 END
     esac
 }

@@ -72,7 +72,7 @@ async def _serve(
                 readings=readings,
                 logs_before=logs_before,
                 report=reports.report,
-                alerting=[*loops.values(), *serving.tasks(), watching_certificates(core.settings, core.pool)],
+                alerting=[*loops.values(), *serving.tasks().values(), watching_certificates(core.settings, core.pool)],
             ),
             core,
             stopping,

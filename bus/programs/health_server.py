@@ -1,6 +1,7 @@
 """What a program without an API of its own says of itself over HTTP: /livez, /readyz and /metrics."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from prometheus_client import make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from bus.domain.errors import BusError
+from bus.tls import ServerCertificate
 
 REQUEST_S_MAX = 10  # a client that says nothing for so long holds no thread
 LOOP_S_MAX = 5.0  # an event loop that takes longer to answer does not live
@@ -37,11 +39,11 @@ class ProgramHealth:
         return {name: trouble() for name, trouble in self._parts.items()}
 
 
-def serve_health(health: ProgramHealth, host: str, port: int) -> None:
+def serve_health(health: ProgramHealth, host: str, port: int, certificate: ServerCertificate | None = None) -> None:
     """Serve until the process ends, in a thread of its own; call it on the program's event loop.
 
-    `/livez`: the event loop turns. `/readyz`: every part works; else 503, and each part says why. Raises
-    HealthPortTaken.
+    `/livez`: the event loop turns. `/readyz`: every part works; else 503, and each part says why. By TLS where there is
+    a certificate. Raises HealthPortTaken.
     """
     loop, metrics = asyncio.get_running_loop(), make_wsgi_app()
 
@@ -66,17 +68,35 @@ def serve_health(health: ProgramHealth, host: str, port: int) -> None:
         )
 
     try:
-        server = make_server(host, port, app, ThreadingWSGIServer, handler_class=_Silent)
+        server = make_server(host, port, app, _HealthServer, handler_class=_Silent)
     except OSError as error:
         raise HealthPortTaken(
             f"cannot listen on {host}:{port} ({error.strerror}); set TICKETBUS_METRICS_PORT"
         ) from error
+    server.certificate = certificate
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
 
 
 def _answer(start: StartResponse, status: int, content: dict[str, Any]) -> Iterable[bytes]:
     start("200 OK" if status == 200 else "503 Service Unavailable", [("Content-Type", "application/json")])
     return [orjson.dumps(content)]
+
+
+class _HealthServer(ThreadingWSGIServer):
+    certificate: ServerCertificate | None = None
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Accept a connection; TLS begins in the request's own thread, so that nobody waits for a slow client."""
+        connection, address = super().get_request()
+        if self.certificate:
+            context = self.certificate.context()
+            connection = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Pass over clients that break off, or speak no TLS; all else is a fault of ours."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class _Silent(WSGIRequestHandler):

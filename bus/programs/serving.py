@@ -1,6 +1,6 @@
 """How a program serves HTTP to others: by its certificate, where it has one, and behind which proxies."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from socket import gethostname
@@ -24,9 +24,9 @@ class Serving:
         tls = {"ssl_context_factory": self.certificate.context} if self.certificate else {}
         return {"forwarded_allow_ips": list(self.proxies), **tls}
 
-    def tasks(self) -> Sequence[Callable[[], Awaitable[None]]]:
+    def tasks(self) -> Mapping[str, Callable[[], Coroutine[Any, Any, None]]]:
         """Give what runs beside the server, until cancelled."""
-        return [self.certificate.renew_for_ever] if self.certificate else []
+        return {"own certificate": self.certificate.renew_for_ever} if self.certificate else {}
 
 
 def serving_of(settings: Settings) -> Serving:

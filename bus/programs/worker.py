@@ -50,6 +50,7 @@ from bus.programs.pulled_sources import PulledSources
 from bus.programs.reconcile_watch import ReconcileWatch
 from bus.programs.registry_watch import watch_registry
 from bus.programs.rollout_watch import watch_rollouts
+from bus.programs.serving import Serving, serving_of
 from bus.programs.sources import sources
 from bus.programs.target_reconcile_watch import TargetReconcileWatch, target_reconciler_of
 from bus.programs.targets import (
@@ -83,16 +84,16 @@ async def run_worker(settings: Settings, wanted: Iterable[str] = STAGES) -> None
 
     `sla` is the timer of SLA targets alone; with `delivery` the delivery workers run too.
 
-    Raises ConfigFileInvalid before anything runs.
+    Raises ConfigFileInvalid, CertificateUnusable before anything runs.
     """
     names = frozenset(wanted)
-    targets = await checked_targets(settings, names)
+    targets, serving = await checked_targets(settings, names), serving_of(settings)
     async with open_channels(settings) as channels:
         health = ProgramHealth()
         health.watch("postgres", lambda: "not reached yet")
         if settings.metrics_port:
-            serve_health(health, settings.http_host, settings.metrics_port)
-        started = _Wanted(names=names, targets=targets, channels=channels, health=health)
+            serve_health(health, settings.http_host, settings.metrics_port, serving.certificate)
+        started = _Wanted(names=names, targets=targets, channels=channels, health=health, serving=serving)
         await serve_until_stopped(settings, CONNECTIONS, functools.partial(_serve, started))
     await end_with_leftovers()
 
@@ -121,6 +122,7 @@ class _Wanted:
     targets: TargetsConfig
     channels: AlertChannels
     health: ProgramHealth
+    serving: Serving
 
 
 async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
@@ -161,7 +163,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
         tasks["registry"] = lambda: unless(stopping, watch_registry(registry, core.pool))
     if key := audit_key(core.settings):
         tasks["audit"] = lambda: unless(stopping, keep_sealed(core, key, utc_now))
-    loops = alerting_tasks(core, alerting, "worker", health.troubles)
+    loops = {**alerting_tasks(core, alerting, "worker", health.troubles), **wanted.serving.tasks()}
     tasks |= {name: functools.partial(_until, stopping, loop) for name, loop in loops.items()}
     if HOSTS in names:
         tasks["disks"] = lambda: unless(stopping, watch_disks(core.settings, core.pool))

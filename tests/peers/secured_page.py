@@ -25,7 +25,16 @@ from bus.settings import Settings, load, secret_files, variables
 from tests.compose.compose_file import ROOT
 
 PAGE = ROOT / "docs" / "securing.md"
-PORTS = {9092: "kafka", 9093: "kafka_controller", 9094: "kafka", 5432: "postgres", 8443: "registry", 8444: "http"}
+PORTS = {
+    9092: "kafka",
+    9093: "kafka_controller",
+    9094: "kafka",
+    5432: "postgres",
+    8443: "registry",
+    8444: "http",
+    8445: "http",
+}
+WRITTEN = rf"\b({'|'.join(map(str, PORTS))})\b"
 SUPERUSER = "ticketbus"  # of PostgreSQL, as the local stack makes it
 STEP_S_MAX = 180
 
@@ -70,7 +79,7 @@ class SecuredStack:
         text = PAGE.read_text(encoding="utf-8").partition(f"\n{heading}\n")[2]
         section = re.split(r"^#{2,3} ", text, maxsplit=1, flags=re.MULTILINE)[0]
         found = re.findall(rf"^```{language}\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
-        return [re.sub(r"\b(9092|9093|9094|5432|8443|8444)\b", self._port, one) for one in found]
+        return [re.sub(WRITTEN, self._port, one) for one in found]
 
     def run(self, script: str) -> str:
         """Run a script in the page's shell; gives what it says. AssertionError when it fails."""

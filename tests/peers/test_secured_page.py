@@ -30,8 +30,8 @@ pytestmark = [
     ),
 ]
 SEE = "## 7. See that it is so"
-# What curl ends with: no answer, twice; an unknown authority; psql: no connection; a refusal of ours; HTTP 401.
-REFUSED = ((52, 56), (52, 56), (60,), (2,), (1,), (22,))
+# What curl ends with: no answer, three times; an unknown authority; psql: no connection; a refusal of ours; HTTP 401.
+REFUSED = ((52, 56), (52, 56), (52, 56), (60,), (2,), (1,), (22,))
 
 
 @pytest.fixture(scope="module")
