@@ -6,8 +6,8 @@ from functools import partial
 from socket import gethostname
 from typing import Any
 
-from bus.delivery.certificates import CertificateFile, watch_certificates
 from bus.postgres.pool import Pool
+from bus.programs.certificate_watch import CertificateFile, watch_certificates
 from bus.settings import Settings, SettingsInvalid
 from bus.tls import ServerCertificate, certificate_files, server_certificate
 

@@ -12,7 +12,6 @@ from adapters.registry import TARGETS
 from bus.app import Core
 from bus.config_file import ConfigFileInvalid
 from bus.delivery.attempt import AttemptRunner
-from bus.delivery.certificates import CertificateFile
 from bus.delivery.dead_letter_port import Park
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.recipients import StoredRecipients
@@ -23,6 +22,7 @@ from bus.delivery.ticket_texts import ticket_events
 from bus.domain.errors import StoreUnavailable
 from bus.domain.ticket import Ticket
 from bus.intake.dispatch import utc_now
+from bus.programs.certificate_watch import CertificateFile
 from bus.programs.serving import own_certificates
 from bus.push.overdue_monitor import OverdueMonitor
 from bus.push.sessions import PushSessions

@@ -12,7 +12,6 @@ from bus.aio import unless
 from bus.app import Core
 from bus.backup.verified import declare_age_max
 from bus.consistency.topic_mismatch import allowed_topics
-from bus.delivery.certificates import watch_certificates
 from bus.delivery.declarations import DeclaredTarget, keep_declared
 from bus.delivery.delivery_worker import DeliveryWorker
 from bus.delivery.document_list import ListingTarget
@@ -39,6 +38,7 @@ from bus.process.timer import ProcessTimer
 from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
 from bus.programs.audit_sealing import audit_key, keep_sealed
 from bus.programs.calendar_watch import watch_calendars
+from bus.programs.certificate_watch import watch_certificates
 from bus.programs.disk_watch import watch_disks
 from bus.programs.expectations import expectations_of
 from bus.programs.health_server import ProgramHealth, serve_health

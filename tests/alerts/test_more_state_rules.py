@@ -17,12 +17,12 @@ from bus.alerts.engine.alerts_config import Route
 from bus.alerts.engine.outside_alerts import keep, read_batch
 from bus.alerts.rule_names import RuleName
 from bus.consistency.verify_state import note_verification
-from bus.delivery.certificates import CertificateFile, note_certificates
 from bus.gateway.source_arrivals import SourceArrivals
 from bus.intake.dispatch import utc_now
 from bus.postgres.heartbeats import ProgramBeat, read_beats
 from bus.postgres.pool import Pool, connected, in_transaction
 from bus.programs import heartbeat
+from bus.programs.certificate_watch import CertificateFile, note_certificates
 from bus.programs.heartbeat import beat
 from tests.adapters.certificates import PrivateAuthority
 from tests.bus_under_test import eventually
