@@ -14,10 +14,9 @@ const env = process.env
 
 const db = new Database('subscriber.db', { timeout: 5_000 }) // ms to wait while somebody else looks at it
 db.exec(`CREATE TABLE IF NOT EXISTS seen (ticket_id TEXT, version INTEGER, PRIMARY KEY (ticket_id, version));
-  CREATE TABLE IF NOT EXISTS tickets (ticket_id TEXT PRIMARY KEY, events INTEGER, last_type TEXT)`)
+  CREATE TABLE IF NOT EXISTS tickets (ticket_id TEXT PRIMARY KEY, events INTEGER)`)
 const note = db.prepare('INSERT OR IGNORE INTO seen VALUES (?, ?)')
-const count = db.prepare(`INSERT INTO tickets VALUES (?, 1, ?)
-  ON CONFLICT (ticket_id) DO UPDATE SET events = events + 1, last_type = excluded.last_type`)
+const count = db.prepare('INSERT INTO tickets VALUES (?, 1) ON CONFLICT DO UPDATE SET events = events + 1')
 
 const schemas = new Map()
 async function schema (id) { // the schema that a record was written with
@@ -35,7 +34,7 @@ async function schema (id) { // the schema that a record was written with
 const effect = db.transaction((event, type, trace) => {
   const name = `${event.ticket_id} v${event.version}`
   if (note.run(event.ticket_id, event.version).changes === 0) return `skip ${name}: already done`
-  count.run(event.ticket_id, type) // the effect: put yours here
+  count.run(event.ticket_id) // the effect: put yours here
   return `done ${name}: ${type} trace ${trace}`
 })
 
@@ -44,14 +43,12 @@ const passes = (asked, ...found) =>
   !asked || found[0] === undefined || found.some(one => asked.split(',').includes(one))
 
 async function take (record) {
-  const headers = Object.fromEntries([...record.headers].map(([name, value]) => [`${name}`, `${value}`]))
-  const type = headers.ce_type
-  if (headers['ticketbus-synthetic']) return // a virtual ticket
-  if (!passes(TYPES, type)) return // a kind of event that came with a later release
-  if (!passes(REGIONS, headers['ticket-region'])) return
-  if (!passes(ASSIGNEES, headers['ticket-assignee'], headers['ticket-assignee-before'])) return
+  const said = Object.fromEntries([...record.headers].map(([name, value]) => [`${name}`, `${value}`]))
+  if (said['ticketbus-synthetic'] || !passes(TYPES, said.ce_type)) return // virtual tickets; kinds that came later
+  if (!passes(REGIONS, said['ticket-region'])) return
+  if (!passes(ASSIGNEES, said['ticket-assignee'], said['ticket-assignee-before'])) return
   const event = (await schema(record.value.readInt32BE(1))).fromBuffer(record.value.subarray(5))
-  console.log(effect(event, type, headers.traceparent.split('-')[1]))
+  console.log(effect(event, said.ce_type, said.traceparent.split('-')[1]))
 }
 
 const protocol = env.TICKETBUS_KAFKA_SECURITY_PROTOCOL ?? 'PLAINTEXT'
