@@ -9,7 +9,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from bus.domain.errors import AdapterUnusable, BusError
-from bus.domain.naming import nearest
+from bus.domain.naming import nearest, nearest_event
 from bus.domain.text import Text
 from bus.secret_files import SecretFileUnusable, secret_from
 from schemas.catalogue import EVENT_NAMES
@@ -53,7 +53,7 @@ SystemName = Annotated[
 def _event(name: object) -> object:
     if name in EVENT_NAMES:
         return name
-    close = nearest(str(name), EVENT_NAMES)
+    close = nearest_event(str(name), EVENT_NAMES)
     raise ValueError(f"there is no event {name!r}{f'; did you mean {close!r}?' if close else ''}")
 
 

@@ -24,6 +24,7 @@ OPEN_S_MAX = 20.0
 QUIET_S_MAX = 5.0  # until_now: what ends a topic may be a repeat, which the stream does not send
 RETRY_S_MAX = 10.0
 _ASKED_WRONG = (400, 403, 404)  # statuses: what was asked for is at fault
+_OPTIONS = {"since": "--from", "version": "--version"}  # fields of the address, as the command line has them
 _FOR_GOOD = (401, 410, 429)
 Frame = Mapping[str, Any]
 
@@ -118,7 +119,8 @@ class StreamClient:
         if frame["kind"] == "error" and "topic" not in frame:
             problem = f"{frame['detail']} / {frame['detail_en']}"
             if frame["status"] in _ASKED_WRONG:
-                raise StreamRefused(problem)
+                option = _OPTIONS.get(frame.get("field", ""))
+                raise StreamRefused(f"{option}: {problem}" if option else problem)
             if frame["status"] in _FOR_GOOD:
                 raise StreamEnded(problem)
             raise _Lost(problem)

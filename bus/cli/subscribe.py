@@ -47,12 +47,15 @@ def subscribe(
     from bus.cli.pipe import ended_by_its_reader
     from bus.cli.run import resolved, run
     from bus.cli.stream_client import START, StreamClient, StreamRefused
+    from bus.consistency.subscriptions import VERSION_FORM, is_version
     from bus.settings import secret_of
     from bus.tls import trust_at
 
     settings = resolved(data)
     url = require(settings, "url")
-    types = _ce_types(event or ())
+    types = _ce_types(event or (), topic)
+    if version and not is_version(version):
+        raise typer.BadParameter(str(VERSION_FORM), param_hint="--version")
     client = StreamClient(
         url=url,
         trust=trust_at(url, settings),
@@ -90,14 +93,17 @@ def line_of(frame: Mapping[str, Any]) -> str:
     return f"{ce['time'][:19]}Z  {ticket:<21} {name:<20} {frame['topic']:<14} {trace}  {frame['data']['actor']}"
 
 
-def _ce_types(events: Iterable[str]) -> Collection[str]:
-    """Name the events as records do. Raises typer.BadParameter that names the one that was meant."""
-    from bus.domain.naming import did_you_mean, nearest
+def _ce_types(events: Iterable[str], topics: Iterable[str]) -> Collection[str]:
+    """Name the events as records do. Raises typer.BadParameter that names those that may have been meant."""
+    from bus.domain.naming import did_you_mean_event
     from schemas.catalogue import CE_TYPES
+    from schemas.topics import load_contract
 
+    declared = load_contract().topics
+    carried = {name for topic in topics if topic in declared for name in declared[topic].event_names}
     for one in events:
         if one not in CE_TYPES:
-            meant = did_you_mean(nearest(one, CE_TYPES))
+            meant = did_you_mean_event(one, carried or CE_TYPES)
             text = f"没有事件 {one!r}{meant.zh} / there is no event {one!r}{meant.en}"
             raise typer.BadParameter(text, param_hint="--type")
     return {CE_TYPES[one] for one in events}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bus.consistency.subscriptions import Subscription
 from bus.domain.errors import MalformedInput
-from bus.domain.naming import did_you_mean, nearest
+from bus.domain.naming import did_you_mean_event, nearest_event
 from bus.domain.text import Text
 from schemas.catalogue import EVENT_NAMES
 from schemas.topics import Contract
@@ -92,8 +92,7 @@ def read_conditions(
     carried = sorted({name for topic in topics for name in contract.topics[topic].event_names})
     for name in query["types"]:
         if name not in carried:
-            close = nearest(name, carried)
-            asked = did_you_mean(close)
+            close, asked = nearest_event(name, carried), did_you_mean_event(name, carried)
             elsewhere, none = (
                 Text("不在这些主题里", "is on none of these topics"),
                 Text("不是事件类型", "is no type of event"),

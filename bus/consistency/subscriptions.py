@@ -1,5 +1,6 @@
 """Subscriptions: who reads the public topics from outside, for whom, and whom to ask. Pure."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ from bus.alerts.alert import Severity
 from bus.consistency.check_result import CheckCode, CheckResult
 from bus.consistency.shown_names import shown
 from bus.domain.errors import MalformedInput
-from bus.domain.naming import did_you_mean, nearest
+from bus.domain.naming import did_you_mean, nearest, nearest_event
 from bus.domain.text import Text, is_blank
 from bus.intake.reserved_names import is_client_name, refuse_control, refuse_reserved
 from bus.observability.masking import mask_text
@@ -28,6 +29,11 @@ _ASKED_BY = {
 }
 FILTER_MAX = 100
 RATE_MAX = 1e7
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")  # it ends the name of a consumer group
+VERSION_FORM = Text(
+    "须为 1 到 32 个字母、数字、点、下划线或短横线,以字母或数字开头",
+    "1 to 32 letters, digits, dots, underscores and dashes, a letter or digit first",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +103,11 @@ def subscription_of(subscriptions: Iterable[Subscription], who: str) -> Subscrip
     return next((one for one in reversed([*subscriptions]) if one.is_read_by(who)), None)
 
 
+def is_version(text: str) -> bool:
+    """Say whether a text may be a subscription's version."""
+    return _VERSION.fullmatch(text) is not None
+
+
 def owner_text(owner: str, contact: str) -> Text:
     """Say whom to ask, at the end of an alert; nothing where nobody is known."""
     return Text(f" 负责人:{owner},联系:{contact}", f" Owner: {owner}, contact: {contact}") if owner else Text("", "")
@@ -108,8 +119,10 @@ def read_subscription(asked: Subscription, contract: Contract, namespace: str) -
         zh, en = "请用小写字母、数字、点和短横线", "use lower case letters, digits, dots and dashes"
         raise MalformedInput("no_name", "client", f"“{asked.client}”不是客户端名:{zh}", f"{asked.client!r}: {en}")
     refuse_reserved(asked.client, "client")
-    for field in ("owner", "contact", "version"):
+    for field in ("owner", "contact"):
         _one_line(field, getattr(asked, field))
+    if not is_version(asked.version):
+        raise MalformedInput("malformed", "version", f"version {VERSION_FORM.zh}", f"version: {VERSION_FORM.en}")
     if not asked.topics:
         raise MalformedInput("missing", "topic", "请用 --topic 指定主题", "name the topics that it reads: --topic")
     for group in asked.groups:
@@ -183,7 +196,7 @@ def check_subscription(one: Subscription, contract: Contract) -> Iterator[CheckR
 
 
 def _wrong(one: Subscription, code: CheckCode, name: str, what: Text, known: Sequence[str] = ()) -> CheckResult:
-    meant = nearest(name, known)
+    meant = (nearest_event if code is CheckCode.SUBSCRIBED_TYPE else nearest)(name, known)
     asked = did_you_mean(meant)
     return CheckResult(
         code=code,

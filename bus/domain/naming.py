@@ -50,9 +50,14 @@ def dotted(cls: type) -> str:
     return ".".join(_words(cls.__name__))
 
 
-def nearest(word: str, legal: Iterable[str]) -> str:
-    """Name the legal word closest to what was meant, or nothing."""
-    return next(iter(get_close_matches(word, list(legal), n=1, cutoff=0.5)), "")
+def nearest(word: str, legal: Iterable[str], *, alike: float = 0.5) -> str:
+    """Name the legal word closest to what was meant, or nothing; `alike` is what close is, 1 the very word."""
+    return next(iter(get_close_matches(word, list(legal), n=1, cutoff=alike)), "")
+
+
+def nearest_event(name: str, events: Iterable[str]) -> str:
+    """Name the event that a misspelled name means, or nothing: half of all begin alike, so that half a name is none."""
+    return nearest(name, events, alike=0.8)
 
 
 def did_you_mean(close: str, *, quoted: bool = False) -> Text:
@@ -64,6 +69,14 @@ def did_you_mean(close: str, *, quoted: bool = False) -> Text:
         if quoted
         else Text(f",是否指 {close}?", f"; did you mean {close}?")
     )
+
+
+def did_you_mean_event(name: str, events: Iterable[str]) -> Text:
+    """Ask whether the event that is spelled nearly so was meant; where none is, say which there are."""
+    names = sorted(events)
+    if close := nearest_event(name, names):
+        return did_you_mean(close)
+    return Text(f",可用:{'、'.join(names)}", f"; use one of {', '.join(names)}")
 
 
 def state_named(word: str, field: str = "state") -> State:

@@ -86,6 +86,16 @@ async def test_subscribe_names_the_topic_and_the_event_that_were_meant_and_exits
         time = await command(gateway, "ticket.assign", "--from", "yesterday")
         token = await command(gateway, "ticket.assign", role="nobody")
         version = await command(gateway, "ticket.assign", "--version", "7")
+        no_version = await command(gateway, "ticket.assign", "--version", "the new one")
+        far_off = await command(gateway, "ticket.assign", "--type", "TicketStateChanged")
+        to_come = await command(gateway, "ticket.assign", "--from", "2099-01-01T00:00:00Z")
+    assert [one.exit_code for one in (no_version, far_off, to_come)] == [2, 2, 2]
+    assert "--version" in no_version.stderr
+    assert "letters, digits" in no_version.stderr
+    assert "did you mean" not in far_off.stderr
+    assert "use one of" in far_off.stderr
+    assert "TicketReturned" in far_off.stderr
+    assert "--from: since 2099-01-01T00:00:00Z" in to_come.stderr.replace("\n", "").partition("ticketbus: ")[2]
     assert (wrong.exit_code, event.exit_code, time.exit_code, token.exit_code) == (2, 2, 2, 1)
     assert version.exit_code == 2
     assert "no subscription of version '7'" in version.stderr
@@ -135,7 +145,7 @@ async def test_subscribe_goes_on_at_its_place_after_the_connection_was_lost() ->
 async def test_subscribe_begins_at_the_first_record_of_a_time(parts: Urls) -> None:
     settings = Settings(kafka_bootstrap=parts.kafka_bootstrap, namespace=f"s{id(parts):x}")
     await apply_topics(settings, CONTRACT, replication=1)
-    events, noon = (await history())[:120], datetime(2026, 11, 30, 12, tzinfo=UTC)
+    events, noon = (await history())[:120], datetime.now(UTC) - timedelta(hours=2)
     async with make_producer(settings) as producer:
         for n, one in enumerate(events):
             at = noon + timedelta(milliseconds=n - 70)
@@ -145,8 +155,12 @@ async def test_subscribe_begins_at_the_first_record_of_a_time(parts: Urls) -> No
             )  # fmt: skip
     async with gateway_on(settings) as gateway:
         got = [frame async for frame in client_of(gateway, begin=noon.isoformat()).events()]
-        late = [frame async for frame in client_of(gateway, begin=(noon + timedelta(days=1)).isoformat()).events()]
-        with pytest.raises(StreamRefused, match="since"):
+        late = [frame async for frame in client_of(gateway, begin=(noon + timedelta(hours=1)).isoformat()).events()]
+        ahead = (datetime.now(UTC) + timedelta(seconds=30)).isoformat()  # a clock that is not quite right
+        assert [frame async for frame in client_of(gateway, begin=ahead).events()] == []
+        with pytest.raises(StreamRefused, match=r"--from: .*since"):
             [frame async for frame in client_of(gateway, begin="2026-11-30").events()]
+        with pytest.raises(StreamRefused, match=r"--from: .* is still to come"):
+            [frame async for frame in client_of(gateway, begin=(noon + timedelta(days=1)).isoformat()).events()]
     assert {one["ce"]["id"] for one in got} == {str(one.event_id) for one in events[70:]}
     assert late == []

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bus.aio import until_one_ends
-from bus.domain.errors import KafkaUnavailable, Refusal, Transient
+from bus.domain.errors import KafkaUnavailable, MalformedInput, Refusal, Transient
 from bus.domain.naming import did_you_mean
 from bus.domain.text import Text
 from bus.gateway import metrics
@@ -46,6 +47,7 @@ PATH: Final = "/v1/stream"
 FROM_START = "start"
 PER_CLIENT = 500
 READY_SECONDS_MAX = 10.0
+AHEAD_MAX: Final = timedelta(seconds=60)  # of a subscriber's clock
 SHOWN_CHARS_MAX = 100
 QUERY = tuple(STREAM_QUERY)
 _STRING: Final = {"type": "string"}
@@ -185,7 +187,7 @@ class _StreamHandlers:
     async def _subscriber(self, connection: HTTPConnection, topics: Sequence[str]) -> StreamSubscriber:
         query = query_of(connection)
         cursor, synthetic = cursor_of(connection, query), flag_of(query, "synthetic")
-        since = None if cursor or "since" not in query else read_time(query["since"], "since")
+        since = None if cursor or "since" not in query else _past(query["since"], deps_of(connection).now())
         try:
             async with asyncio.timeout(READY_SECONDS_MAX):
                 now = await self.hub.known(topics)
@@ -272,6 +274,18 @@ class _StreamHandlers:
 def cursor_of(connection: HTTPConnection, query: Mapping[str, str]) -> str:
     """Give the cursor asked for: a browser that comes again has its last one in a header, beside the first address."""
     return connection.headers.get(LAST_EVENT_ID) or query.get("cursor", "")
+
+
+def _past(since: str, now: datetime) -> datetime:
+    """Read when to begin. Raises MalformedInput for what is no time, and for one that is still to come."""
+    time = read_time(since, "since")
+    if time > now + AHEAD_MAX:
+        zh, en = (
+            f"since {since} 尚未到来;要从现在开始请省去它",
+            f"since {since} is still to come; leave it out to begin now",
+        )
+        raise MalformedInput("in_future", "since", zh, en)
+    return time
 
 
 def _too_many(most: int) -> HttpProblem:
