@@ -40,7 +40,8 @@ def check(
     is over; a topic that keeps less. A subscriber that has named the fields it uses (`subscription add --field`) is
     named for those alone, any other for each field of its events, with `maybe`.
 
-    Exits 1 when something breaks, 2 when the older version cannot be read.
+    Exits 1 when something breaks, 2 when the older version cannot be read, or a file of this one does not say what the
+    code says.
 
     Example: ticketbus schemas check --against origin/main
     """
@@ -48,8 +49,13 @@ def check(
 
     from bus.cli.run import echo_json
     from bus.consistency.schema_gate import GateResult, changelog_of, gate
+    from schemas.catalogue import undrawn
     from schemas.snapshots import NoSnapshot, shipped, snapshot_at
 
+    if stale := undrawn():  # what is compared are files
+        for name in stale:
+            echo(f"{name} 与代码不符,请先运行 ticketbus docs draw / is not drawn: run ticketbus docs draw", err=True)
+        raise typer.Exit(2)
     try:
         before = snapshot_at(against)
     except NoSnapshot as error:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,3 +73,20 @@ def test_schemas_check_refuses_what_cannot_be_read(before: Path, tmp_path: Path)
     code, shown = ran("--against", str(before), "--subscriptions", "-", text='{"client": "bi"}')
     assert code == 2
     assert "line 1 is" in shown
+
+
+def test_schemas_check_names_files_that_do_not_say_what_the_code_says(tmp_path: Path) -> None:
+    """The copy stands in front of the program's own: as if classes had changed and nothing had been drawn."""
+    shutil.copytree(SCHEMAS, tmp_path / "schemas", ignore=shutil.ignore_patterns("__pycache__"))
+    records = tmp_path / "schemas" / "records"
+    file = records / "ticket_assigned.v1.avsc"
+    schema = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**schema, "fields": schema["fields"][:-1]}), encoding="utf-8")
+    (records / "note_added.v1.avsc").unlink()
+    done = subprocess.run(
+        [sys.executable, "-m", "bus", "schemas", "check", "--against", str(SCHEMAS)],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    named = [line.split()[0] for line in done.stderr.splitlines() if "ticketbus docs draw" in line]
+    assert {*named} == {"schemas/records/ticket_assigned.v1.avsc", "schemas/records/note_added.v1.avsc"}
