@@ -20,6 +20,7 @@ from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
 from bus.postgres.event_months import EventMonth, months
 from bus.postgres.pool import connected, in_transaction
+from bus.settings import archive_dir
 from bus.wire.codec import event_json
 from schemas.topics import LOG, physical
 
@@ -37,6 +38,7 @@ async def archive(
     say: Say = lambda _step: None,
 ) -> list[ArchivedMonth]:
     """Archive each month that is past, or the one; each is told once it is done. Raises as `archive_month`."""
+    await _look_at_directory(core)
     at = now()
     found = await in_transaction(core.pool, months)
     chosen = [_named(found, month)] if month else [one for one in found if is_past(one, at)]
@@ -45,6 +47,23 @@ async def archive(
         made.append(await _archived(core, one, at, dry_run=dry_run, say=say))
         tell(made[-1])
     return made
+
+
+async def _look_at_directory(core: Core) -> None:
+    """Refuse a directory that is not there or lacks what was archived: not mounted, or misspelled. Raises NotArchived.
+
+    Only the directory within the data is made by itself.
+    """
+    folder = archive_dir(core.settings)
+    files = await in_transaction(core.pool, archived_files)
+    if (files or core.settings.archive_dir) and not folder.is_dir():
+        zh, en = "没有这个目录,请先挂载或新建", "there is no such directory: mount it, or make it"
+        raise NotArchived(Text(f"{folder}:{zh}", f"TICKETBUS_ARCHIVE_DIR: {folder}: {en}"))
+    if missing := [one.file for one in files if not (folder / one.file).is_file()]:
+        zh, en = f"缺少 {len(missing)} 个归档文件", f"lacks {len(missing)} of the files archived before"
+        raise NotArchived(
+            Text(f"{folder} {zh},如 {missing[0]}:请检查挂载", f"{folder} {en}, such as {missing[0]}: is it mounted?")
+        )
 
 
 async def _archived(core: Core, month: EventMonth, now: datetime, *, dry_run: bool, say: Say) -> ArchivedMonth:

@@ -147,6 +147,8 @@ async def test_archive_says_by_name_which_file_is_missing_or_changed(core: Core,
     ((_, fault),) = await verified(core)
     assert fault
     assert str(path) in fault.en
+    with pytest.raises(NotArchived, match=f"lacks 1 of the files archived before, such as {made.file}"):
+        await archived(core)
     assert await told(core, still_open), "who needs no file is told"
     for ask_for in (
         lambda: told(core, one),

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from bus.domain.batch import Accepted
 from bus.domain.commands import Request
 from bus.postgres.event_months import months
 from bus.postgres.pool import in_transaction
+from bus.programs.archiving import archive
 from bus.settings import Settings
 from schemas.topics import LOG, physical
 from tests.archive.conftest import (
@@ -100,6 +102,9 @@ async def test_archive_waits_for_what_waits_and_refuses_what_cannot_be(core: Cor
         await archive_month(core.pool, month, before, records, now=datetime.now(UTC))
     await ask(core, "UPDATE outbox SET published_at = NULL WHERE ticket_id = %s RETURNING 1", one)
     assert (await archived(core, dry_run=True)).tickets == CLOSED_TICKETS - 1
+    typed = replace(core, settings=core.settings.model_copy(update={"archive_dir": Path("/mnt/not/mounted")}))
+    with pytest.raises(NotArchived, match="/mnt/not/mounted: there is no such directory"):
+        await archive(typed)
     await ask(
         core,
         """INSERT INTO stage_offsets (handler, topic, partition, next_offset) SELECT 'lists', %s, partition, 0
