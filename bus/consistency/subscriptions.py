@@ -154,7 +154,9 @@ def read_subscription(asked: Subscription, contract: Contract, namespace: str) -
 
 def _group_of_the_bus(group: str, namespace: str) -> str | None:
     """Name the bus's own group that this would be, or would stand for: who joins it takes partitions from the bus."""
-    own = (physical(namespace, stage) for stage in STAGES)
+    own = [physical(namespace, name) for stage in STAGES for name in (f"ticketbus.{stage}", stage)]
+    if group.startswith(physical(namespace, "ticketbus.")):
+        return group
     return next((one for one in own if one == group or (group.endswith("*") and one.startswith(group[:-1]))), None)
 
 
