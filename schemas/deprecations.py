@@ -7,7 +7,7 @@ from importlib import resources
 from typing import Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from bus.domain.naming import did_you_mean, nearest
 from schemas.catalogue import EVENT_TYPES
@@ -40,7 +40,11 @@ _LIST = TypeAdapter(tuple[Deprecation, ...])
 
 def read_deprecations(text: str) -> Sequence[Deprecation]:
     """Read the file's text. Raises ValueError that names the entry and the field."""
-    return _LIST.validate_python(yaml.safe_load(text) or ())
+    try:
+        return _LIST.validate_python(yaml.safe_load(text) or ())
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)]
+        raise ValueError(f"{FILE}: {'; '.join(wrong)}") from None
 
 
 def load_deprecations(contract: Contract) -> Sequence[Deprecation]:

@@ -13,6 +13,7 @@ from typing_extensions import Doc
 
 from bus.domain.annotations import notes_of
 from bus.domain.personal import personal_marks
+from schemas.field_paths import words_doc
 
 Schema = dict[str, Any]
 _PLAIN: dict[type, Any] = {
@@ -79,7 +80,7 @@ def _words(hint: Any) -> str:
     """Name the words of a closed list, which is a string in Avro so that readers go on when one is added."""
     for kind in (hint, *get_args(hint)):
         if isinstance(kind, type) and issubclass(kind, StrEnum):
-            return f"; one of: {', '.join(kind)}"
+            return words_doc(kind)
     return ""
 
 

@@ -30,7 +30,8 @@ class ContractChange(StrEnum):
 class ContractDifference:
     """One difference. `about`: a topic, a record or a field of one by its path.
 
-    `breaks`: who reads it must change. `announced`: its deprecation's day is over, and it may go.
+    `breaks`: who reads it must change. `announced`: its deprecation's day is over, and it may go. `kept`: no day lets
+    it go, since the registry refuses a record without it.
     """
 
     change: ContractChange
@@ -38,6 +39,7 @@ class ContractDifference:
     text: Text
     breaks: bool = False
     announced: bool = False
+    kept: bool = False
 
 
 def differences(before: Snapshot, after: Snapshot, today: date) -> list[ContractDifference]:
@@ -46,7 +48,7 @@ def differences(before: Snapshot, after: Snapshot, today: date) -> list[Contract
     found = [*_of_topics(before, after), *_of_records(before, after), *_deprecated(before, after)]
     return [
         replace(one, breaks=False, announced=True)
-        if one.breaks and one.change is ContractChange.REMOVED and one.about in over
+        if one.breaks and not one.kept and one.change is ContractChange.REMOVED and one.about in over
         else one
         for one in found
     ]
@@ -100,8 +102,14 @@ def _of_fields(
     record: str, before: Mapping[str, FieldShape], after: Mapping[str, FieldShape]
 ) -> Iterator[ContractDifference]:
     for path in _topmost(before.keys() - after.keys()):
-        unread = "" if before[path].has_default else ", and had no default: no older reader reads a record without it"
-        yield _removed(f"{record}.{path}", Text("字段被删除", f"the field is gone{unread}"))
+        about = f"{record}.{path}"
+        if before[path].has_default:
+            yield _removed(about, Text("字段被删除", "the field is gone"))
+        else:
+            zh = "无默认值的字段被删除:旧读者读不了新记录,注册中心也会拒绝(即使已预告);请保留它,或另立新记录"
+            en = "the field is gone, and had no default: no older reader reads a record without it, and the registry"
+            en += " refuses it, announced or not; leave it, or make a new record"
+            yield replace(_removed(about, Text(zh, en)), kept=True)
     for path in _topmost(after.keys() - before.keys()):
         about = f"{record}.{path}"
         if after[path].has_default:
@@ -121,8 +129,20 @@ def _of_field(about: str, before: FieldShape, after: FieldShape) -> Iterator[Con
         text = Text("不再有默认值", "its default is gone: its reader reads no record without the field")
         yield _changed(about, text, breaks=True)
     elif before.default != after.default:
-        old, new = before.default or "–", after.default
-        yield _changed(about, Text(f"默认值:{old} → {new}", f"its default: {old} → {new}"))
+        old, fresh = before.default or "–", after.default
+        yield _changed(about, Text(f"默认值:{old} → {fresh}", f"its default: {old} → {fresh}"))
+    if gone := [word for word in before.words if word not in after.words]:
+        zh, en = (
+            f"不再有取值 {', '.join(gone)}",
+            f"is never {' or '.join(gone)} any more: who asks for that gets nothing",
+        )
+        yield _changed(about, Text(zh, en), breaks=True)
+    if new := [word for word in after.words if word not in before.words]:
+        zh, en = (
+            f"新取值 {', '.join(new)}",
+            f"may be {' or '.join(new)}, too: a reader passes over what it does not know",
+        )
+        yield _changed(about, Text(zh, en))
     if before.doc and before.doc != after.doc:  # the first words of a field are no news
         yield _changed(about, Text(f"说明:{after.doc}", f"what it means: {after.doc}"))
 

@@ -1,24 +1,34 @@
 """The fields of an Avro record by their paths (`assignee.person`), each with its type and default. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 # What changes nothing for who reads and writes bytes. Logical types are no part of it: timestamp-millis and
 # timestamp-micros are the same bytes to Avro, and other times to people.
 NO_BYTES: Final = ("doc", "aliases", "personal")
+_WORDS: Final = "; one of: "
 _PRIMITIVE: Final = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldShape:
-    """What a field is: its type as text, records by name, whether readers may miss it, and what it means."""
+    """What a field is: its type as text, records by name, whether readers may miss it, and what it means.
+
+    `words`: of a closed list, which is a string in Avro, the words that may stand there.
+    """
 
     type: str
     has_default: bool
     default: str = ""
     doc: str = ""
+    words: tuple[str, ...] = ()
+
+
+def words_doc(words: Iterable[str]) -> str:
+    """Give the end of a field's doc that lists its words; `fields_of` reads it back."""
+    return _WORDS + ", ".join(words)
 
 
 def fields_of(schema: Mapping[str, Any]) -> dict[str, FieldShape]:
@@ -31,13 +41,15 @@ def _fields(
 ) -> Iterator[tuple[str, FieldShape]]:
     for one in record["fields"]:
         path = f"{within}{one['name']}"
+        doc, _, words = one.get("doc", "").partition(_WORDS)
         yield (
             path,
             FieldShape(
                 type=_text(one["type"]),
                 has_default="default" in one,
                 default=json.dumps(one["default"], ensure_ascii=False) if "default" in one else "",
-                doc=one.get("doc", ""),
+                doc=doc,
+                words=tuple(words.split(", ")) if words else (),
             ),
         )
         for held in _records(one["type"], named):

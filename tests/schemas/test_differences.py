@@ -92,14 +92,31 @@ def test_differences_what_was_announced_may_go_from_its_day_on() -> None:
     def gone(fields: list[Any]) -> None:
         fields.append({"name": "zone", "type": "string", "default": ""})
 
+    def without_default(fields: list[Any]) -> None:
+        fields.append({"name": "zone", "type": "string"})
+
     text = "[{what: TicketAssigned.zone, since: 2026-06-01, until: 2026-12-01, instead: region, why: one word}]"
     announced = read_deprecations(text)
     [one] = differences(other(fields=gone, deprecations=announced), NOW, TODAY)
     assert (one.breaks, one.announced) == (False, True)
     [one] = differences(other(fields=gone, deprecations=announced), NOW, date(2026, 11, 30))
     assert (one.breaks, one.announced) == (True, False), "its day is not over"
+    [kept] = differences(other(fields=without_default, deprecations=announced), NOW, TODAY)
+    assert (kept.breaks, kept.announced) == (True, False), "the registry refuses it, announced or not"
     [new] = differences(NOW, Snapshot(schemas=NOW.schemas, topics=NOW.topics, deprecations=announced), TODAY)
     assert (new.change, new.about, new.breaks) == (ContractChange.DEPRECATED, "TicketAssigned.zone", False)
+
+
+def test_differences_of_the_words_of_a_closed_list() -> None:
+    def edit(fields: list[Any]) -> None:
+        state = named(fields, "state")
+        state["doc"] = state["doc"].replace("in_progress", "working")
+
+    before, about = other("TicketReturned", fields=edit), "TicketReturned.state"
+    assert found(before) == [("changed", about, True), ("changed", about, False)]
+    [gone, new] = differences(before, NOW, TODAY)
+    assert "working" in gone.text.en
+    assert "in_progress" in new.text.en
 
 
 def test_deprecations_name_what_is_there_and_later_days() -> None:
@@ -108,6 +125,9 @@ def test_deprecations_name_what_is_there_and_later_days() -> None:
     assert "did you mean ticket.parts?" in unknown_name("ticket.part", contract)
     assert "did you mean TicketAssigned.assignee.person?" in unknown_name("TicketAssigned.assignee.persn", contract)
     assert unknown_name("TicketAssigned", contract) == ""
+    with pytest.raises(ValueError, match=r"deprecations.yaml: 0.since: Field required; 0.until: .*date") as refused:
+        read_deprecations("[{what: ticket.parts, until: soon, instead: x, why: y}]")
+    assert "\n" not in str(refused.value)
     with pytest.raises(ValueError, match="later day"):
         read_deprecations("[{what: ticket.parts, since: 2026-12-01, until: 2026-12-01, instead: x, why: y}]")
 
