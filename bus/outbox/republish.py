@@ -4,14 +4,15 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from bus.domain.errors import BusError
+from bus.domain.events import TicketAssigned, TicketReturned
 from bus.domain.text import Text
 from bus.kafka.range_reader import RangeReader, open_reader
 from bus.postgres.pool import Connection, Pool, connected
-from bus.postgres.store import columns
+from bus.postgres.store import Read, columns
 from bus.settings import Settings
 from bus.wire.partitioner import partition_of
 from bus.wire.record import identity
-from schemas.catalogue import CE_TYPES, NAME_BY_CE_TYPE
+from schemas.catalogue import BY_CLASS, CE_TYPES, NAME_BY_CE_TYPE
 from schemas.topics import LOG, Contract, Topic, physical
 
 _NEVER = """
@@ -25,6 +26,23 @@ ORDER BY ticket_id, version"""
 _ALL = """
 SELECT ticket_id, version, ce_type, historic, now() - recorded_at FROM events
 ORDER BY max(recorded_at) OVER (PARTITION BY ticket_id ORDER BY version), ticket_id, version"""
+_HAND_OVERS = """
+CREATE TEMPORARY TABLE hand_overs (ticket_id text, version int, previous text, PRIMARY KEY (ticket_id, version))
+ON COMMIT DROP"""
+_HANDED_OVER = "SELECT ticket_id, version, value FROM events WHERE ce_type = ANY(%s)"
+_ADD_HAND_OVERS = "INSERT INTO hand_overs SELECT * FROM unnest(%b::text[], %b::int[], %b::text[])"
+# As `people_at`: a ticket is with whom the next hand-over takes it from, at last with whom its state says.
+_QUEUE_ANEW = """
+INSERT INTO outbox (shard, topic, ticket_id, version, assignee, assignee_before)
+SELECT w.shard, w.topic, w.ticket_id, w.version, p.assignee, nullif(nullif(o.previous, ''), p.assignee)
+FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[]) WITH ORDINALITY
+    AS w (shard, topic, ticket_id, version, n)
+LEFT JOIN hand_overs o USING (ticket_id, version)
+LEFT JOIN LATERAL (SELECT coalesce(
+    (SELECT h.previous FROM hand_overs h WHERE h.ticket_id = w.ticket_id AND h.version > w.version
+     ORDER BY h.version LIMIT 1),
+    (SELECT s.state->'assignee'->>'person' FROM ticket_states s WHERE s.ticket_id = w.ticket_id)) AS assignee) p ON true
+ORDER BY w.n"""
 _QUEUE = """
 INSERT INTO outbox (shard, topic, ticket_id, version, assignee, assignee_before)
 SELECT w.shard, w.topic, w.ticket_id, w.version, o.assignee, o.assignee_before
@@ -120,11 +138,13 @@ async def _queue_new(pool: Pool, topic: Topic, name: str, shards: int) -> int:
     return queued
 
 
-async def queue_all_anew(connection: Connection, contract: Contract) -> int:
+async def queue_all_anew(connection: Connection, contract: Contract, read: Read) -> int:
     """Queue every event for every topic that the contract names for it, in the order of time; gives the last row's id.
 
-    A topic that keeps records for a time gets no older ones. What was in the outbox is gone, published or not.
+    A topic that keeps records for a time gets no older ones. What was in the outbox is gone, published or not. With
+    whom each ticket was is `read` from its hand-overs, so that records say it that did not before.
     """
+    await _note_hand_overs(connection, read)
     kept = {name: topic.retention or timedelta.max for name, topic in contract.topics.items()}
     await connection.execute("TRUNCATE outbox")
     async with connection.cursor("all_events") as events:
@@ -136,6 +156,22 @@ async def queue_all_anew(connection: Connection, contract: Contract) -> int:
                 for topic in contract.routes(ticket_id, historic=historic).get(NAME_BY_CE_TYPE.get(ce_type, ""), (LOG,))
                 if age < kept[topic]
             ]
-            await connection.execute(_QUEUE, columns(rows, 4))
+            await connection.execute(_QUEUE_ANEW, columns(rows, 4))
     ((last,),) = await (await connection.execute("SELECT coalesce(max(id), 0) FROM outbox")).fetchall()
     return int(last)
+
+
+async def _note_hand_overs(connection: Connection, read: Read) -> None:
+    """Note, for as long as the transaction lasts, from whom each hand-over took its ticket."""
+    await connection.execute(_HAND_OVERS)
+    async with connection.cursor("hand_overs") as events:
+        await events.execute(_HANDED_OVER, ([BY_CLASS[one].ce_type for one in (TicketAssigned, TicketReturned)],))
+        while found := await events.fetchmany(CHUNK):
+            given = [one.event for one in await read([value for *_, value in found])]
+            rows = [
+                (*row[:2], event.previous_person)
+                for row, event in zip(found, given, strict=True)
+                if isinstance(event, TicketAssigned | TicketReturned)
+            ]
+            await connection.execute(_ADD_HAND_OVERS, columns(rows, 3))
+    await connection.execute("ANALYZE hand_overs")

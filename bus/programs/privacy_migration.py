@@ -60,7 +60,7 @@ async def _queue(core: Core, say: Say) -> None:
     await _check(core, in_full=False)
     async with connected(core.pool) as connection:
         await new_log.check_alone(connection)  # one that came before the first batch was sealed
-        await new_log.queued(connection, await queue_all_anew(connection, core.contract))
+        await new_log.queued(connection, await queue_all_anew(connection, core.contract, core.schemas.events))
     say(str(Text("全部事件已排队,等待重新发布", "all events are queued to be published again")))
 
 

@@ -30,7 +30,7 @@ from schemas.topics import COMMANDS, LOG, physical
 from tests.consistency.test_two_stores import request
 from tests.databases import MASTER_KEY
 from tests.deadletter.letters import dead, noted
-from tests.domain.people import ASSIGN, CONFIRM, RESOLVE, RULES
+from tests.domain.people import ASSIGN, CONFIRM, RESOLVE, RULES, ZHAO
 
 PHONE, NAME, STREET, FAULT = "13912345678", "陈桂芳", "梧桐路八十八号", "门铃坏了请敲窗"
 GATE, ASKER, CALL, JUNK = "门禁密码四四六", "陈大姐", "请拨她女儿的电话", "乱码里的手机号"
@@ -95,7 +95,7 @@ def opening(number: int, phone: str) -> OpenTicket:
 
 LIVES: Sequence[Sequence[Command]] = (
     (),
-    (ASSIGN, Note(text=GATE)),
+    (ASSIGN, Note(text=GATE), replace(ASSIGN, assignee=ZHAO)),
     (ASSIGN, Start(), AskProgress(asked_by=ASKER, text=CALL)),
     (ASSIGN, Start(), RESOLVE, RequestClosure(note=GATE), replace(CONFIRM, confirmed_by=ASKER)),
 )

@@ -1,5 +1,6 @@
 """`privacy migrate`: what was stored in clear is sealed and the log made anew, however often it is cut short (R50)."""
 
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +40,7 @@ _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() O
 _BODIES = """
 SELECT value FROM letters UNION ALL SELECT body FROM refused_inputs WHERE ticket_id IS NULL
 UNION ALL SELECT edited FROM delivery_heads"""
+EVENT_ID, PEOPLE = re.compile(rb"'ce_id', b'([^']+)'"), re.compile(rb"'(ticket-assignee\S*)', b'([^']*)'")
 _LIVE_KEYS = "SELECT 1 FROM personal_keys WHERE about = ANY(%s) AND wrapped IS NOT NULL"
 _OFFSETS = "SELECT partition, next_offset FROM stage_offsets WHERE handler = %s ORDER BY partition"
 _LAST = "SELECT shard, max(kafka_offset) + 1 FROM outbox WHERE topic = 'ticket.events' GROUP BY 1 ORDER BY 1"
@@ -101,6 +103,11 @@ async def records_of(core: Core) -> dict[str, list[bytes]]:
             records.sort(key=lambda one: (one.partition, one.offset))
             found[name] = [repr(one.headers).encode() + (one.value or b"") for one in records]
     return found
+
+
+def people_of(records: Sequence[bytes]) -> dict[bytes, dict[bytes, bytes]]:
+    """Say by event what its headers say of people."""
+    return {match[1]: dict(PEOPLE.findall(one)) for one in records if (match := EVENT_ID.search(one))}
 
 
 async def all_of(core: Core) -> tuple[dict[str, list[str]], dict[str, list[bytes]]]:
@@ -185,6 +192,10 @@ async def test_migrate_cut_short_again_and_again_seals_all_and_makes_the_log_ane
     tables, topics = await all_of(core)
     assert in_clear_in(tables, topics) == set()
     assert {k: len(v) for k, v in topics.items()} == {**{k: len(v) for k, v in old[1].items()}, COMMANDS: 0}
+    people = people_of(topics["ticket.events"])
+    assert people == people_of(old[1]["ticket.events"])
+    [handed_over] = [one for one in people.values() if b"ticket-assignee-before" in one]
+    assert len({*handed_over.values()}) == 2
     assert await in_clear(core, tickets) == before
     assert before[1][-1].customer.name == ERASED
     (events,), (state,), _ = await in_clear(core, [back])
