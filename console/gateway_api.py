@@ -34,9 +34,13 @@ def refusal(status: int, code: str, text: Text, *, field: str = "") -> ApiProble
 
 @dataclass(frozen=True, slots=True)
 class GatewayApi:
-    """Calls the API; the token is given at each call."""
+    """Calls the API; the token is given at each call.
+
+    `takes_host`: the gateway, in this process, is reached at whatever address the page was asked at.
+    """
 
     http: httpx2.AsyncClient
+    takes_host: bool = False
 
     async def call(
         self,
@@ -47,11 +51,14 @@ class GatewayApi:
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         key: str = "",
+        host: str = "",
     ) -> Any:
-        """Send one request and give its JSON; `key` is the idempotency key. Raises ApiProblem."""
+        """Send one request and give its JSON; `key` is the idempotency key, `host` the page's. Raises ApiProblem."""
         if not _PATH.fullmatch(path) or ".." in path:  # a value of a form or an address that would lead elsewhere
             raise refusal(404, "not_found", _NOWHERE)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if host and self.takes_host:
+            headers["Host"] = host
         if key:
             headers["Idempotency-Key"] = key
         try:

@@ -15,7 +15,10 @@ ROOT = "/console"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request to a page by whom is signed in: the values of its path, query and form, and the gateway to ask."""
+    """A request to a page by whom is signed in: the values of its path, query and form, and the gateway to ask.
+
+    `host`: the address that the page was asked at, where that is the gateway's.
+    """
 
     api: GatewayApi
     session: Session
@@ -23,6 +26,7 @@ class Asked:
     path: Mapping[str, Any] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     fields: Sequence[tuple[str, str]] = ()
+    host: str = ""
 
     @property
     def form(self) -> Mapping[str, str]:
@@ -36,7 +40,7 @@ class Asked:
     async def get(self, path: str, **query: Any) -> Any:
         """Read from the gateway; a query value that is None or empty is left out. Raises ApiProblem."""
         given = {name: value for name, value in query.items() if value not in (None, "")}
-        return await self.api.call(self.session.token, "GET", path, query=given)
+        return await self.api.call(self.session.token, "GET", path, query=given, host=self.host)
 
     async def get_if(self, needs: str, path: str, **query: Any) -> Any:
         """Read what the client may read, else give None. Raises ApiProblem."""

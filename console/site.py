@@ -1,6 +1,7 @@
 """What every page goes through: the session, the query or the action, the frame around it, and what goes wrong."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -65,6 +66,7 @@ class Site:
         """Show a page."""
         session = self._visitor(request) if page.open else self.session(request)
         asked = self._asked(session, request.path_params, request.query_params)
+        asked = replace(asked, host=request.headers.get("host", ""))
         context = await self._context(page, asked, request)
         response = self.html(request, page.template, context, session=session if session.id else None)
         response.delete_cookie(DONE, path=ROOT, samesite="strict", httponly=True)

@@ -28,12 +28,13 @@ class Visitor:
 
     alerts: FakeAlertService = field(default_factory=FakeAlertService)
     later: timedelta = timedelta(0)
+    url: str = "http://bus.example:8080"
 
     def __post_init__(self) -> None:
         """Open the console."""
         self.gateway = Gateway(alerts=self.alerts)
         self.sessions = Sessions([b"a secret that gateways share"])
-        api = GatewayApi(in_process(self.gateway.app, "http://bus.example:8080"))
+        api = GatewayApi(in_process(self.gateway.app, self.url), takes_host=not self.url)
         self.app: Starlette = make_console(api, self.sessions, PAGES, now=self.now, stopping=asyncio.Event())
         self.http = self.browser()
 

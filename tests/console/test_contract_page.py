@@ -68,6 +68,13 @@ async def test_contract_page_of_a_subscriber_is_for_who_is_signed_in_and_has_wha
     assert "<code>^(bi)$</code>" in own.text
     assert 'id="SlaBreached"' in own.text
     assert 'id="TicketOpened"' not in own.text
+    elsewhere = Visitor(url="")  # without TICKETBUS_URL: where the reader's browser found it
+    assert isinstance(elsewhere.gateway.subscribers, FakeSubscriptionService)
+    await elsewhere.gateway.subscribers.add(BI, by="a-sre", why="reports")
+    await elsewhere.sign_in("sre")
+    own = await elsewhere.get("/asyncapi?client=bi")
+    assert "://console.test</code>" in own.text
+    assert ".invalid" not in own.text
     unknown = await visitor.get("/asyncapi?client=<script>")
     assert (unknown.status_code, "<script>" in unknown.text.split("<main")[1]) == (404, False)
 
