@@ -158,7 +158,7 @@ class BundleSources:
         if not self._settings.metrics_port:
             raise NothingToShow("TICKETBUS_METRICS_PORT is not set")
         scheme = "https" if self._settings.http_certificate_file else "http"
-        host = "127.0.0.1" if self._settings.http_host == "0.0.0.0" else self._settings.http_host  # noqa: S104 - asks
+        host = "127.0.0.1" if self._settings.http_host == "0.0.0.0" else self._settings.http_host  # noqa: S104 - nothing is bound
         return await self._metrics(f"{scheme}://{host}:{self._settings.metrics_port}/metrics", "")
 
     async def _metrics(self, url: str, token: str) -> str:
