@@ -7,7 +7,7 @@ from typing import Final, LiteralString
 
 from bus.alerts.alert import Severity
 from bus.consistency.check_result import CheckCode, CheckResult
-from bus.consistency.subscriptions import Subscription
+from bus.consistency.subscriptions import Subscription, wrong_subscription
 from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import Text
 from bus.postgres.pool import Connection
@@ -92,15 +92,8 @@ def check_filters(known: Sequence[Subscription], facts: FilterFacts) -> Iterator
 
 
 def _nothing(one: Subscription, why: Text, close: str = "") -> CheckResult:
-    return CheckResult(
-        code=CheckCode.FILTER_MATCHES_NOTHING,
-        about=one.client,
-        severity=Severity.P3,
-        text=Text(
-            f"{one.client} 的订阅过滤条件没有匹配的工单:{why.zh}",
-            f"a condition of the filter of {one.client} matches no ticket: {why.en}",
-        ),
-        evidence=(f"{one.owner}, {one.contact}",),
-        nearest=close,
-        mend=f"ticketbus subscription remove {one.client} --version {one.version} --why …",
+    text = Text(
+        f"{one.client} 的订阅过滤条件没有匹配的工单:{why.zh}",
+        f"a condition of the filter of {one.client} matches no ticket: {why.en}",
     )
+    return wrong_subscription(one, CheckCode.FILTER_MATCHES_NOTHING, Severity.P3, text, close)

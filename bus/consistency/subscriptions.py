@@ -200,14 +200,22 @@ def check_subscription(one: Subscription, contract: Contract) -> Iterator[CheckR
 def _wrong(one: Subscription, code: CheckCode, name: str, what: Text, known: Sequence[str] = ()) -> CheckResult:
     meant = (nearest_event if code is CheckCode.SUBSCRIBED_TYPE else nearest)(name, known)
     asked = did_you_mean(meant)
+    text = Text(
+        f"{one.client} 订阅的 {name} {what.zh}{asked.zh}",
+        f"{one.client} subscribes to {name}, which {what.en}{asked.en}",
+    )
+    return wrong_subscription(one, code, Severity.P2, text, meant)
+
+
+def wrong_subscription(
+    one: Subscription, code: CheckCode, severity: Severity, text: Text, meant: str = ""
+) -> CheckResult:
+    """Say what of a subscription is wrong, and who owns it; it is mended by another in its place. Pure."""
     return CheckResult(
         code=code,
         about=one.client,
-        severity=Severity.P2,
-        text=Text(
-            f"{one.client} 订阅的 {name} {what.zh}{asked.zh}",
-            f"{one.client} subscribes to {name}, which {what.en}{asked.en}",
-        ),
+        severity=severity,
+        text=text,
         evidence=(f"{one.owner}, {one.contact}",),
         nearest=meant,
         mend=f"ticketbus subscription remove {one.client} --version {one.version} --why …",

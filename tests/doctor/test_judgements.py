@@ -34,9 +34,12 @@ from bus.doctor.diagnosis import Diagnosis
 from bus.doctor.examination import all_checks
 from bus.kafka.topic_admin import TopicDifference
 from bus.postgres.heartbeats import STARTING, ProgramBeat
+from bus.programs.topics_check import difference_result
+from bus.settings import Settings
 from bus.stage_names import STAGES
 from deadletter.disk import Disk, Mark
 from schemas.catalogue import RECORD_TYPES
+from schemas.topics import load_contract
 from tests.alerts.listed import listed
 
 NOW = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
@@ -82,6 +85,7 @@ POOLS = pools.PoolReadings(
 BEATS = [beat_of("gateway", NOW), beat_of("worker", NOW, dict.fromkeys(STAGES))]
 TOPIC = topics.ReplicaReading(topic="ticket.events", replicas=3, configs={"min.insync.replicas": "2"})
 TOPICS = topics.TopicReadings(brokers=3, differences=[], topics=[TOPIC])
+MISSING = difference_result(TopicDifference(topic="ticket.events", what="missing"), load_contract(), Settings())
 STORE = retention.FillingStore(
     name="Kafka", free_bytes=100 * GIB,
     growths=[retention.Growth(what="topic ticket.events", bytes=GIB, age=10 * DAY, kept=90 * DAY)],
@@ -206,7 +210,7 @@ CASES: Sequence[tuple[Callable[[Any], Sequence[Diagnosis]], Any, str, str]] = [
         "wrong",
         "=2",
     ),
-    (topics.judge, replace(TOPICS, differences=[TopicDifference(topic="t", what="missing")]), "wrong", "topics apply"),
+    (topics.judge, replace(TOPICS, differences=[MISSING]), "wrong", "topics apply"),
     (topics.judge, topics.TopicReadings(brokers=1, differences=[], topics=[]), "note", "three brokers"),
     (versions.judge, VERSIONS, "ok", ""),
     (versions.judge, replace(VERSIONS, applied={"1"}), "wrong", "ticketbus prepare"),

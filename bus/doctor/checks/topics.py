@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from bus.consistency.check_result import CheckResult
 from bus.doctor.diagnosis import Check, Diagnosis, Evidence, Examined
 from bus.kafka.broker_topic import describe
 from bus.kafka.clients import admin
-from bus.kafka.topic_admin import MISSING, PARTITIONS, TopicDifference, topic_differences
+from bus.kafka.topic_admin import topic_differences
+from bus.programs.topics_check import difference_result
 from schemas.topics import physical
 
 NAME: Final = "topics"
-APPLY: Final = "ticketbus topics apply"
 WANTED_REPLICAS: Final = 3
 INTERNAL: Final = ("__consumer_offsets", "__transaction_state")
 _REASSIGN: Final = "kafka-reassign-partitions.sh --generate, then --execute, with three replicas for each partition"
@@ -33,14 +34,14 @@ class TopicReadings:
     """What the brokers say of the contract's topics, and of Kafka's own where this user may see them."""
 
     brokers: int
-    differences: Sequence[TopicDifference]
+    differences: Sequence[CheckResult]
     topics: Sequence[ReplicaReading]
 
 
 async def _read(examined: Examined) -> TopicReadings:
     examined.need("kafka_bootstrap")
     settings, contract = examined.settings, examined.contract
-    differences = await topic_differences(settings, contract)
+    differences = [difference_result(one, contract, settings) for one in await topic_differences(settings, contract)]
     names = [physical(settings.namespace, name) for name in contract.topics]
     async with admin(settings) as client:
         brokers = len((await client.describe_cluster())["brokers"])
@@ -86,15 +87,9 @@ def judge(found: TopicReadings) -> Sequence[Diagnosis]:
     return [Diagnosis(check=NAME, verdict="ok", says=says, evidence={"brokers": found.brokers})]
 
 
-def _difference(one: TopicDifference) -> Diagnosis:
-    says = f"{one.topic}: {one.what} is {one.actual}, the contract says {one.declared}"
-    mend = APPLY
-    if one.what == MISSING:
-        says = f"{one.topic} is missing"
-    elif one.what == PARTITIONS:
-        mend = "docs/operating.md#topics"
-    evidence = {"topic": one.topic, "what": one.what, "actual": one.actual, "declared": one.declared}
-    return Diagnosis(check=NAME, verdict="wrong", says=says, mend=mend, evidence=evidence)
+def _difference(one: CheckResult) -> Diagnosis:
+    evidence = {"topic": one.about, "code": one.code.value, "found": "; ".join(one.evidence)}
+    return Diagnosis(check=NAME, verdict="wrong", says=one.text.en, mend=one.mend, evidence=evidence)
 
 
 def _replicas(one: ReplicaReading, brokers: int) -> Sequence[Diagnosis]:
