@@ -1,7 +1,6 @@
 """The gateway's HTTP API as the console calls it: in the same process, or at an address."""
 
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -78,11 +77,6 @@ def in_process(app: ASGIApp, url: str = "") -> httpx2.AsyncClient:
     """Make a client of the app itself: no socket, the same checks; `url`: what it is to take for its own address."""
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     return httpx2.AsyncClient(transport=transport, base_url=url or "http://console.invalid", timeout=TIMEOUT_S)
-
-
-def at_address(url: str, trust: ssl.SSLContext) -> httpx2.AsyncClient:
-    """Make a client of a gateway at an address; of an https one `trust` has the authorities."""
-    return httpx2.AsyncClient(base_url=url, timeout=TIMEOUT_S, trust_env=False, verify=trust)
 
 
 def _json(answer: httpx2.Response) -> Any:

@@ -7,8 +7,8 @@ import httpx2
 import orjson
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
+from bus.http_client import client_at
 from bus.settings import load
-from bus.tls import trust_at
 
 ATTEMPTS_MAX: Final = 6
 TIMEOUT_S: Final = 10.0
@@ -24,13 +24,7 @@ def client(url: str, headers: Mapping[str, str] | None = None) -> httpx2.AsyncCl
 
     Raises CertificateUnusable, SettingsInvalid.
     """
-    return httpx2.AsyncClient(
-        base_url=url,
-        headers=dict(headers or {}),
-        timeout=TIMEOUT_S,
-        trust_env=False,
-        verify=trust_at(url, load()) or True,
-    )
+    return client_at(url, load(), timeout_s=TIMEOUT_S, headers=headers)
 
 
 async def ask(

@@ -115,7 +115,6 @@ def watch(
     from bus.programs.watch import run_watch
     from bus.programs.watch_over_http import gateway_readings
     from bus.secret_files import secret_from
-    from bus.tls import trust
 
     settings = resolved(data)
     configure("watch", level=settings.log_level)
@@ -124,7 +123,7 @@ def watch(
     token = secret_from(os.environ, "TICKETBUS_TOKEN")
     if gateway and not token:
         raise typer.BadParameter("请在 TICKETBUS_TOKEN 给出令牌 / give a token of role host in TICKETBUS_TOKEN")
-    posting = gateway_readings(gateway, token, trust(settings, "ca_file")) if gateway else None
+    posting = gateway_readings(gateway, token, settings) if gateway else None
     run(run_watch(settings, host=host, role=role, paths=paths or (), ballast_bytes=ballast * 1024**2, gateway=posting))
 
 

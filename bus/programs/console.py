@@ -13,14 +13,14 @@ from bus.config_file import ConfigFileInvalid, secret_of
 from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.auth.roles import Role
 from bus.gateway.auth.signed_in import admit_person
+from bus.http_client import client_at
 from bus.intake.dispatch import utc_now
 from bus.programs.lifecycle import run_until_stopped, stop_on_signals
 from bus.programs.listening import listening_socket
 from bus.programs.serving import serving_of
 from bus.settings import Settings, secret_bytes
-from bus.tls import trust
 from console.app import CONTRACT, OtherSignIn, make_console
-from console.gateway_api import GatewayApi, at_address, in_process
+from console.gateway_api import TIMEOUT_S, GatewayApi, in_process
 from console.oidc_config import load_oidc_config
 from console.page import ROOT
 from console.pages import PAGES
@@ -61,7 +61,7 @@ async def run_console(settings: Settings, *, gateway: str, host: str, port: int)
     serving = serving_of(settings)
     stopping = asyncio.Event()
     stop_on_signals(stopping)
-    async with at_address(gateway, trust(settings, "ca_file")) as http:
+    async with client_at(gateway, settings, timeout_s=TIMEOUT_S) as http:
         app = make_console(GatewayApi(http), _sessions(settings), PAGES, now=utc_now, stopping=stopping)
         config = uvicorn.Config(
             app,

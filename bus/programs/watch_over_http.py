@@ -1,6 +1,5 @@
 """Readings of a host that has no way to Kafka: posted to the gateway with a token of role `host`."""
 
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,9 @@ import httpx2
 
 from bus.domain.errors import BusError, Transient
 from bus.gateway.routes.hosts import PATH
+from bus.http_client import client_at
 from bus.programs.host_watch import PERIOD_S
+from bus.settings import Settings
 from bus.tls import cause_of
 from schemas.messages import HostRead
 
@@ -43,10 +44,10 @@ class GatewayReadings:
         await self.http.aclose()
 
 
-def gateway_readings(url: str, token: str, trust: ssl.SSLContext) -> GatewayReadings:
-    """Make the client of a gateway; of an https one `trust` has the authorities."""
+def gateway_readings(url: str, token: str, settings: Settings) -> GatewayReadings:
+    """Make the client of a gateway, which a host may reach by a proxy of its own. Raises CertificateUnusable."""
     headers = {"Authorization": f"Bearer {token}"}
-    return GatewayReadings(http=httpx2.AsyncClient(base_url=url, headers=headers, timeout=PERIOD_S, verify=trust))
+    return GatewayReadings(http=client_at(url, settings, timeout_s=PERIOD_S, headers=headers, trust_env=True))
 
 
 def _body(readings: Sequence[HostRead]) -> dict[str, object]:

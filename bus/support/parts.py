@@ -10,7 +10,6 @@ from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any, Final
 
-import httpx2
 from psycopg.rows import dict_row
 
 from bus.alerts.engine.alert_admin import open_alerts
@@ -18,6 +17,7 @@ from bus.consistency.check_result import CheckCode, CheckResult
 from bus.consistency.consumer_store import all_consumers
 from bus.consistency.consumer_text import consumer_json
 from bus.doctor.examination import examine
+from bus.http_client import client_at
 from bus.postgres.heartbeats import read_beats
 from bus.postgres.pool import Pool, connected, in_transaction
 from bus.postgres.retention import days_kept, storage
@@ -26,7 +26,6 @@ from bus.settings import Settings
 from bus.settings_listing import listing
 from bus.support.bundle import BundlePart, NothingToShow
 from bus.support.cleaning import Cleaner, unquoted
-from bus.tls import trust_at
 from deadletter.disk_store import all_disks
 from schemas.topics import load_contract
 
@@ -152,20 +151,20 @@ class BundleSources:
     async def _gateway_metrics(self) -> str:
         if not self._settings.url or not self._settings.token:
             raise NothingToShow("TICKETBUS_URL and TICKETBUS_TOKEN (of role sre) are not set")
-        return await self._metrics(f"{self._settings.url.rstrip('/')}/metrics", self._settings.token.get_secret_value())
+        return await self._metrics(self._settings.url, self._settings.token.get_secret_value())
 
     async def _worker_metrics(self) -> str:
         if not self._settings.metrics_port:
             raise NothingToShow("TICKETBUS_METRICS_PORT is not set")
         scheme = "https" if self._settings.http_certificate_file else "http"
-        host = "127.0.0.1" if self._settings.http_host == "0.0.0.0" else self._settings.http_host  # noqa: S104 - nothing is bound
-        return await self._metrics(f"{scheme}://{host}:{self._settings.metrics_port}/metrics", "")
+        host = self._settings.http_host
+        host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - nothing is bound
+        return await self._metrics(f"{scheme}://{host}:{self._settings.metrics_port}", "")
 
     async def _metrics(self, url: str, token: str) -> str:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        trusted = trust_at(url, self._settings)
-        async with httpx2.AsyncClient(timeout=ASKED_S_MAX, trust_env=False, verify=trusted or True) as http:
-            answer = await http.get(url, headers=headers)
+        async with client_at(url, self._settings, timeout_s=ASKED_S_MAX, headers=headers) as http:
+            answer = await http.get("/metrics")
         if answer.status_code != 200:
             raise NothingToShow(f"/metrics answers {answer.status_code}")
         return "\n".join(map(self._cleaner.text, answer.text.split("\n")))

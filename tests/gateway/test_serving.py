@@ -248,7 +248,7 @@ async def test_serving_a_registry_by_tls_is_asked_with_its_password_which_no_mes
             await definitions(other, [1])
         with pytest.raises(RegistryUnavailable, match="away: ConnectError"):
             await definitions(registry, [1])
-        readings = gateway_readings(url, "token", ssl.create_default_context())
+        readings = gateway_readings(url, "token", Settings())
         read = HostRead(
             host="h",
             read_at=datetime.now(UTC),

@@ -12,11 +12,12 @@ import httpx2
 from bus.alerts.rules.clocks import SKEW_S
 from bus.doctor.diagnosis import Check, Diagnosis, Examined
 from bus.domain.errors import BusError
+from bus.http_client import client_at
 from bus.kafka.quorum import controller_clock
 from bus.postgres.heartbeats import read_beats
 from bus.postgres.pool import connected
 from bus.settings import Settings
-from bus.tls import cause_of, trust_at
+from bus.tls import cause_of
 
 NAME: Final = "clocks"
 MEND: Final = "timedatectl status   # on the host whose clock is wrong; then start its chronyd or systemd-timesyncd"
@@ -94,10 +95,9 @@ async def _over_http(who: str, url: str | None, settings: Settings, authorities:
     if not url:
         return ClockReading(who=who, why=f"{'TICKETBUS_URL' if who == 'gateway' else 'SCHEMA_REGISTRY_URL'} is not set")
     try:
-        trusted = trust_at(url, settings, authorities)
-        async with httpx2.AsyncClient(timeout=ASKED_S_MAX, trust_env=False, verify=trusted or True) as http:
+        async with client_at(url, settings, timeout_s=ASKED_S_MAX, authorities=authorities) as http:
             asked = _Asked()
-            date = (await http.get(f"{url.rstrip('/')}/livez" if who == "gateway" else url)).headers.get("Date")
+            date = (await http.get("/livez" if who == "gateway" else url)).headers.get("Date")
         return asked.ahead(who, parsedate_to_datetime(date or "").timestamp(), grain_s=1.0)
     except httpx2.HTTPError as error:
         return ClockReading(who=who, why=f"{who} is away: {cause_of(error, authorities)}")

@@ -10,11 +10,12 @@ import httpx2
 
 from bus.doctor.diagnosis import CannotLook, Check, Diagnosis, Examined
 from bus.domain.errors import BusError
+from bus.http_client import client_at
 from bus.kafka.clients import touch
 from bus.postgres.pool import connected
 from bus.schema_registry import RegistryUnavailable, asked, registry_of
 from bus.settings import SettingsInvalid, mask_password
-from bus.tls import cause_of, trust_at
+from bus.tls import cause_of
 
 NAME: Final = "reach"
 
@@ -71,11 +72,9 @@ async def _registry(examined: Examined) -> None:
 
 
 async def _gateway(examined: Examined) -> None:
-    url = examined.need("url").rstrip("/")
     try:
-        trusted = trust_at(url, examined.settings) or True
-        async with httpx2.AsyncClient(timeout=10, trust_env=False, verify=trusted) as http:
-            answer = await http.get(f"{url}/readyz")
+        async with client_at(examined.need("url"), examined.settings, timeout_s=10) as http:
+            answer = await http.get("/readyz")
     except httpx2.HTTPError as error:
         raise BusError(f"it is away: {cause_of(error, 'ca_file')}") from error
     content = answer.json() if answer.headers.get("Content-Type", "").startswith("application/json") else {}
