@@ -1,22 +1,14 @@
 """Pages drawn from the contracts: of events (AsyncAPI) as the console shows it, of HTTP (OpenAPI) by Swagger UI."""
 
-import asyncio
 import shutil
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import httpx2
 import orjson
 
-from bus.app import Core
 from bus.gateway.http import openapi
-from bus.programs.gateway_app import gateway_app
-from bus.programs.targets import targets_config_of
-from bus.settings import Settings
 from console.pages.contract import static_pages
-from schemas.topics import load_contract
 
 _ROOT: Final = Path(__file__).parents[2]
 # Opened from a file a page may read no other: the document comes as a script. Nothing can be sent from here.
@@ -35,16 +27,6 @@ LINKS: Final[Mapping[str, str]] = {
 }
 
 
-class _Unconnected:
-    """Stands for each part that the gateway has: nothing is asked of it while routes are only described."""
-
-    def __getattr__(self, name: str) -> "_Unconnected":
-        return self
-
-    def __call__(self, *_given: object, **_named: object) -> "_Unconnected":
-        return self
-
-
 def write_pages(site: Path) -> None:
     """Write the pages and the documents that they are drawn from into folders of the site."""
     events, http = site / "asyncapi", site / "http"
@@ -54,32 +36,12 @@ def write_pages(site: Path) -> None:
     _write(events / "asyncapi.json", document)
     for name in ("console.css", "icon.svg"):
         shutil.copyfile(_ROOT / "console" / "static" / name, events / name)
-    described = asyncio.run(_http_description())
+    described = (_ROOT / "docs" / "openapi.json").read_bytes()
     _write(http / "index.html", _PAGE.encode())
     _write(http / "openapi.json", described)
     _write(http / "start.js", b"const openapi = " + described + b";" + _START.encode())
     for name in ("swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-bundle.js.LICENSE.txt", "LICENSE", "NOTICE"):
         shutil.copyfile(Path(openapi.__file__).parent / "swagger_ui" / name, http / name)
-
-
-async def _http_description() -> bytes:
-    """Ask a gateway, of which no part is connected, for its OpenAPI document."""
-    nothing: Any = _Unconnected()
-    parts = dict.fromkeys((one.name for one in fields(Core)), nothing)
-    core = Core(**{**parts, "settings": Settings(), "contract": load_contract()})
-    app = gateway_app(
-        core,
-        targets_config_of(core.settings),
-        stopping=asyncio.Event(),
-        known={},  # type: ignore[arg-type]  # no source is asked
-        spool=nothing,
-        readings=nothing,
-        logs_before=0,
-        report=nothing,
-        alerting=[],
-    )
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://site.invalid") as client:
-        return (await client.get("/openapi.json")).raise_for_status().content
 
 
 def _write(path: Path, content: bytes) -> None:
