@@ -6,6 +6,8 @@ from typing import Protocol
 
 PART_BYTES = 64 * 1024
 """At most so many bytes of a file are given at once."""
+WHOLE = 2**40
+"""More bytes than any file has."""
 MARKER = "store-id"
 """The object beside the files by which a store is known (bus/files/identity.py)."""
 
@@ -27,7 +29,10 @@ class FileStore(Protocol):
         ...
 
     def read(self, sha256: str, first: int, last: int) -> AsyncIterator[bytes]:
-        """Give the bytes from `first` to `last`, both included, in parts of at most PART_BYTES. Raises FileGone."""
+        """Give the bytes from `first` to `last`, both included, as far as the file goes; in parts of PART_BYTES.
+
+        Raises FileGone.
+        """
         ...
 
     async def delete(self, sha256: str) -> None:

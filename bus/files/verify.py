@@ -4,16 +4,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, LiteralString
+from typing import Literal, LiteralString
 
 from bus.files.errors import FileGone
 from bus.files.file_type import HEAD_BYTES, file_type
 from bus.files.identity import check_store
-from bus.files.store import FileStore
+from bus.files.store import WHOLE, FileStore
 from bus.postgres.pool import Connection, Pool, connected, in_transaction
 
-WHOLE: Final = 2**40
-"""More bytes than any file has."""
 _ROWS: LiteralString = "SELECT sha256, tickets FROM files WHERE ended_at IS NULL ORDER BY sha256"
 # Of tickets whose personal data is erased the files have ended, too.
 _WITHOUT_ROW: LiteralString = """

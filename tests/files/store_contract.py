@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from bus.files.errors import FileGone
-from bus.files.store import PART_BYTES, FileStore
+from bus.files.store import PART_BYTES, WHOLE, FileStore
 
 
 async def put(store: FileStore, content: bytes) -> str:
@@ -37,6 +37,7 @@ class FileStoreContract:
         assert await bytes_of(store, sha256, 0, size - 1) == content
         first, last = size // 3, size // 2
         assert await bytes_of(store, sha256, first, last) == content[first : last + 1]
+        assert await bytes_of(store, sha256, 0, WHOLE - 1) == content, "as far as the file goes"
 
     async def test_store_takes_the_same_file_again(self, store: FileStore) -> None:
         content = os.urandom(1000)
