@@ -90,6 +90,10 @@ async def archived_rows(connection: Connection, tickets: Sequence[str]) -> Archi
     """
     if not (await (await connection.execute(_SOME)).fetchall())[0][0]:
         return NONE_ARCHIVED
+    return await _rows_of(connection, tickets)
+
+
+async def _rows_of(connection: Connection, tickets: Sequence[str]) -> ArchivedRows:
     found = list["ArchivedEvent"]()
     for name, some in await (await connection.execute(_OF_TICKETS, {"tickets": [*tickets]})).fetchall():
         found += await _work(connection, name, "events_of", {*some})
@@ -98,9 +102,21 @@ async def archived_rows(connection: Connection, tickets: Sequence[str]) -> Archi
 
 async def log_values(connection: Connection, ticket_id: str) -> list[bytes]:
     """Read the bytes of all events of a ticket, wherever they are, by version. Raises ArchiveUnreadable."""
-    archived = await archived_rows(connection, [ticket_id])
-    rows = await connection.execute(archived.over(_VALUES), {"ticket": ticket_id, **archived.asked})
-    return [value for (value,) in await rows.fetchall()]
+    return await event_values(connection, _VALUES, {"ticket": ticket_id})
+
+
+async def event_values(connection: Connection, query: LiteralString, asked: Mapping[str, Any]) -> list[bytes]:
+    """Read bytes of the events of `ticket` by a query for `value`, in one statement where nothing is archived.
+
+    Within a transaction: its lock on `events` keeps a month from being replaced until all is read.
+    Raises ArchiveUnreadable.
+    """
+    with_mark = "SELECT ARRAY(" + query + "), EXISTS (SELECT FROM archived_months)"  # noqa: S608 - of constants alone
+    ((values, some),) = await (await connection.execute(with_mark, asked, binary=True)).fetchall()
+    if some and (archived := await _rows_of(connection, [asked["ticket"]])).rows:
+        both = {**asked, **archived.asked}
+        ((values, _),) = await (await connection.execute(archived.over(with_mark), both, binary=True)).fetchall()
+    return list(values)
 
 
 async def events_between(connection: Connection, since: datetime, until: datetime, most: int) -> ArchivedRows:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, LiteralString
 
-from bus.archive.reader import archived_rows
+from bus.archive.reader import event_values
 from bus.domain.events import Recorded
 from bus.domain.terms import TicketId
 from bus.postgres.clear_events import ClearEvents
@@ -11,9 +11,9 @@ from bus.postgres.pool import Pool, connected
 
 EVENTS_MAX: Final = 200  # of one ticket: its first, which has the customer, and its newest
 _VALUES: LiteralString = """
-(SELECT value FROM events WHERE ticket_id = %(ticket_id)s ORDER BY version LIMIT 1)
+(SELECT value FROM events WHERE ticket_id = %(ticket)s ORDER BY version LIMIT 1)
 UNION ALL
-(SELECT value FROM events WHERE ticket_id = %(ticket_id)s AND version > 1 ORDER BY version DESC LIMIT %(most)s)"""
+(SELECT value FROM events WHERE ticket_id = %(ticket)s AND version > 1 ORDER BY version DESC LIMIT %(most)s)"""
 
 
 async def ticket_events(pool: Pool, clear: ClearEvents, ticket_id: TicketId) -> Sequence[Recorded]:
@@ -22,8 +22,5 @@ async def ticket_events(pool: Pool, clear: ClearEvents, ticket_id: TicketId) -> 
     Raises ArchiveUnreadable, and as ClearEvents.events.
     """
     async with connected(pool) as connection:
-        archived = await archived_rows(connection, [ticket_id])
-        asked = {"ticket_id": ticket_id, "most": EVENTS_MAX - 1, **archived.asked}
-        cursor = await connection.execute(archived.over(_VALUES), asked)
-        values = [value for (value,) in await cursor.fetchall()]
+        values = await event_values(connection, _VALUES, {"ticket": ticket_id, "most": EVENTS_MAX - 1})
     return await clear.events(values)

@@ -7,7 +7,7 @@ from typing import Any, LiteralString
 
 from psycopg import errors
 
-from bus.archive.reader import archived_rows
+from bus.archive.reader import event_values
 from bus.domain.batch import BatchDecision, CommandResult, LoadedState, ProcessedCommand, ReadSet
 from bus.domain.errors import CommandRaced, InvariantBroken
 from bus.domain.events import Recorded
@@ -140,9 +140,7 @@ class PostgresStore:
     async def _log(self, query: LiteralString, asked: Mapping[str, Any]) -> Sequence[Recorded]:
         """Read events of a ticket, archived ones as well."""
         async with connected(self._pool) as connection:
-            archived = await archived_rows(connection, [asked["ticket"]])
-            rows = await connection.execute(archived.over(query), {**asked, **archived.asked})
-            values = [value for (value,) in await rows.fetchall()]
+            values = await event_values(connection, query, asked)
         return await self._read_events(values) if self._read_events else [self._codec.decode(one) for one in values]
 
     async def _read(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:

@@ -5,7 +5,7 @@ from typing import LiteralString
 
 import structlog
 
-from bus.archive.reader import archived_rows
+from bus.archive.reader import event_values
 from bus.domain.errors import MalformedInput, VersionMissing
 from bus.domain.events import Recorded
 from bus.postgres.pool import Connection
@@ -29,10 +29,8 @@ async def missing_versions(
     lacks one in between, Transient while the registry or PostgreSQL is away, or a file of the archive.
     """
     record, event = read
-    archived = await archived_rows(connection, [event.ticket_id])
-    asked = {"ticket": event.ticket_id, "first": known + 1, "last": event.version, **archived.asked}
-    found = await connection.execute(archived.over(_VERSIONS), asked)
-    values = [value for (value,) in await found.fetchall()]
+    asked = {"ticket": event.ticket_id, "first": known + 1, "last": event.version}
+    values = await event_values(connection, _VERSIONS, asked)
     if not values or values[-1] != record.value:
         zh, en = "数据库中没有这个事件", "PostgreSQL holds no such event"
         await reader.pass_over([(record, MalformedInput("stray_event", "version", zh, en))])
