@@ -17,6 +17,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from bus.cli.samples import Language, sample
 from bus.local.stack import Urls
 from schemas.topics import physical
 from tests.bus_under_test import eventually
@@ -32,16 +33,16 @@ __all__ = ("log",)
 
 
 @contextmanager
-def sinking(log: Log, folder: Path, url: str, group: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the sink on the topics of the log; it is killed at the end, if it runs."""
+def sinking(log: Log, folder: Path, url: str, group: str, **own: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the sink on the topics of the log, its errors in a file; it is killed at the end, if it runs."""
     space = log.settings.namespace
-    text = (EXAMPLES / "sql" / "sink.py").read_text(encoding="utf-8")
-    text = text.replace('"ticket.events"', f'"{",".join(physical(space, topic) for topic in TOPICS)}"')
-    (folder / "sink.py").write_text(text.replace("my-warehouse", f"{space}.{group}"), encoding="utf-8")
+    values = {"topics": ",".join(physical(space, topic) for topic in TOPICS), "group": f"{space}.{group}", **own}
+    (folder / "sink.py").write_text(sample(Language.SQL, **values), encoding="utf-8")
     env = {**os.environ, "KAFKA_BOOTSTRAP": log.settings.kafka_bootstrap or "", "SCHEMA_REGISTRY_URL": log.registry}
-    process = subprocess.Popen(
-        [sys.executable, "sink.py"], cwd=folder, env={**env, "SINK_URL": url}, stdout=subprocess.PIPE
-    )
+    with (folder / "stderr").open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "sink.py"], cwd=folder, env={**env, "SINK_URL": url}, stdout=subprocess.PIPE, stderr=errors
+        )
     try:
         yield process
     finally:

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from bus.cli.samples import Language
@@ -16,9 +17,12 @@ from bus.settings import Settings
 from bus.wire.codec import Codec
 from bus.wire.headers import ASSIGNEE, ASSIGNEE_BEFORE, REGION
 from schemas.topics import load_contract, physical
+from tests.bus_under_test import eventually
+from tests.databases import make_database
 from tests.gateway.fakes import headers_of
 from tests.gateway.test_stream_kafka import history
 from tests.peers.test_examples import SUBSCRIBERS, TOPICS, Log, Subscriber
+from tests.peers.test_examples_data import sinking
 
 ENDS_WITHIN_S = 60.0  # on a machine that has much else to do; some seconds where it has not
 # What each record says, and whether a subscriber of Shanghai or Suzhou and 张伟 or 王磊 is to take it.
@@ -75,3 +79,29 @@ async def test_examples_take_what_the_filter_leaves_and_end_where_a_topic_is_mis
             await process.stdout.read()
             assert await process.wait() != 0
     assert wrong in subscriber.errors()
+
+
+async def test_examples_sink_takes_what_the_filter_leaves_and_ends_where_a_topic_is_missing(
+    log: Log, parts: Urls, tmp_path: Path
+) -> None:
+    url = await asyncio.to_thread(make_database, parts, f"sink{uuid4().hex[:8]}")
+    last, filters = log.events[-1].ticket_id, {"regions": "上海,苏州", "assignees": "张伟,王磊"}
+    with psycopg.connect(url, autocommit=True) as db:
+
+        async def has_the_last() -> bool:
+            try:
+                return db.execute("SELECT FROM sink_tickets WHERE ticket_id = %s", (last,)).fetchone() is not None
+            except psycopg.errors.UndefinedTable:
+                return False
+
+        with sinking(log, tmp_path, url, "none", **filters, types="note.added.v1") as process:
+            assert process.stdout is not None
+            assert await asyncio.to_thread(process.stdout.readline) == b"0 rows; skip 0: already there\n"
+        with sinking(log, tmp_path, url, "filtered", **filters, types="ticket.opened.v1"):
+            await eventually(has_the_last, within_s=ENDS_WITHIN_S)
+        rows = db.execute("SELECT ticket_id, version FROM sink_events").fetchall()
+    assert {*rows} == {(one.ticket_id, one.version) for one in log.events}
+    wrong = physical(log.settings.namespace, "ticket.asign")
+    with sinking(log, tmp_path, url, "wrong", topics=wrong) as process:
+        assert await asyncio.to_thread(process.wait, ENDS_WITHIN_S) != 0
+    assert f"no such topic, or no right to it: {wrong}" in (tmp_path / "stderr").read_text()
