@@ -57,7 +57,8 @@ SELECT id, shard, topic, ticket_id, version, event_id, source, ce_type, occurred
     tracestate, region, assignee, assignee_before, key, headers, timestamp, value
 FROM (
     SELECT o.id, o.shard, o.topic, o.ticket_id, o.version, o.key, o.headers, coalesce(o.value, e.value) AS value,
-        s.state->>'region' AS region, o.assignee, o.assignee_before,
+        coalesce(o.region, (SELECT t.state->>'region' FROM ticket_states t WHERE t.ticket_id = o.ticket_id)) AS region,
+        o.assignee, o.assignee_before,
         coalesce(o.timestamp, e.recorded_at) AS timestamp, e.event_id, e.source, e.ce_type, e.occurred_at, e.trace_id,
         coalesce(s.trace_sampled, true) AS trace_sampled, coalesce(s.tracestate, '') AS tracestate,
         sum(octet_length(coalesce(o.value, e.value)) + coalesce(octet_length(o.headers::text), 0))

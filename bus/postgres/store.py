@@ -70,8 +70,8 @@ SELECT * FROM unnest(%b::text[], %b::int[], %b::uuid[], %b::text[], %b::uuid[], 
 # Only who adds events by this store has them sealed: a row that came otherwise is no leaf of the audit tree.
 _ADD_UNSEALED = "INSERT INTO audit_pending (ticket_id, version) SELECT * FROM unnest(%b::text[], %b::int[])"
 _ADD_OUTBOX = """
-INSERT INTO outbox (shard, topic, ticket_id, version, assignee, assignee_before)
-SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[], %b::text[], %b::text[])"""
+INSERT INTO outbox (shard, topic, ticket_id, version, region, assignee, assignee_before)
+SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[], %b::text[], %b::text[], %b::text[])"""
 _PUT_STATES = """
 INSERT INTO ticket_states (ticket_id, version, trace_id, state, trace_sampled, tracestate)
 SELECT * FROM unnest(%b::text[], %b::int[], %b::text[], %b::jsonb[], %b::bool[], %b::text[])
@@ -236,12 +236,13 @@ class PostgresTransaction:
 
     async def _append_log(self, settled: BatchDecision) -> None:
         await add_events(self._connection, [(event, self._codec.encode(event)) for event in settled.events])
+        regions = {ticket_id: ticket.region for ticket_id, ticket in settled.tickets.items()}
         out = [
-            (partition_of(e.ticket_id, self._shards), topic, e.ticket_id, e.version, *people)
+            (partition_of(e.ticket_id, self._shards), topic, e.ticket_id, e.version, regions.get(e.ticket_id), *people)
             for e, people in zip(settled.events, people_at(settled.events, settled.tickets), strict=True)
             for topic in self._contract.destinations(e)
         ]
-        await self._connection.execute(_ADD_OUTBOX, columns(out, 6))
+        await self._connection.execute(_ADD_OUTBOX, columns(out, 7))
 
 
 async def add_events(connection: Connection, events: Sequence[tuple[Recorded, bytes]]) -> None:

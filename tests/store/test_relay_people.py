@@ -10,6 +10,7 @@ from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket, evolve
 from bus.intake.dispatch import Dispatcher
 from bus.outbox.relay import Relay
+from bus.postgres.pool import Pool, connected
 from bus.postgres.store import PostgresStore
 from bus.settings import Settings
 from bus.wire.headers import ASSIGNEE, ASSIGNEE_BEFORE, REGION, header
@@ -27,6 +28,9 @@ LI = replace(WANG, person="李工, 夜班", backup_person="赵敏", backup_conta
 OTHER = Assign(assignee=LI, reason="换人")
 STEPS: tuple[Command, ...] = (Note(text="a"), ASSIGN, Note(text="b"), OTHER, Return(reason="x"))
 REGIONS, AFTER = "华东, “上海”", ["", "", WANG.person, WANG.person, LI.person, ""]
+EARLIER = """
+UPDATE outbox n SET region = NULL FROM outbox o
+WHERE o.id = n.id AND (n.ticket_id, n.version, n.topic) = (%s, 1, 'ticket.events') RETURNING o.region"""
 BEFORE = [None, None, None, None, WANG.person, LI.person]
 
 
@@ -44,9 +48,12 @@ def values_of(found: Iterable[Record], name: str) -> list[str | None]:
 
 
 async def test_relay_people_each_record_says_the_region_and_with_whom_its_ticket_is_and_was(
-    dispatcher: Dispatcher, relay: Relay, settings: Settings, postgres_store: PostgresStore
+    dispatcher: Dispatcher, relay: Relay, settings: Settings, postgres_store: PostgresStore, pool: Pool
 ) -> None:
     ticket_id = await lived(dispatcher)
+    async with connected(pool) as connection:  # a row of before
+        earlier = await connection.execute(EARLIER, (ticket_id,))
+        assert await earlier.fetchall() == [(REGIONS,)]
     await drained(relay)
     found = of_tickets(await records(settings), [ticket_id])[ticket_id]
     assert values_of(found, REGION) == [REGIONS] * 6
