@@ -1,6 +1,6 @@
 """The AsyncAPI document as pages show it: topics, the events on them, their fields, an example of each. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -8,6 +8,7 @@ import orjson
 from bus.audit.history import EVENTS_ZH
 from bus.domain.text import Text
 from console.avro_sample import sample
+from schemas.field_paths import walk
 from schemas.since import OLDEST
 from schemas.topics import Contract
 
@@ -34,7 +35,7 @@ def contract_view(document: Mapping[str, Any], contract: Contract, since: Mappin
         "topics": [_topic(name, one, document["operations"], contract) for name, one in channels.items()],
         "servers": document["servers"],
         "streams": [_stream(one) for one in document["channels"].values() if "ws" in one["bindings"]],
-        "begin": [_field(one, "", {}) for one in begin],
+        "begin": [_row(one["name"], one, "") for one in begin],
         "headers": document["components"]["schemas"]["recordHeaders"],
         "records": [
             _record(name, one, begin if name in events else [], since, _carrying(name, channels))
@@ -106,8 +107,8 @@ def _record(
         "deprecated": message.get("x-deprecated", ()),
         "topics": topics,
         "fields": [
-            {**row, "since": since.get(f"{name}.{row['name']}", "")}
-            for row in _fields([one for one in schema["fields"] if one not in begin], "", {})
+            _row(path, field, since.get(f"{name}.{path}", ""))
+            for path, field in walk(one for one in schema["fields"] if one not in begin)
         ],
         "sample": orjson.dumps(made, option=orjson.OPT_INDENT_2).decode(),
     }
@@ -121,46 +122,32 @@ def _common(schemas: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return first[:count] if others else []
 
 
-def _fields(fields: Sequence[Mapping[str, Any]], within: str, named: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give a row for each field, and below a record's or list's own those inside it, as `assignee.person`."""
-    for one in fields:
-        row = _field(one, within, named)
-        yield row
-        inner = row.pop("inner")
-        if inner is not None:
-            yield from _fields(inner["fields"], f"{row['name']}.", named)
-
-
-def _field(one: Mapping[str, Any], within: str, named: dict[str, Any]) -> dict[str, Any]:
-    kind, inner, optional = _spelled(one["type"], named)
+def _row(path: str, field: Mapping[str, Any], since: str) -> dict[str, Any]:
+    kind = _spelled(field["type"])
+    optional = isinstance(field["type"], list) and "null" in field["type"]
     return {
-        "name": within + one["name"],
+        "name": path,
         "type": Text(f"{kind.zh},可为空" if optional else kind.zh, f"{kind.en} or null" if optional else kind.en),
-        "doc": one.get("doc", ""),
-        "personal": bool(one.get("personal")),
-        "since": "",
-        "inner": inner,
+        "doc": field.get("doc", ""),
+        "personal": bool(field.get("personal")),
+        "since": since,
     }
 
 
-def _spelled(schema: Any, named: dict[str, Any]) -> tuple[Text, Mapping[str, Any] | None, bool]:
-    """Give a type in words, the record inside it, and whether it may be null."""
+def _spelled(schema: Any) -> Text:
+    """Give a type in words, a record by its name; whether it may be null is the field's to say."""
     if isinstance(schema, list):
-        kind, inner, _ = _spelled(next(one for one in schema if one != "null"), named)
-        return kind, inner, "null" in schema
+        return _spelled(next(one for one in schema if one != "null"))
     if isinstance(schema, str):
-        if schema in named:
-            return _spelled(named[schema], named)
-        return _KINDS.get(schema, Text(schema, schema)), None, False
+        return _KINDS.get(schema, Text(f"记录 {schema}", schema))
     match schema["type"]:
         case "record":
-            named[schema["name"]] = schema
-            return Text(f"记录 {schema['name']}", schema["name"]), schema, False
+            return _spelled(schema["name"])
         case "array":
-            kind, inner, _ = _spelled(schema["items"], named)
-            return Text(f"列表:{kind.zh}", f"list of {kind.en}"), inner, False
+            kind = _spelled(schema["items"])
+            return Text(f"列表:{kind.zh}", f"list of {kind.en}")
         case "map":
-            kind, inner, _ = _spelled(schema["values"], named)
-            return Text(f"映射:{kind.zh}", f"map of string to {kind.en}"), inner, False
+            kind = _spelled(schema["values"])
+            return Text(f"映射:{kind.zh}", f"map of string to {kind.en}")
         case other:
-            return _spelled(schema.get("logicalType", other), named)
+            return _spelled(schema.get("logicalType", other))

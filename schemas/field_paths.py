@@ -32,29 +32,35 @@ def words_doc(words: Iterable[str]) -> str:
 
 
 def fields_of(schema: Mapping[str, Any]) -> dict[str, FieldShape]:
-    """Give every field of a record and of the records within it, through unions, arrays and maps."""
-    return dict(_fields(schema, "", {}, ()))
+    """Say what every field of a record is, and of the records within it."""
+    return {path: _shape(field) for path, field in walk(schema["fields"])}
 
 
-def _fields(
-    record: Mapping[str, Any], within: str, named: dict[str, Mapping[str, Any]], outer: tuple[str, ...]
-) -> Iterator[tuple[str, FieldShape]]:
-    for one in record["fields"]:
+def walk(fields: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give fields by their paths, each before those of the records within it, through unions, arrays and maps."""
+    return _walk(fields, "", {}, ())
+
+
+def _walk(
+    fields: Iterable[Mapping[str, Any]], within: str, named: dict[str, Mapping[str, Any]], outer: tuple[str, ...]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for one in fields:
         path = f"{within}{one['name']}"
-        doc, _, words = one.get("doc", "").partition(_WORDS)
-        yield (
-            path,
-            FieldShape(
-                type=_text(one["type"]),
-                has_default="default" in one,
-                default=json.dumps(one["default"], ensure_ascii=False) if "default" in one else "",
-                doc=doc,
-                words=tuple(words.split(", ")) if words else (),
-            ),
-        )
+        yield path, one
         for held in _records(one["type"], named):
             if held["name"] not in outer:
-                yield from _fields(held, f"{path}.", named, (*outer, held["name"]))
+                yield from _walk(held["fields"], f"{path}.", named, (*outer, held["name"]))
+
+
+def _shape(field: Mapping[str, Any]) -> FieldShape:
+    doc, _, words = field.get("doc", "").partition(_WORDS)
+    return FieldShape(
+        type=_text(field["type"]),
+        has_default="default" in field,
+        default=json.dumps(field["default"], ensure_ascii=False) if "default" in field else "",
+        doc=doc,
+        words=tuple(words.split(", ")) if words else (),
+    )
 
 
 def _records(kind: Any, named: dict[str, Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
