@@ -1,5 +1,6 @@
 """Reads the deployment's choices (promises per ticket type, root causes, words) from files and settings into Rules."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -9,10 +10,13 @@ import yaml
 from pydantic import Field, RootModel
 
 from bus.calendars_config import load_calendars
-from bus.config_file import FileModel, read_yaml
+from bus.config_file import ConfigFileInvalid, FileModel, read_yaml
+from bus.domain.calendars import BY_REGION, Calendars
+from bus.domain.naming import did_you_mean, nearest
 from bus.domain.no_key import plain_word
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
+from bus.domain.text import Text
 from bus.settings import Settings
 
 _POSITIVE = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=3650))]
@@ -22,6 +26,7 @@ class _Promise(FileModel):
     name: str
     response: _POSITIVE
     resolution: _POSITIVE
+    calendar: str = ""
 
 
 class _Promises(RootModel[Annotated[dict[str, _Promise], Field(min_length=1)]]):
@@ -31,13 +36,17 @@ class _Promises(RootModel[Annotated[dict[str, _Promise], Field(min_length=1)]]):
 def load_rules(settings: Settings) -> Rules:
     """Read the rules once, at start. Raises ConfigFileInvalid."""
     shipped = resources.files("schemas")
+    calendars = load_calendars(settings.calendars_file)
     with resources.as_file(shipped.joinpath("sla.yaml")) as default:
-        sla = load_sla(settings.sla_file or default)
+        file = settings.sla_file or default
+        sla = load_sla(file)
+    if faults := [fault for name, limit in sla.items() for fault in _faults(name, limit, calendars)]:
+        raise ConfigFileInvalid(f"{file}: {'; '.join(faults)}")
     causes = yaml.safe_load(shipped.joinpath("root_causes.yaml").read_text(encoding="utf-8"))
     return Rules(
         dedupe_window=settings.dedupe_window,
         sla=sla,
-        calendars=load_calendars(settings.calendars_file),
+        calendars=calendars,
         root_causes=frozenset(causes),
         no_key_words=frozenset(map(plain_word, settings.no_key_words)),
         departments=frozenset(map(plain_word, settings.departments)),
@@ -47,4 +56,25 @@ def load_rules(settings: Settings) -> Rules:
 def load_sla(path: Path) -> dict[str, SlaLimit]:
     """Read the promises of every ticket type. Raises ConfigFileInvalid."""
     promises = read_yaml(path, _Promises).root
-    return {name: SlaLimit(response=one.response, resolution=one.resolution) for name, one in promises.items()}
+    return {
+        name: SlaLimit(response=one.response, resolution=one.resolution, calendar=one.calendar)
+        for name, one in promises.items()
+    }
+
+
+def _faults(name: str, limit: SlaLimit, calendars: Calendars) -> Iterator[str]:
+    """Say which calendar of a promise is not there, or has too few hours for it."""
+    if limit.calendar and not calendars.named(limit.calendar):
+        known = {BY_REGION, *calendars.by_name}
+        close = did_you_mean(nearest(limit.calendar, known), quoted=True)
+        there = Text(f"有 {', '.join(sorted(known))}", f"there are {', '.join(sorted(known))}")
+        yield (
+            f"{name}.calendar: 没有日历 {limit.calendar}{close.zh},{there.zh} / "
+            f"there is no calendar {limit.calendar!r}{close.en}; {there.en}"
+        )
+    for one in calendars.named(limit.calendar):
+        if not one.working.holds(max(limit.response, limit.resolution)):
+            few = Text(
+                f"日历 {one.name} 十年内也没有这么多工时", f"calendar {one.name} has not so many hours in ten years"
+            )
+            yield f"{name}: {few}"

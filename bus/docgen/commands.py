@@ -36,7 +36,8 @@ _CAUSES = """\
 `resolve` names one of these (R14); they stand in `schemas/root_causes.yaml`."""
 _TYPES = """\
 `type` of a new ticket; each has its promises (R7). They stand in `schemas/sla.yaml`; a file of the same form, named by
-`TICKETBUS_SLA_FILE`, replaces it and holds for tickets opened from then on."""
+`TICKETBUS_SLA_FILE`, replaces it and holds for tickets opened from then on. Each may name
+[working hours](calendars.md)."""
 
 
 def page() -> str:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from bus.domain.text import Text
-from bus.domain.working_hours import version_of
+from bus.domain.values import WorkingCalendar
+from bus.domain.working_hours import hours_text, version_of
 from bus.domain.working_time import WHOLE_DAY, WorkingTime
 
 AROUND_THE_CLOCK: Final = "24x7"
+BY_REGION: Final = "by-region"  # of a promise: the calendar of the ticket's region, or else the default one
 EXPECTED_BY: Final = (11, 15)  # month and day by which next year's holidays are announced: 25 October to 12 November
 
 
@@ -35,6 +37,15 @@ class Calendar:
     working: WorkingTime
     holidays: str = ""
     why: Mapping[date, Text] = field(default_factory=dict)
+    _promised: dict[int, WorkingCalendar] = field(default_factory=dict, compare=False, repr=False)
+
+    def promised(self, at: datetime) -> WorkingCalendar:
+        """Give what a promise that begins at `at` keeps for good: the hours, of days apart those from its year on."""
+        year = self.working.local_day(at).year
+        if year not in self._promised:
+            hours = hours_text(self.working, since_year=year)
+            self._promised[year] = WorkingCalendar(version=self.version, zone=self.working.zone, hours=hours)
+        return self._promised[year]
 
     @property
     def version(self) -> str:
@@ -59,9 +70,21 @@ class Calendars:
         """Give the calendar of a region, or else the default one."""
         return self.by_name[self.regions.get(region, self.default)]
 
-    def in_use(self) -> Sequence[Calendar]:
-        """Give the calendars that a region or a team has."""
+    def promised(self, name: str, region: str, at: datetime) -> WorkingCalendar | None:
+        """Give the hours of a promise that begins at `at` and names a calendar; None: around the clock."""
+        calendar = self.of_region(region) if name == BY_REGION else self.by_name[name or AROUND_THE_CLOCK]
+        return None if calendar.name == AROUND_THE_CLOCK else calendar.promised(at)
+
+    def named(self, name: str) -> Sequence[Calendar]:
+        """Give the calendars that a promise may have that names one; empty: there is none of the name."""
+        if name == BY_REGION:
+            return [self.by_name[one] for one in dict.fromkeys((self.default, *self.regions.values()))]
+        return [self.by_name[name]] if name in self.by_name else []
+
+    def in_use(self, promises: Iterable[str] = ()) -> Sequence[Calendar]:
+        """Give the calendars that a region, a team, or one of `promises` has."""
         names = {*self.regions.values(), *self.teams.values()}
+        names |= {calendar.name for one in promises for calendar in self.named(one)}
         return [one for name, one in self.by_name.items() if name in names]
 
 

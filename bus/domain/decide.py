@@ -83,6 +83,7 @@ def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
     limit = rules.sla.get(command.type)
     if limit is None:
         raise refusals.unknown_word("type", command.type, rules.sla)
+    opened_at = command.opened_at or request.at
     return (
         TicketOpened(
             source_no=command.source_no,
@@ -95,9 +96,10 @@ def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
             priority=command.priority,
             serial=command.serial or (command.incident_key.value if command.incident_key.kind == "serial" else ""),
             customer=command.customer,
-            opened_at=command.opened_at or request.at,
+            opened_at=opened_at,
             response_limit_s=int(limit.response.total_seconds()),
             resolution_limit_s=int(limit.resolution.total_seconds()),
+            calendar=rules.calendars.promised(limit.calendar, command.region, opened_at),
         ),
     )
 

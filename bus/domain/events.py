@@ -28,6 +28,7 @@ class TicketOpened:
     opened_at: Annotated[datetime, Doc("when it was reported at the source, UTC; both SLA clocks begin here")]
     response_limit_s: Annotated[int, Doc("promised time until the first response, in seconds")]
     resolution_limit_s: Annotated[int, Doc("promised time until it is resolved, in seconds; pauses do not count")]
+    calendar: fields.WorkingCalendar = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

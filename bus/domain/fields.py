@@ -57,4 +57,7 @@ Board = Annotated[str, Doc("the role whose board the ticket is put on; the bus i
 # Promises.
 ClockName = Annotated[terms.ClockName, Doc("which of the two promises it is")]
 DueAt = Annotated[datetime, Doc("when the promise falls or fell due, UTC; later than granted where there were pauses")]
+WorkingCalendar = Annotated[
+    values.WorkingCalendar | None, Doc("the working hours that both promises count in; null: around the clock")
+]
 LimitS = Annotated[int, Doc("the time promised, in seconds, as granted when the ticket was opened")]

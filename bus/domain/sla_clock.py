@@ -1,19 +1,25 @@
-"""The arithmetic of an SLA clock: how much of a promise is spent, when it warns and when it falls due."""
+"""The arithmetic of an SLA clock: how much of a promise is spent, when it warns and when it falls due.
+
+A clock with a calendar counts working time alone, whatever else happens meanwhile.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bus.domain.fast_replace import replace
+from bus.domain.values import WorkingCalendar
+from bus.domain.working_hours import working_time
 
 WARN_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlaLimit:
-    """What is promised for a ticket type."""
+    """What is promised for a ticket type; `calendar` names its working hours, nothing: around the clock."""
 
     response: timedelta
     resolution: timedelta
+    calendar: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: bus.domain.fast_replace
@@ -26,6 +32,7 @@ class Clock:
     warned: bool = False
     breached_at: datetime | None = None
     settled_at: datetime | None = None
+    calendar: WorkingCalendar | None = None
 
 
 def due_at(clock: Clock) -> datetime | None:
@@ -56,7 +63,7 @@ def stop(clock: Clock, at: datetime) -> Clock:
         return clock
     due = due_at(clock)
     missed = due if due is not None and at > due and clock.breached_at is None else clock.breached_at
-    passed = max(at - clock.running_since, timedelta(0))
+    passed = max(_passed(clock, clock.running_since, at), timedelta(0))
     return replace(clock, spent=clock.spent + passed, running_since=None, breached_at=missed)
 
 
@@ -69,9 +76,17 @@ def withdraw(clock: Clock, stopped_at: datetime, *, met: bool) -> Clock:
     """Take a breach back: the clock stopped at `stopped_at`, in time, whether it runs still or was settled late."""
     until = clock.settled_at or stopped_at
     running = until if clock.running_since is None else clock.running_since
-    spent = clock.spent + (stopped_at - running)
+    spent = clock.spent + _passed(clock, running, stopped_at)
     return replace(clock, spent=spent, running_since=None, breached_at=None, settled_at=stopped_at if met else None)
 
 
+def _passed(clock: Clock, since: datetime, until: datetime) -> timedelta:
+    """Give how much of the promise passes between two moments; below 0 backwards."""
+    return working_time(clock.calendar).elapsed(since, until) if clock.calendar else until - since
+
+
 def _when_spent(clock: Clock, share: timedelta) -> datetime | None:
-    return None if clock.running_since is None else clock.running_since + share - clock.spent
+    if clock.running_since is None:
+        return None
+    left = share - clock.spent
+    return working_time(clock.calendar).due(clock.running_since, left) if clock.calendar else clock.running_since + left

@@ -160,8 +160,8 @@ def _opened(recorded: Recorded) -> Ticket:
         creator=recorded.actor,
         last_at=max(recorded.occurred_at, event.opened_at),  # what is dated before the opening counts from there
         last_action=dotted(type(event)),
-        response=Clock(limit_s=event.response_limit_s, running_since=event.opened_at),
-        resolution=Clock(limit_s=event.resolution_limit_s, running_since=event.opened_at),
+        response=Clock(limit_s=event.response_limit_s, running_since=event.opened_at, calendar=event.calendar),
+        resolution=Clock(limit_s=event.resolution_limit_s, running_since=event.opened_at, calendar=event.calendar),
         handed_over_at=event.opened_at,
     )
 

@@ -54,6 +54,18 @@ class CallerTrace:
         return cls(sampled=sampled is not False, tracestate=tracestate or "")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingCalendar:
+    """The working hours that a promise counts in, whole: whoever reads it needs no file of that day (R7)."""
+
+    version: Annotated[str, Doc("the calendar's name, `@` and a digest of all its hours, as `office@87e675d60177`")]
+    zone: Annotated[str, Doc("the time zone of the hours, as Asia/Shanghai")]
+    hours: Annotated[
+        str,
+        Doc("the hours of the week, then of days apart from the opening's year on, as OpenStreetMap's opening_hours"),
+    ]
+
+
 PLAIN_TRACE = CallerTrace()
 QUANTITIES = range(1, 1_000_000)
 

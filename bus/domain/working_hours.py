@@ -6,11 +6,14 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
+from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise
 from typing import Final, TypeVar
 
+from bus.domain.errors import InvariantBroken
 from bus.domain.text import Text
+from bus.domain.values import WorkingCalendar
 from bus.domain.working_time import DAY, OFF, WorkingDay, WorkingTime
 
 WEEKDAYS: Final = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
@@ -83,6 +86,15 @@ def read_hours(zone: str, text: str) -> WorkingTime:
             for number in read_weekdays(which):
                 week[number] = read_day(hours)
     return WorkingTime(zone=zone, week=tuple(week), days=days)
+
+
+@lru_cache(maxsize=256)
+def working_time(calendar: WorkingCalendar) -> WorkingTime:
+    """Give the working time of a promise's hours. Raises InvariantBroken for hours that no bus has promised."""
+    try:
+        return read_hours(calendar.zone, calendar.hours)
+    except (ValueError, KeyError) as error:
+        raise InvariantBroken(f"the hours of calendar {calendar.version}: {error}") from error
 
 
 def version_of(working: WorkingTime) -> str:

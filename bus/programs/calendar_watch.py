@@ -6,12 +6,12 @@ from datetime import datetime
 
 from bus.alerts.alert import AlertSink
 from bus.alerts.rules.calendar_missing import REPORTED_EVERY, missing_calendars
-from bus.domain.calendars import Calendars
+from bus.domain.rules import Rules
 
 
-async def watch_calendars(calendars: Calendars, report: AlertSink, now: Callable[[], datetime]) -> None:
+async def watch_calendars(rules: Rules, report: AlertSink, now: Callable[[], datetime]) -> None:
     """Report what is missing, until cancelled."""
     while True:
-        for alert in missing_calendars(calendars, now()):
+        for alert in missing_calendars(rules, now()):
             report(alert)
         await asyncio.sleep(REPORTED_EVERY.total_seconds())

@@ -199,10 +199,10 @@ def _deadlines(
 ) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
     timer = ProcessTimer(manager=SLA_PROCESS, pool=core.pool, dispatch=core.dispatcher.dispatch, report=core.alerts)
     health.watch("deadlines", timer.trouble)
-    calendars = core.dispatcher.rules.calendars
+    rules = core.dispatcher.rules
     return {
         SLA: lambda: timer.run(stopping, utc_now),
-        "calendars": lambda: unless(stopping, watch_calendars(calendars, core.alerts, utc_now)),
+        "calendars": lambda: unless(stopping, watch_calendars(rules, core.alerts, utc_now)),
     }
 
 

@@ -14,6 +14,7 @@ from bus.domain.batch_decider import settle
 from bus.domain.commands import Command, Request
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded
+from bus.domain.rules import Rules
 from bus.domain.terms import CommandId, EventId, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from tests.domain.people import RULES, START
@@ -46,7 +47,8 @@ def request(command: Command, number: int, **own: Any) -> Request:
 class Story:
     """What has happened so far, to any number of tickets; commands are addressed to the one last touched."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules = RULES) -> None:
+        self.rules = rules
         self.loaded = LoadedState(tickets={}, names={}, done={}, numbers=list(range(1, 1000)))
         self.log: list[Recorded] = []
         self._ids: Iterator[int] = count(1)
@@ -63,7 +65,7 @@ class Story:
         settled = settle(
             [wanted],
             self.loaded,
-            rules=RULES,
+            rules=self.rules,
             recorded_at=wanted.received_at,
             new_event_id=lambda: EventId(UUID(int=next(self._ids))),
         )

@@ -26,9 +26,12 @@ from bus.domain.events import (
     WorkResumed,
     WorkStarted,
 )
+from bus.domain.rules import Rules
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import ClockName, EventId, State
 from bus.domain.ticket import Ticket, clock_of, evolve
+from bus.domain.working_hours import working_time
+from bus.domain.working_time import WHOLE_DAY, WorkingTime
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
 from bus.wire.codec import ticket_from_json, ticket_json
@@ -37,6 +40,7 @@ from projections.sla_clocks import write as sla_rows
 from tests.domain.people import RULES, START
 
 RESPONSES = AssignmentAccepted | EngineerDeparted | EngineerArrived | WorkStarted
+AROUND_THE_CLOCK = WorkingTime(zone="UTC", week=(WHOLE_DAY,) * 7)
 STOPS = WorkPaused | TicketResolved
 STARTS = WorkResumed | ClosureRejected | TicketReopened | TicketReturned
 
@@ -169,14 +173,15 @@ def promises_are_kept_or_told(log: Sequence[Recorded]) -> None:
     """Recount both clocks of a log whose times follow each other: no breach is missing or at another time."""
     opened = log[0].event
     assert isinstance(opened, TicketOpened)
-    response_due = opened.opened_at + timedelta(seconds=opened.response_limit_s)
+    time = working_time(opened.calendar) if opened.calendar else AROUND_THE_CLOCK
+    response_due = time.due(opened.opened_at, timedelta(seconds=opened.response_limit_s))
     limit, spent = timedelta(seconds=opened.resolution_limit_s), timedelta(0)
     since: datetime | None = opened.opened_at
     broken: dict[ClockName, datetime] = {}
     answered = False
     for recorded in log:
         at, event = recorded.occurred_at, recorded.event
-        resolution_due = since + limit - spent if since else None
+        resolution_due = time.due(since, limit - spent) if since else None
         if isinstance(event, SlaBreached):
             assert event.due_at == (response_due if event.clock is ClockName.FIRST_RESPONSE else resolution_due)
             assert not (answered and event.clock is ClockName.FIRST_RESPONSE)
@@ -186,17 +191,17 @@ def promises_are_kept_or_told(log: Sequence[Recorded]) -> None:
             assert answered or at <= response_due or ClockName.FIRST_RESPONSE in broken
             answered = True
         if isinstance(event, STOPS) and since:
-            spent += max(at - since, timedelta(0))
+            spent += max(time.elapsed(since, at), timedelta(0))
             assert spent <= limit or ClockName.RESOLUTION in broken
             since = None
         elif isinstance(event, STARTS):
             since = since or at
 
 
-def numbering_dispatcher(store: MemoryStore) -> Dispatcher:
+def numbering_dispatcher(store: MemoryStore, rules: Rules = RULES) -> Dispatcher:
     """Give a dispatcher whose event ids count up, so that the log can be told in the order of its making."""
     ids = count(10_000)
-    return Dispatcher(store=store, rules=RULES, now=lambda: START, new_event_id=lambda: EventId(UUID(int=next(ids))))
+    return Dispatcher(store=store, rules=rules, now=lambda: START, new_event_id=lambda: EventId(UUID(int=next(ids))))
 
 
 def whole_log(store: MemoryStore) -> list[Recorded]:

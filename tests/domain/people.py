@@ -1,6 +1,7 @@
 """Who and what the stories are about: people, times, one complete sample per command, the way to every state."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bus.domain.commands import (
@@ -36,6 +37,8 @@ from bus.rules_config import load_rules
 from bus.settings import Settings
 
 RULES = load_rules(Settings())
+# The same promises in the office's working hours.
+OFFICE_RULES = replace(RULES, sla={name: replace(limit, calendar="office") for name, limit in RULES.sla.items()})
 START = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from bus.domain.batch import Accepted, CommandResult, Outcome
 from bus.domain.commands import Request
-from bus.domain.events import Recorded, SlaBreached, SlaWarned, TicketEscalated
+from bus.domain.events import Recorded, SlaBreached, SlaWarned, TicketEscalated, TicketOpened
+from bus.domain.rules import Rules
 from bus.intake.memory_store import MemoryStore
 from tests.domain.any_history import ANY_ORDER_S, WAITS_S, Wish, wishes
 from tests.domain.given import request
 from tests.domain.invariants import everything_holds, numbering_dispatcher, promises_are_kept_or_told, whole_log
-from tests.domain.people import START
+from tests.domain.people import OFFICE_RULES, RULES, START
 
 EXAMPLES = settings(max_examples=60)
 
@@ -39,11 +40,11 @@ def asked(wanted: list[Wish], *, historic: bool = False, waives: tuple[str, ...]
 
 
 def happened(
-    batches: list[list[Request]], store: MemoryStore | None = None
+    batches: list[list[Request]], store: MemoryStore | None = None, rules: Rules = RULES
 ) -> tuple[MemoryStore, list[Recorded], list[Outcome]]:
     """Dispatch the batches; give the store, the log in the order of its making, and every outcome."""
     store = store or MemoryStore()
-    dispatcher = numbering_dispatcher(store)
+    dispatcher = numbering_dispatcher(store, rules)
 
     async def dispatch() -> list[Outcome]:
         return [outcome for batch in batches for outcome in await dispatcher.dispatch(batch)]
@@ -59,6 +60,17 @@ def test_any_commands_in_the_order_of_their_times_keep_the_invariants_and_the_pr
     store, _, outcomes = happened(asked([replace(w, again="") if w.again == "whole" else w for w in wanted]))
     everything_holds(store, outcomes)
     for events in store.log.values():
+        promises_are_kept_or_told(events)
+
+
+@given(wishes(WAITS_S))
+@EXAMPLES
+def test_any_commands_keep_the_promises_of_working_hours_too_r7(wanted: list[Wish]) -> None:
+    store, _, outcomes = happened(asked([replace(w, again="") for w in wanted]), rules=OFFICE_RULES)
+    everything_holds(store, outcomes)
+    for events in store.log.values():
+        assert isinstance(events[0].event, TicketOpened)
+        assert events[0].event.calendar
         promises_are_kept_or_told(events)
 
 

@@ -3,28 +3,41 @@
 import asyncio
 import signal
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from bus.domain.events import Recorded, SlaBreached, SlaWarned, TicketOpened, WorkPaused
 from bus.domain.terms import ClockName, TicketId
+from bus.domain.working_hours import WEEKDAYS
 from tests.bus_under_test import Bus, eventually
 from tests.e2e.test_whole_path import ASSIGNEE
 
-QUICK = "quick: {name: 快速, response: PT2S, resolution: PT6S}\n"
+SLA_FILE = """\
+quick: {name: 快速, response: PT2S, resolution: PT6S}
+resting: {name: 工作时间内, response: PT2S, resolution: PT6S, calendar: by-region}
+"""
+# Worked on one day of the week, which is neither today nor tomorrow nor was yesterday.
+CALENDARS_FILE = """\
+calendars: {{rare: {{name: 每周一天, zone: Asia/Shanghai, week: {{{day}: "08:00-20:00"}}}}}}
+regions: {{华东: rare}}
+"""
 
 
 def hurried(bus: Bus, folder: Path) -> Bus:
-    """Give the same bus with promises of seconds."""
-    file = folder / "sla.yaml"
-    file.write_text(QUICK)
-    return replace(bus, environment={**bus.environment, "TICKETBUS_SLA_FILE": str(file)}, processes=bus.processes)
+    """Give the same bus with promises of seconds; those of the type `resting` count on a day that is not near."""
+    sla, calendars = folder / "sla.yaml", folder / "calendars.yaml"
+    sla.write_text(SLA_FILE)
+    calendars.write_text(CALENDARS_FILE.format(day=WEEKDAYS[(datetime.now(UTC).weekday() + 3) % 7]))
+    files = {"TICKETBUS_SLA_FILE": str(sla), "TICKETBUS_CALENDARS_FILE": str(calendars)}
+    return replace(bus, environment={**bus.environment, **files}, processes=bus.processes)
 
 
-async def open_quick(bus: Bus) -> str:
-    body = {"incident_key": {"kind": "order", "value": uuid4().hex}, "title": "断电", "type": "quick"}
+async def open_quick(bus: Bus, type_: str = "quick") -> str:
+    key = {"kind": "order", "value": uuid4().hex}
+    body = {"incident_key": key, "title": "断电", "type": type_, "region": "华东"}
     async with bus.client() as http:
         answer = await http.post("/v1/tickets", json=body, headers={"Idempotency-Key": uuid4().hex})
     assert answer.status_code == 201, answer.text
@@ -59,7 +72,7 @@ async def test_sla_a_promise_is_warned_of_and_broken_once_and_never_early(bus: B
     quick.start("gateway")
     quick.start("worker")
     await bus.ready()
-    left_alone, paused = await open_quick(bus), await open_quick(bus)
+    left_alone, paused, resting = await open_quick(bus), await open_quick(bus), await open_quick(bus, "resting")
     for name, body in (("assign", {"assignee": ASSIGNEE}), ("accept", {}), ("start", {})):
         await tell(bus, paused, name, body)
     await tell(bus, paused, "pause", {"waiting_for": "customer", "reason": "客户不在家"})
@@ -77,6 +90,19 @@ async def test_sla_a_promise_is_warned_of_and_broken_once_and_never_early(bus: B
     assert not [one for one in seen[stood:] if isinstance(one.event, SlaBreached)]
     await tell(bus, paused, "resume", {"reason": "客户回来了"})
     assert len(await rung(bus, paused, ClockName.RESOLUTION)) <= 2
+    (opened_resting,) = await history(bus, resting)  # nothing has come of it, and the same is due by hand
+    assert isinstance(opened_resting.event, TicketOpened)
+    async with bus.client() as http:
+        clock = (await http.get(f"/v1/tickets/{resting}")).json()["sla"]["first_response"]
+    assert clock["calendar"].startswith("rare@")
+    due = datetime.fromisoformat(clock["due_at"]).astimezone(ZoneInfo("Asia/Shanghai"))
+    assert due - opened_resting.event.opened_at > timedelta(days=1)
+    assert (due.hour, due.minute, due.second) == (8, 0, 2)
+    rows = bus.query(
+        "SELECT next_alarm_at = warn_at AND due_at = %s FROM sla_clocks WHERE ticket_id = %s AND clock = %s",
+        due, resting, ClockName.FIRST_RESPONSE.value,
+    )  # fmt: skip
+    assert rows == [(True,)]
 
 
 async def test_sla_a_breach_is_withdrawn_by_a_claim_that_was_in_time_and_is_told_late(bus: Bus, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from bus.config_file import ConfigFileInvalid
 from bus.domain.calendars import missing_years
 from bus.domain.working_hours import day_text
 from bus.programs.calendar_watch import watch_calendars
+from tests.domain.people import RULES
 
 SHIPPED: Final = load_calendars(None)
 CN: Final = SHIPPED.lists["cn"]
@@ -84,10 +86,12 @@ def test_calendars_miss_a_year_from_15_november_on_r7(day: str, years: list[int]
 
 async def test_calendars_in_use_that_miss_a_year_are_an_alert_until_it_is_given_r7(tmp_path: Path) -> None:
     november = datetime(2026, 11, 14, 16, 0, tzinfo=UTC)  # the 15th in China
-    assert not missing_calendars(SHIPPED, november), "nobody uses one"
+    assert not missing_calendars(replace(RULES, calendars=SHIPPED), november), "nobody uses one"
+    promising = replace(RULES, sla={"complaint": replace(RULES.sla["complaint"], calendar="by-region")})
+    assert [one.about for one in missing_calendars(promising, november)] == ["cn-2027"]
     file = tmp_path / "calendars.yaml"
     file.write_text(OWN[: OWN.index("holidays:\n  cn")] + OWN[OWN.index("default") :])
-    used = load_calendars(file)
+    used = replace(RULES, calendars=load_calendars(file))
     assert not missing_calendars(used, november - timedelta(minutes=1))
     reported = asyncio.Queue[Alert]()
     watch = asyncio.create_task(watch_calendars(used, reported.put_nowait, lambda: november))
@@ -95,7 +99,7 @@ async def test_calendars_in_use_that_miss_a_year_are_an_alert_until_it_is_given_
     watch.cancel()
     assert (alert.about, alert.mend) == ("cn-2027", "ticketbus calendar check")
     file.write_text(OWN)
-    assert not missing_calendars(load_calendars(file), november)
+    assert not missing_calendars(replace(RULES, calendars=load_calendars(file)), november)
 
 
 def test_calendars_of_a_deployments_own_file_r7(tmp_path: Path) -> None:

@@ -7,16 +7,19 @@ from typing import Final
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule_names import RuleName
 from bus.alerts.rules.reported import reported
-from bus.domain.calendars import Calendars, missing_years
+from bus.domain.calendars import missing_years
+from bus.domain.rules import Rules
 from bus.domain.text import Text
 from bus.domain.time_text import CHINA
 
 REPORTED_EVERY: Final = timedelta(minutes=10)
 
 
-def missing_calendars(calendars: Calendars, now: datetime) -> Sequence[Alert]:
+def missing_calendars(rules: Rules, now: datetime) -> Sequence[Alert]:
     """Give an alert for each list of holidays that calendars in use count on, and year that is due. Pure."""
-    missing = missing_years(calendars.in_use(), calendars.lists, now.astimezone(CHINA).date())
+    calendars = rules.calendars
+    in_use = calendars.in_use(limit.calendar for limit in rules.sla.values())
+    missing = missing_years(in_use, calendars.lists, now.astimezone(CHINA).date())
     return [
         Alert(
             rule=RuleName.CALENDAR_MISSING,

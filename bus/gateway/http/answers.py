@@ -89,9 +89,10 @@ class Responsibility(TypedDict):
 
 
 class PromiseClock(TypedDict):
-    """A promise: its length in seconds, and when it falls due."""
+    """A promise: its length in seconds, the calendar that it counts in (null: around the clock), when it falls due."""
 
     limit_s: int
+    calendar: str | None
     running: bool
     due_at: datetime | None
     warned: bool

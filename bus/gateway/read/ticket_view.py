@@ -76,6 +76,7 @@ def events_view(events: Sequence[Recorded]) -> list[dict[str, Any]]:
 def _clock(clock: Clock) -> PromiseClock:
     return {
         "limit_s": clock.limit_s,
+        "calendar": clock.calendar.version if clock.calendar else None,
         "running": clock.running_since is not None,
         "due_at": due_at(clock),
         "warned": clock.warned,
