@@ -13,7 +13,11 @@ from bus.cli.settings import Data, Json
 from bus.domain.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bus.app import Core
     from bus.domain.calendars import Calendar, Calendars
+    from bus.gateway.http.answers import ClockAnswer
 
 commands = typer.Typer(name="calendar", help="Working hours and public holidays.", no_args_is_help=True)
 _WEEKDAYS = "一二三四五六日"
@@ -74,6 +78,64 @@ def check(
         raise typer.Exit(1)
     count = len(calendars.by_name)
     echo(f"{count} 个日历可用,到期的节假日均已公布 / {count} calendars, all holidays that are due are announced")
+
+
+@commands.command()
+def explain(
+    number: Annotated[str, typer.Argument(metavar="TICKET", help="The ticket number, as in T20261122-000123.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Say of both clocks of a ticket which time counted, which not, and why. Exits 1 when there is no such ticket.
+
+    Times are by the calendar's clock. Holidays are named by this machine's file.
+
+    Example: ticketbus calendar explain T20261122-000123
+    """
+    from bus.cli.run import echo_json, with_core
+    from bus.domain.terms import TicketId
+    from bus.gateway.read.clock_view import clocks_view
+    from bus.intake.dispatch import utc_now
+
+    async def work(core: "Core") -> "Sequence[ClockAnswer]":
+        events = await core.store.events(TicketId(number))
+        return clocks_view(events, core.dispatcher.rules.calendars, utc_now()) if events else []
+
+    clocks = with_core(data, work)
+    if not clocks:
+        echo(f"没有工单“{number}” / there is no ticket {number!r}", err=True)
+        raise typer.Exit(1)
+    for one in clocks:
+        if as_json:
+            echo_json(one)
+            continue
+        for line in _clock_lines(one):
+            echo(line)
+
+
+def _clock_lines(one: "ClockAnswer") -> Iterator[str]:
+    from zoneinfo import ZoneInfo
+
+    from bus.domain.terms import ClockName
+    from bus.domain.time_text import CHINA
+
+    zone = ZoneInfo(one["zone"]) if one["zone"] else CHINA
+    seconds = timedelta(seconds=round(one["counted_s"]))
+    ends = (("超时 breached", one["breached_at"]), ("兑现 met", one["settled_at"]))
+    state, at = next((end for end in ends if end[1]), ("到期 due", one["due_at"]))
+    until = f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}" if at else Text("停表", "stands")
+    calendar_name = one["calendar"] or Text("全天计时", "around the clock")
+    yield (
+        f"{ClockName(one['clock']).zh} {one['clock']}: 时限 limit {timedelta(seconds=one['limit_s'])}, "
+        f"已计 counted {seconds}, {state} {until}, {calendar_name}"
+    )
+    if one["omitted"]:
+        yield f"  …更早的 {one['omitted']} 段未列出 / {one['omitted']} earlier ones are not listed"
+    for each in one["stretches"]:
+        mark = "计  counts" if each["counts"] else "不计 -     "
+        times = " → ".join(f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}" for at in (each["since"], each["until"]))
+        length = timedelta(seconds=round(each["seconds"]))
+        yield f"  {times}  {mark}  {length!s:>17}  {each['why']} / {each['why_en']}"
 
 
 def _calendars(data: Path | None) -> "Calendars":

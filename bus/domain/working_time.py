@@ -87,6 +87,23 @@ class WorkingTime:
             left -= self._year(year).total
         raise ValueError(f"{amount} of working time do not pass in {YEARS_MAX} years")
 
+    def changes(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, bool]]:
+        """Give when work begins and ends from `since` on and before `until`: the time, and whether it is worked then.
+
+        The first is `since` itself; work that goes on at the turn of a year may be given twice.
+        """
+        at = since
+        for number in range(self.local_day(since).year, self.local_day(until).year + 1):
+            year = self._year(number)
+            for start, end in zip(year.starts, year.ends, strict=True):
+                if at < end and start < until:
+                    if at < start:
+                        yield at, False
+                    yield max(at, start), True
+                    at = min(end, until)
+        if at < until:
+            yield at, False
+
     def holds(self, amount: timedelta) -> bool:
         """Say whether a usual week, fifty times for each of ten years, holds so much working time."""
         week = sum(until - since for day in self.week for since, until in day)

@@ -32,6 +32,7 @@ from bus.gateway.read.file_view import ticket_files
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.audit import audit_routes
+from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
@@ -113,6 +114,7 @@ def gateway_app(
             in_clear=functools.partial(core.keys.shown, core.pool),
             files=functools.partial(ticket_files, core.pool, core.addresses),
         ),
+        clock_routes(core.store, core.dispatcher.rules.calendars, utc_now),
         *_operator_routes(core, known),
         source_routes(known, writes, spool.waits),
         file_routes(files, core.addresses, files_floor.check),

@@ -103,6 +103,10 @@ async def test_sla_a_promise_is_warned_of_and_broken_once_and_never_early(bus: B
         due, resting, ClockName.FIRST_RESPONSE.value,
     )  # fmt: skip
     assert rows == [(True,)]
+    explained = await asyncio.to_thread(bus.run, "calendar", "explain", resting)
+    assert "已计 counted 0:00:00" in explained.stdout
+    assert "休息日 / day off" in explained.stdout
+    assert (await asyncio.to_thread(bus.run, "calendar", "explain", "T20261122-999999")).returncode == 1
 
 
 async def test_sla_a_breach_is_withdrawn_by_a_claim_that_was_in_time_and_is_told_late(bus: Bus, tmp_path: Path) -> None:

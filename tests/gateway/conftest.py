@@ -18,6 +18,7 @@ from bus.alert_catalogue import RULES
 from bus.consistency.check_result import CheckResult
 from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
+from bus.domain.calendars import ALWAYS_ALONE
 from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
@@ -34,6 +35,7 @@ from bus.gateway.ports import AlertService, DeadLetterService, RolloutService, S
 from bus.gateway.read.figures import DayFigures, FigureRow, spread, window
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.audit import AuditTree, audit_routes
+from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
@@ -177,6 +179,7 @@ class Gateway:
                 in_clear=FakeClear(),
                 files=self._files_of,
             ),
+            clock_routes(self.store, ALWAYS_ALONE, utc_now),
             deadletter_routes(self.dead_letters, self.refused),
             alert_routes(self.alerts, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),

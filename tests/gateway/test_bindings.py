@@ -230,7 +230,7 @@ async def test_bindings_reads_show_ones_own_tickets_alone(bound: Gateway) -> Non
         ("old", "", 200), ("subscriber", "", 200),
     ]  # fmt: skip
     for who, query, status in reads:
-        for path in (f"/v1/tickets/{ticket}", f"/v1/tickets/{ticket}/events"):
+        for path in (f"/v1/tickets/{ticket}", f"/v1/tickets/{ticket}/events", f"/v1/tickets/{ticket}/clocks"):
             assert (await bound.get(f"{path}{query}", who)).status_code == status, (who, query, path)
     assert (await bound.get("/v1/journeys/known", "zhao")).status_code == 404
     row: dict[str, Any] = {

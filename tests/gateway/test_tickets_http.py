@@ -8,11 +8,26 @@ import pytest
 from bus.domain.batch import Outcome
 from bus.domain.commands import Request
 from bus.domain.terms import TicketId
+from bus.gateway.http.answers import ClocksAnswer
 from bus.gateway.http.problems import HttpProblem
 from bus.intake.dispatch import utc_now
 from tests.gateway.conftest import OPENING, PERSON, Gateway
+from tests.gateway.typed import type_faults
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+async def test_tickets_http_the_clocks_say_which_time_counted_and_are_typed_r7(gateway: Gateway) -> None:
+    ticket = (await gateway.post("/v1/tickets", OPENING)).json()["ticket_id"]
+    answer = await gateway.get(f"/v1/tickets/{ticket}/clocks")
+    assert type_faults(ClocksAnswer, answer.json()) == []
+    response, resolution = answer.json()["clocks"]
+    assert (response["clock"], resolution["clock"], response["calendar"]) == ("first_response", "resolution", None)
+    (stretch,) = response["stretches"]
+    assert (stretch["counts"], stretch["why"], stretch["why_en"]) == (True, "全天计时", "around the clock")
+    assert response["counted_s"] == stretch["seconds"] > 0
+    unknown = await gateway.get("/v1/tickets/T20261122-999999/clocks")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "no_such_ticket")
 
 
 async def test_tickets_http_a_report_opens_a_ticket_under_the_trace_of_its_request(gateway: Gateway) -> None:

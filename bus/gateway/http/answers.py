@@ -100,6 +100,39 @@ class PromiseClock(TypedDict):
     settled_at: datetime | None
 
 
+class ClockStretch(TypedDict):
+    """A time of a ticket's life, whether it counts towards the promise, and why."""
+
+    since: datetime
+    until: datetime
+    counts: bool
+    seconds: float
+    why: str
+    why_en: str
+
+
+class ClockAnswer(TypedDict):
+    """A clock with its time until now: `counted_s` of all, `stretches` the latest 500; `omitted` stand before them."""
+
+    clock: str
+    limit_s: int
+    calendar: str | None
+    zone: str | None
+    counted_s: float
+    due_at: datetime | None
+    breached_at: datetime | None
+    settled_at: datetime | None
+    omitted: int
+    stretches: list[ClockStretch]
+
+
+class ClocksAnswer(TypedDict):
+    """Both clocks of a ticket."""
+
+    ticket_id: str
+    clocks: list[ClockAnswer]
+
+
 class Promises(TypedDict):
     """The two promises of a ticket."""
 

@@ -11,13 +11,10 @@ from typing_extensions import TypedDict
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import state_named
 from bus.domain.phone_numbers import is_phone
-from bus.domain.scope import Scope
-from bus.domain.terms import TicketId
 from bus.domain.text import Text
-from bus.domain.ticket import Ticket
 from bus.gateway.auth.authorize import admit, reader_of
 from bus.gateway.auth.binding import Client
-from bus.gateway.auth.roles import Access, Role
+from bus.gateway.auth.roles import Access
 from bus.gateway.deps import body_of
 from bus.gateway.http.answers import EventPage, TicketAnswer, TicketPage
 from bus.gateway.http.journey_answers import JourneyAnswer
@@ -32,6 +29,7 @@ from bus.gateway.read.page_cursor import (
     write_page_cursor,
     write_version_cursor,
 )
+from bus.gateway.read.reach import reached_ticket, reaches_number, scope_of
 from bus.gateway.read.ticket_ids import no_such_ticket, read_ticket_id
 from bus.gateway.read.ticket_view import events_view, ticket_view
 from bus.intake.command_bodies import within_limits
@@ -151,10 +149,8 @@ class _ReadHandlers:
     async def show_ticket(self, http: HttpRequest) -> Response:
         """Show a ticket as committed: whoever wrote reads its own write."""
         client = await admit(http, Access.READ)
-        ticket_id = read_ticket_id(http.path_params["ticket_id"])
-        ticket = await self.store.ticket(ticket_id)
-        if ticket is None or not await self._reaches(_scope(http, client), ticket):
-            raise no_such_ticket(ticket_id)
+        ticket = await reached_ticket(self.store, http, client)
+        ticket_id = ticket.ticket_id
         reader = reader_of(http, client)
         (shown,) = await self.in_clear([(ticket_id, ticket_view(ticket))], reader)
         shown = {**shown, "files": await self.files(ticket_id, reader)}
@@ -166,7 +162,7 @@ class _ReadHandlers:
         after, limit = _versions(http)
         ticket_id = read_ticket_id(http.path_params["ticket_id"])
         page = await self.store.events_page(ticket_id, after=after, most=limit)
-        if page is None or not await self._reaches_number(_scope(http, client), ticket_id):
+        if page is None or not await reaches_number(self.store, scope_of(http, client), ticket_id):
             raise no_such_ticket(ticket_id)
         content = {
             "ticket_id": ticket_id,
@@ -187,7 +183,7 @@ class _ReadHandlers:
             assignee=person_name(query["assignee"], "assignee") if "assignee" in query else None,
             before=read_page_cursor(query["cursor"]) if "cursor" in query else None,
             limit=limit + 1,
-            scope=_scope(http, client),
+            scope=scope_of(http, client),
             synthetic=flag_of(query, "synthetic"),
         )
         rows = await self.tickets.page(asked)
@@ -216,11 +212,11 @@ class _ReadHandlers:
 
     async def _journey(self, http: HttpRequest, client: Client, name: str) -> Response:
         after, limit = _versions(http)
-        scope, journey = _scope(http, client), await self.journey(name, after=after, most=limit)
+        scope, journey = scope_of(http, client), await self.journey(name, after=after, most=limit)
         if scope and journey:
             # Of the tickets that have the name it sees those that it reaches, and hears of no other.
             known = [journey["ticket_id"], *journey["also"]]
-            reached = [one for one in known if await self._reaches_number(scope, one)]
+            reached = [one for one in known if await reaches_number(self.store, scope, one)]
             if reached and reached[0] != journey["ticket_id"]:
                 journey = await self.journey(reached[0], after=after, most=limit)
             journey = {**journey, "also": reached[1:]} if reached and journey else None
@@ -230,19 +226,6 @@ class _ReadHandlers:
             en = f"no ticket, letter, refused or waiting request is known by {shown!r}"
             raise HttpProblem(404, "no_such_journey", "any", Text(zh, en))
         return json_response(journey)
-
-    async def _reaches_number(self, scope: Scope | None, ticket_id: str | None) -> bool:
-        """Say whether a scope reaches a ticket; what belongs to no ticket is for those who reach all."""
-        if scope is None:
-            return True
-        ticket = await self.store.ticket(TicketId(ticket_id)) if ticket_id else None
-        return ticket is not None and await self._reaches(scope, ticket)
-
-    async def _reaches(self, scope: Scope | None, ticket: Ticket) -> bool:
-        if scope is None or scope.reaches(ticket):
-            return True
-        reported = bool(scope.source) and await self.store.reported(ticket.ticket_id, scope.source)
-        return reported and scope.reaches(ticket, reported=True)
 
     async def show_topics(self, http: HttpRequest) -> Response:
         """Show the topic contract."""
@@ -254,14 +237,6 @@ class _ReadHandlers:
                 for name, topic in topics.items()
             ]
         )
-
-
-def _scope(http: HttpRequest, client: Client) -> Scope | None:
-    """Give the tickets that a client reads; an app that speaks for persons names one in `person`."""
-    if client.role is not Role.ENGINEER or not client.binding.bound:
-        return client.scope("")
-    person = query_of(http).get("person")
-    return client.scope(client.acts_as(person_name(person, "person") if person else None, "person"))
 
 
 def _versions(http: HttpRequest) -> tuple[int, int]:
