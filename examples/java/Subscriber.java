@@ -11,7 +11,7 @@ import org.apache.avro.Schema;
 import org.apache.avro.generic.*;
 import org.apache.avro.io.DecoderFactory;
 import org.apache.kafka.clients.consumer.*;
-import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.errors.*;
 import org.apache.kafka.common.serialization.*;
 
 class Subscriber {
@@ -89,7 +89,11 @@ class Subscriber {
                 var lines = new StringBuilder();
                 for (var record : consumer.poll(Duration.ofMinutes(1))) lines.append(take(db, record));
                 db.commit(); // one transaction: the effects, and the notes that they were seen
-                consumer.commitSync();
+                try {
+                    consumer.commitSync();
+                } catch (CommitFailedException | RebalanceInProgressException lost) {
+                    System.err.println("the group went on without this program: it comes again");
+                }
                 System.out.print(lines);
             }
         } catch (WakeupException stop) {

@@ -21,6 +21,8 @@ GROUP = "my-service"
 TYPES = "ticket.assigned.v1,ticket.returned.v1,assignment.accepted.v1"  # what this service knows how to deal with
 REGIONS = ""  # of tickets of these regions, and
 ASSIGNEES = ""  # that are with these people, or were until the event; separated by commas, all without
+# A commit's errors of no account: none is due, or the group went on without this program, and what it read comes again.
+BEHIND = ("_NO_OFFSET", "ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "REBALANCE_IN_PROGRESS")
 CONNECTION = {  # the client's options by the variables that the bus's own programs take
     "bootstrap.servers": "KAFKA_BOOTSTRAP",
     "security.protocol": "TICKETBUS_KAFKA_SECURITY_PROTOCOL",
@@ -75,6 +77,9 @@ with Consumer(options | own) as consumer:
         batch = consumer.consume(100, timeout=0.5)
         with db:  # one transaction: the effects, and the notes that they were seen
             lines = [take(db, record) for record in batch]
-        if batch:
+        try:
             consumer.commit(asynchronous=False)
+        except KafkaException as error:
+            if error.args[0].name() not in BEHIND:
+                raise
         print(*lines, sep="", end="", flush=True)

@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import CommitFailedError
 from fastavro import parse_schema, schemaless_reader
 
 TOPICS = "ticket.events"
@@ -35,14 +36,16 @@ CREATE TEMPORARY TABLE batch (LIKE sink_events) ON COMMIT DELETE ROWS"""
 COPY = "COPY batch (ticket_id, version, type, at, actor, region, trace_id, data) FROM STDIN"
 EVENTS = "INSERT INTO sink_events SELECT DISTINCT ON (ticket_id, version) * FROM batch ON CONFLICT DO NOTHING"
 TICKETS = """
-INSERT INTO sink_tickets
-SELECT ticket_id, max(version), min(at) FILTER (WHERE type = 'ticket.opened.v1'), max(region),
+INSERT INTO sink_tickets AS kept
+SELECT ticket_id, max(version), min(at) FILTER (WHERE type = 'ticket.opened.v1'),
+    (array_agg(region ORDER BY version DESC) FILTER (WHERE region <> ''))[1],
     (array_agg(type ORDER BY version DESC))[1], (array_agg(at ORDER BY version DESC))[1]
 FROM batch GROUP BY ticket_id
-ON CONFLICT (ticket_id) DO UPDATE SET version = excluded.version, last_type = excluded.last_type,
-    last_at = excluded.last_at, region = coalesce(excluded.region, sink_tickets.region),
-    opened_at = coalesce(sink_tickets.opened_at, excluded.opened_at)
-WHERE sink_tickets.version < excluded.version"""
+ON CONFLICT (ticket_id) DO UPDATE SET opened_at = coalesce(kept.opened_at, excluded.opened_at),
+    (version, region, last_type, last_at) = (
+        SELECT greatest(kept.version, excluded.version), coalesce(newer.region, kept.region, excluded.region),
+            newer.last_type, newer.last_at
+        FROM (SELECT kept.* UNION ALL SELECT excluded.*) newer ORDER BY newer.version DESC LIMIT 1)"""
 
 
 @functools.cache
@@ -71,7 +74,7 @@ def row(record: Any) -> tuple[object, ...] | None:
         return None
     event: Any = schemaless_reader(io.BytesIO(record.value[5:]), schema(int.from_bytes(record.value[1:5])), None)
     data = json.dumps(event, default=str, ensure_ascii=False)
-    kind, at, region = headers["ce_type"], event["occurred_at"], event.get("region")
+    kind, at, region = headers["ce_type"], event["occurred_at"], event.get("region") or headers.get("ticket-region")
     return event["ticket_id"], event["version"], kind, at, event["actor"], region, event["trace_id"], data
 
 
@@ -125,7 +128,8 @@ async def main() -> None:
             rows = [made for records in batch.values() for record in records if (made := row(record)) is not None]
             if batch:
                 new = await write(db, rows)
-                await consumer.commit()  # after the rows: what comes again meets its own row
+                with contextlib.suppress(CommitFailedError):  # the group went on without it: that comes again
+                    await consumer.commit()  # after the rows: what comes again meets its own row
                 print(f"{new} rows; skip {len(rows) - new}: already there", flush=True)
 
 

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from bus.cli.samples import Language, sample
+from bus.domain.events import TicketOpened
 from bus.local.stack import Urls
 from schemas.topics import physical
 from tests.bus_under_test import eventually
@@ -37,7 +38,8 @@ def sinking(log: Log, folder: Path, url: str, group: str, **own: str) -> Iterato
     """Run the sink on the topics of the log, its errors in a file; it is killed at the end, if it runs."""
     space = log.settings.namespace
     values = {"topics": ",".join(physical(space, topic) for topic in TOPICS), "group": f"{space}.{group}", **own}
-    (folder / "sink.py").write_text(sample(Language.SQL, **values), encoding="utf-8")
+    text = sample(Language.SQL, **values).replace("max_records=1000", "max_records=7")  # a ticket's events part
+    (folder / "sink.py").write_text(text, encoding="utf-8")
     env = {**os.environ, "KAFKA_BOOTSTRAP": log.settings.kafka_bootstrap or "", "SCHEMA_REGISTRY_URL": log.registry}
     with (folder / "stderr").open("wb") as errors:
         process = subprocess.Popen(
@@ -72,6 +74,14 @@ async def test_examples_sink_killed_in_a_batch_has_each_event_and_each_ticket_on
             await eventually(all_there, within_s=LIMIT_S)
         last = {kind for (kind,) in db.execute("SELECT last_type FROM sink_tickets").fetchall()}
         assert last == {"note.added.v1", LATER_KIND}
+        opened = [
+            (one.ticket_id, one.event.region or None, one.occurred_at)
+            for one in log.events
+            if isinstance(one.event, TicketOpened)
+        ]
+        assert db.execute("SELECT ticket_id, region, opened_at FROM sink_tickets ORDER BY 1").fetchall() == sorted(
+            opened
+        )
         with sinking(log, tmp_path, url, "again") as process:
             async with asyncio.timeout(LIMIT_S):
                 skipped = 0
