@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bus.consistency.shown_names import shown
-from bus.consistency.subscriptions import Subscription
+from bus.consistency.subscriptions import Subscription, group_of_the_bus
 from bus.consistency.topic_mismatch import evidence_of
 from bus.domain.errors import Conflict
 from bus.domain.text import Text
@@ -60,6 +60,14 @@ def group_of(subscribed: Sequence[Subscription], groups: Iterable[ConsumerGroup]
         zh = f"{client} 有多个消费组,请用 --group 指定:{names}"
         raise Conflict(Text(zh, f"{client} has several groups, name one by --group: {names}"))
     return own[0]
+
+
+def refuse_own(group: ConsumerGroup, namespace: str) -> None:
+    """Refuse a group of the bus itself, whatever an older subscription names. Raises Conflict."""
+    if group_of_the_bus(shown(group.name), namespace):
+        zh = f"{group.name} 是总线自己的消费组:请修改该订阅的 --group"
+        en = f"{group.name} is a group of the bus itself: add the subscription anew with a --group of its own"
+        raise Conflict(Text(zh, en))
 
 
 def refuse_members(group: ConsumerGroup) -> None:

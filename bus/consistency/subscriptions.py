@@ -129,7 +129,7 @@ def read_subscription(asked: Subscription, contract: Contract, namespace: str) -
         _one_line("group", group)
         if not group.rstrip("*"):
             raise MalformedInput("no_name", "group", "“*”是所有消费组", "* would be every group: name its beginning")
-        if taken := _group_of_the_bus(group, namespace):
+        if taken := group_of_the_bus(group, namespace):
             zh = f"“{group}”会占用总线自己的消费组 {taken},请用自己的名字"
             raise MalformedInput("reserved", "group", zh, f"{taken} is a group of the bus itself: name one of your own")
     if len(asked.groups) > GROUPS_MAX:
@@ -152,7 +152,7 @@ def read_subscription(asked: Subscription, contract: Contract, namespace: str) -
     return asked
 
 
-def _group_of_the_bus(group: str, namespace: str) -> str | None:
+def group_of_the_bus(group: str, namespace: str) -> str | None:
     """Name the bus's own group that this would be, or would stand for: who joins it takes partitions from the bus."""
     own = [physical(namespace, name) for stage in STAGES for name in (f"ticketbus.{stage}", stage)]
     if group.startswith(physical(namespace, "ticketbus.")):

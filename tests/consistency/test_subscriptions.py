@@ -1,5 +1,6 @@
 """Subscriptions as rows: what is refused by name, who changed what, and whom an alert names."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -8,6 +9,7 @@ import pytest
 from bus.alert_catalogue import RULES
 from bus.alerts.rule_names import RuleName
 from bus.consistency.mismatch_store import note_mismatches, read_mismatches
+from bus.consistency.rewind import refuse_own
 from bus.consistency.subscription_store import (
     add_subscription,
     list_subscriptions,
@@ -19,8 +21,9 @@ from bus.consistency.subscription_store import (
 from bus.consistency.subscriptions import Subscription, groups_of, read_subscription, subscription_of
 from bus.consistency.topic_mismatch import MismatchKind, TopicMismatch
 from bus.consistency.topic_readers import ReaderKind, TopicReader
-from bus.domain.errors import CommandRefused, MalformedInput
+from bus.domain.errors import CommandRefused, Conflict, MalformedInput
 from bus.gateway.stream.subscription_notes import PostgresSubscriptionNotes
+from bus.kafka.group_members import ConsumerGroup
 from bus.postgres.pool import Pool, connected
 from deadletter.topic_mismatch import TOPIC_MISMATCH
 from schemas.topics import load_contract
@@ -82,6 +85,12 @@ def test_subscriptions_what_is_wrong_is_refused_with_its_field(
         read_subscription(changed(**changes), CONTRACT, "dev")
     assert refused.value.field == field
     assert says in refused.value.text.en
+
+
+@pytest.mark.parametrize(("group", "own"), [("dev.ticketbus.delivery", True), ("dev.bi", False)])
+def test_subscriptions_that_name_a_group_of_the_bus_do_not_set_it_back(group: str, own: bool) -> None:
+    with pytest.raises(Conflict, match="group of the bus itself") if own else nullcontext():
+        refuse_own(ConsumerGroup(name=group, node=1), "dev")
 
 
 def test_subscriptions_are_of_the_client_and_of_its_groups_and_of_no_others() -> None:
