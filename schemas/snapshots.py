@@ -13,8 +13,10 @@ from typing import Any, Final
 import yaml
 
 from schemas.deprecations import FILE, Deprecation, read_deprecations
+from schemas.field_paths import fields_of
 
 FOLDER: Final = "schemas"
+TOPICS: Final = "topics.yaml"
 EVENTS: Final = "ticketbus.ticket"
 GIT_SECONDS: Final = 60
 
@@ -41,11 +43,23 @@ class Snapshot:
             return [name for name, schema in self.schemas.items() if schema.get("namespace") == "ticketbus.command"]
         return [*declared.get("events", ()), *(one.rpartition(".")[2] for one in records)]
 
+    def misnamed(self) -> Sequence[str]:
+        """Give what deprecations name, and is no topic, record or field of one."""
+        names = {*self.topics, *self.schemas}
+        names |= {f"{name}.{path}" for name, schema in self.schemas.items() for path in fields_of(schema)}
+        return [one.what for one in self.deprecations if one.what not in names]
+
 
 def shipped() -> Snapshot:
     """Read the files of this version."""
     with resources.as_file(resources.files(FOLDER)) as folder:
         return of_folder(folder)
+
+
+def here() -> Snapshot:
+    """Read the files of the checkout that stands here; of this version where there is none. Raises NoSnapshot."""
+    folder = Path(FOLDER)
+    return of_folder(folder) if (folder / TOPICS).is_file() else shipped()
 
 
 def snapshot_at(where: str) -> Snapshot:
@@ -82,13 +96,13 @@ def _of_commit(commit: str) -> Mapping[str, str]:
 
 
 def _snapshot(files: Mapping[str, str], where: str) -> Snapshot:
-    if "topics.yaml" not in files:
-        raise NoSnapshot(f"{where} has no {FOLDER}/topics.yaml: name a commit or a folder of this project")
+    if TOPICS not in files:
+        raise NoSnapshot(f"{where} has no {FOLDER}/{TOPICS}: name a commit or a folder of this project")
     try:
         schemas = [json.loads(text) for name, text in sorted(files.items()) if name.endswith(".avsc")]
         return Snapshot(
             schemas={one["name"]: one for one in schemas},
-            topics=yaml.safe_load(files["topics.yaml"]),
+            topics=yaml.safe_load(files[TOPICS]),
             deprecations=read_deprecations(files.get(FILE, "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:

@@ -50,18 +50,22 @@ def check(
     from bus.cli.run import echo_json
     from bus.consistency.schema_gate import GateResult, changelog_of, gate
     from schemas.catalogue import undrawn
-    from schemas.snapshots import NoSnapshot, shipped, snapshot_at
+    from schemas.snapshots import NoSnapshot, here, snapshot_at
 
     if stale := undrawn():  # what is compared are files
         for name in stale:
             echo(f"{name} 与代码不符,请先运行 ticketbus docs draw / is not drawn: run ticketbus docs draw", err=True)
         raise typer.Exit(2)
     try:
-        before = snapshot_at(against)
+        before, after = snapshot_at(against), here()
     except NoSnapshot as error:
         raise typer.BadParameter(str(error), param_hint="--against") from None
+    if misnamed := after.misnamed():
+        names = ", ".join(misnamed)
+        echo(f"deprecations.yaml 中没有这些名称 / names no topic, event or field: {names}", err=True)
+        raise typer.Exit(2)
     readers = _read(subscribed) if subscribed else []
-    found: Sequence[GateResult] = gate(before, shipped(), readers, datetime.now(UTC).date())
+    found: Sequence[GateResult] = gate(before, after, readers, datetime.now(UTC).date())
     if as_json:
         for one in found:
             echo_json(one.as_json())

@@ -51,6 +51,17 @@ def test_schemas_check_names_whom_a_field_breaks(before: Path) -> None:
     assert "mes" not in shown
 
 
+def test_schemas_check_compares_the_checkout_that_stands_here(before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(before)
+    code, shown = ran("--against", str(SCHEMAS))
+    assert (code, "ADDED      TicketAssigned.zone" in shown) == (0, True), shown
+    (before / "schemas" / "deprecations.yaml").write_text(
+        "[{what: TicketAssigned.zoon, since: 2026-06-01, until: 2026-12-01, instead: region, why: one word}]", "utf-8"
+    )
+    code, shown = ran("--against", str(SCHEMAS))
+    assert (code, "names no topic, event or field: TicketAssigned.zoon" in shown) == (2, True), shown
+
+
 def test_schemas_check_as_json_and_as_a_changelog(before: Path) -> None:
     code, shown = ran("--against", str(before), "--json")
     [one] = [json.loads(line) for line in shown.splitlines()]
