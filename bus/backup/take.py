@@ -72,7 +72,10 @@ def server_at(url: str) -> Server:
 
 def new_folder(folder: Path) -> None:
     """Make the directory of a backup, closed to others. Raises BackupFailed where something is in it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BackupFailed(f"{folder} cannot be made: {error.strerror}") from error
     if any(folder.iterdir()):
         raise BackupFailed(f"{folder} is not empty: name a new directory for each backup")
     folder.chmod(_OWNER_ONLY)

@@ -122,7 +122,7 @@ def play(settings: Settings, scratch: Path, say: Say) -> list[StoreLoss]:
     restored = restore_local(settings, scratch / "backup", made, point, say)
     assert restored.files.report is not None, restored.files.why
     with _running(settings, data, say) as stack:
-        loss = _loss("PostgreSQL", begun, stack, traffic.keys, restored.mended)
+        loss = _loss("PostgreSQL", begun, stack, traffic, restored.mended)
         wrong = len(restored.files.report.wrong)
         losses = [replace(loss, files_put_back=restored.files.put_back, files_wrong=wrong)]
         traffic.url = stack.state.lends["url"]  # its port may have been taken meanwhile
@@ -135,7 +135,7 @@ def play(settings: Settings, scratch: Path, say: Say) -> list[StoreLoss]:
     with _running(settings, data, say, programs=()) as stack:
         mended = asyncio.run(_mended(borrow(settings, stack.state.lends)))
     with _running(settings, data, say) as stack:
-        return [*losses, _loss("Kafka", begun, stack, traffic.keys, mended)]
+        return [*losses, _loss("Kafka", begun, stack, traffic, mended)]
 
 
 def _lose_postgres(
@@ -183,9 +183,11 @@ def _kill(stack: LocalStack, part: str) -> None:
         time.sleep(0.05)
 
 
-def _loss(store: str, begun: float, stack: LocalStack, keys: Sequence[str], mended: "MendedStores") -> StoreLoss:
-    seconds = time.monotonic() - begun
+def _loss(store: str, begun: float, stack: LocalStack, traffic: Traffic, mended: "MendedStores") -> StoreLoss:
+    """Compare with what was acknowledged; what was lost is not counted against the next store."""
+    seconds, keys = time.monotonic() - begun, traffic.keys
     opened = _opened(stack.state.lends["database_url"], keys)
+    traffic.keys = [key for key in keys if key in opened]
     report = mended.report
     return StoreLoss(
         store=store,

@@ -72,7 +72,12 @@ def recover(recovery: Recovery, check: Callable[[str], None], say: Say) -> str |
                 f"the backup is of PostgreSQL {recovery.base.major}, the local stack runs {major}: another major "
                 "version does not read it; run the release of the backup, then pg_dump and pg_restore"
             )
-        _place(recovery.backup, half, received, user)
+        try:
+            _place(recovery.backup, half, received, user)
+        except OSError as error:  # shutil.Error is one, of a line for each file
+            free = shutil.disk_usage(data).free >> 20
+            why = f"the backup cannot be copied to {data} ({free} MiB free): {_reason(error)}"
+            raise RestoreRefused(f"{why}; make room, or restore to another disk") from error
         begun = time.monotonic()
         with _recovering(recovery, binaries, half, received, user) as (url, child):
             last = _await_end(child, url, recovery)
@@ -108,6 +113,13 @@ def _nothing_left(data: Path, half: Path, received: Path) -> Iterator[None]:
         raise
     finally:
         remove(half, received)
+
+
+def _reason(error: OSError) -> str:
+    """Say why in one line; a copy of a tree names each file that failed."""
+    if isinstance(error, shutil.Error):
+        return str(error.args[0][0][-1])
+    return error.strerror or type(error).__name__
 
 
 def _place(backup: Path, half: Path, received: Path, user: str | None) -> None:

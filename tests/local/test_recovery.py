@@ -1,6 +1,7 @@
 """A PostgreSQL of the test's own: backed up and followed, lost, recovered to a point in time or to the end."""
 
 import asyncio
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -77,11 +78,30 @@ def backed_up(database: Database, folder: Path) -> Manifest:
     return made
 
 
+def _no_room(*_: object, **_by_name: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def refused_and_nothing_left(recovery: Recovery, last: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recover to a time after the last transaction, and onto a full disk."""
+    there, lost = sorted(recovery.data.rglob("*")), recovery.data / "lost"
+    for data in (recovery.data, lost):
+        with pytest.raises(RestoreRefused, match="its last transaction is of"):
+            recover(replace(recovery, data=data, to=last + timedelta(days=1)), lambda _url: None, lambda _line: None)
+        with monkeypatch.context() as full:
+            full.setattr(shutil, "copyfile", _no_room)
+            with pytest.raises(RestoreRefused, match=r"\(\d+ MiB free\): .*No space left on device; make room"):
+                recover(replace(recovery, data=data), lambda _url: None, lambda _line: None)
+    assert sorted(recovery.data.rglob("*")) == there, "what is refused leaves nothing behind"
+
+
 def test_recovery_to_a_point_in_time_and_to_the_end_and_what_is_refused(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "backup"
     take.new_folder(folder)
+    with pytest.raises(BackupFailed, match="cannot be made: Not a directory"):
+        take.new_folder(Path(__file__) / "backup")
     with pytest.raises(BackupFailed, match="not empty"):
         take.new_folder(tmp_path)
     server = take.server_at(database.admin_url)
@@ -112,11 +132,7 @@ def test_recovery_to_a_point_in_time_and_to_the_end_and_what_is_refused(
     base = replace(made.postgres, major=made.postgres.major - 1)
     with pytest.raises(RestoreRefused, match="another major version"):
         recover(replace(recovery, base=base), lambda _url: None, lambda _line: None)
-    there, lost = sorted(database.data.rglob("*")), database.data / "lost"
-    for data in (database.data, lost):
-        with pytest.raises(RestoreRefused, match="its last transaction is of"):
-            recover(replace(recovery, data=data, to=last + timedelta(days=1)), lambda _url: None, lambda _line: None)
-    assert sorted(database.data.rglob("*")) == there, "what is refused leaves nothing behind"
+    refused_and_nothing_left(recovery, last, monkeypatch)
     seen: list[int] = []
 
     def count(url: str) -> None:

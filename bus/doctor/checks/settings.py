@@ -11,6 +11,7 @@ from bus.app import master_secret
 from bus.doctor.diagnosis import Check, Diagnosis, Examined
 from bus.domain.errors import BusError
 from bus.programs.alerting import check_channels
+from bus.programs.serving import serving_of
 from bus.programs.worker import checked_targets
 from bus.rules_config import load_rules
 from bus.secret_files import HOLD_KEYS
@@ -45,7 +46,10 @@ async def _read(examined: Examined) -> SettingsReadings:
     async def channels() -> None:
         await check_channels(settings)
 
-    tried: Sequence[Callable[[], Awaitable[None]]] = (rules, master_key, targets, channels)
+    async def serving() -> None:
+        serving_of(settings)
+
+    tried: Sequence[Callable[[], Awaitable[None]]] = (rules, master_key, targets, channels, serving)
     refused = list[str]()
     for one in tried:
         try:
