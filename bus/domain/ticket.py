@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from bus.domain import sla_clock
+from bus.domain import sla_clock, terms
 from bus.domain.errors import InvariantBroken, VersionMissing
 from bus.domain.events import (
     AssignmentAccepted,
@@ -40,18 +40,7 @@ from bus.domain.events import (
 from bus.domain.fast_replace import replace
 from bus.domain.naming import dotted
 from bus.domain.sla_clock import Clock
-from bus.domain.terms import (
-    BUS,
-    ClockName,
-    EvidenceKind,
-    KeyKind,
-    State,
-    Substate,
-    TicketId,
-    TraceId,
-    WaitingFor,
-    is_synthetic,
-)
+from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate, TicketId, TraceId, WaitingFor
 from bus.domain.values import Assignee, Customer, IncidentKey
 
 NOBODY = Assignee()
@@ -110,7 +99,7 @@ class Ticket:
 
 def has_deadlines(ticket: Ticket) -> bool:
     """Say whether its clocks warn and break: not those of the imported past, nor of a virtual ticket."""
-    return not (ticket.historic or is_synthetic(ticket.ticket_id))
+    return not (ticket.historic or terms.is_synthetic(ticket.ticket_id))
 
 
 def clock_of(ticket: Ticket, name: ClockName) -> Clock:

@@ -8,15 +8,16 @@ from typing import Any, LiteralString
 from psycopg import errors
 
 from bus.archive.reader import event_values
-from bus.domain.batch import BatchDecision, CommandResult, LoadedState, ProcessedCommand, ReadSet
+from bus.domain.batch import BatchDecision, LoadedState, ReadSet
 from bus.domain.errors import CommandRaced, InvariantBroken
 from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX, EventsPage, page_of
 from bus.domain.people_at import people_at
-from bus.domain.terms import CommandId, TicketId, TraceId
+from bus.domain.terms import TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey
 from bus.domain.values import PLAIN_TRACE
+from bus.postgres.command_rows import ADD_DONE, READ_DONE, done_rows, processed
 from bus.postgres.named_files import link_files, lock_files
 from bus.postgres.personal_keys import KEYS_OF_TICKETS, PersonalKeys
 from bus.postgres.pool import Connection, Pool, connected, guard
@@ -41,9 +42,6 @@ JOIN earlier_tickets e ON e.kind = w.kind AND e.value = w.value
     AND e.opened_at BETWEEN w.at - %b::interval AND w.at + %b::interval
 JOIN ticket_states s ON s.ticket_id = e.ticket_id AND s.state->>'state' <> 'closed'"""
 _LOCK_TICKETS = "SELECT state FROM ticket_states WHERE ticket_id = ANY(%b) ORDER BY ticket_id FOR UPDATE"
-_READ_DONE = """
-SELECT command_id, ticket_id, trace_id, fingerprint, answer, version, received_at, map_version
-FROM commands WHERE command_id = ANY(%b)"""
 _READ_TRACES = "SELECT DISTINCT trace_id FROM ticket_states WHERE trace_id = ANY(%b)"
 _READ_REPORTED = """
 SELECT w.ticket_id, w.source FROM unnest(%b::text[], %b::text[]) AS w (ticket_id, source)
@@ -85,10 +83,6 @@ INSERT INTO earlier_tickets (kind, value, ticket_id, opened_at)
 SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[]) ON CONFLICT DO NOTHING"""
 _ADD_PHONES = """
 INSERT INTO ticket_phones (phone, ticket_id) SELECT * FROM unnest(%b::text[], %b::text[]) ON CONFLICT DO NOTHING"""
-_ADD_DONE = """
-INSERT INTO commands (command_id, ticket_id, trace_id, fingerprint, answer, version, received_at, map_version)
-SELECT * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[], %b::int[], %b::timestamptz[],
-                     %b::int[])"""
 _FORGET_NAMES = """
 DELETE FROM ticket_names n USING unnest(%b::text[], %b::text[]) AS w (kind, value)
 WHERE n.kind = w.kind AND n.value = w.value AND n.ticket_id IS NULL"""
@@ -165,7 +159,7 @@ class PostgresTransaction:
         ids = sorted({*wanted.ticket_ids, *(known.ticket_id for known in holders)})
         async with self._connection.pipeline():
             tickets = await self._connection.execute(_LOCK_TICKETS, (ids,))
-            rows = await self._connection.execute(_READ_DONE, (list(wanted.command_ids),), binary=True)
+            rows = await self._connection.execute(READ_DONE, (list(wanted.command_ids),), binary=True)
             traces = await self._connection.execute(_READ_TRACES, (list(wanted.trace_ids),))
             keys = await self._connection.execute(KEYS_OF_TICKETS, (ids,))
             by_source = None
@@ -173,7 +167,7 @@ class PostgresTransaction:
                 by_source = await self._connection.execute(_READ_REPORTED, columns(wanted.reported, 2))
         self._sealing = self._keys.sealing(await keys.fetchall())
         found = [ticket_from_json(state) for (state,) in await tickets.fetchall()]
-        done = {one.command_id: one for one in map(_done, await rows.fetchall())}
+        done = {one.command_id: one for one in map(processed, await rows.fetchall())}
         new = sum(one not in done for one in wanted.openings)
         reports = await by_source.fetchall() if by_source else ()
         return LoadedState(
@@ -273,27 +267,9 @@ async def put_folds(connection: Connection, settled: BatchDecision, keys: Person
     if settled.phones:
         phones = sorted((keys.lookup(phone), ticket_id) for phone, ticket_id in settled.phones)
         await connection.execute(_ADD_PHONES, columns(phones, 2))
-    done = [
-        (d.command_id, d.ticket_id, d.trace_id, d.fingerprint, d.answer.value, d.version, d.received_at, d.map_version)
-        for d in settled.done
-    ]
-    await connection.execute(_ADD_DONE, columns(done, 8))
+    await connection.execute(ADD_DONE, columns(done_rows(settled.done), 8))
 
 
 def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
     """Turn rows into the columns that unnest takes."""
     return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
-
-
-def _done(row: tuple[Any, ...]) -> ProcessedCommand:
-    command_id, ticket_id, trace_id, fingerprint, answer, version, received_at, map_version = row
-    return ProcessedCommand(
-        command_id=CommandId(command_id),
-        ticket_id=TicketId(ticket_id),
-        trace_id=TraceId(trace_id),
-        fingerprint=fingerprint,
-        answer=CommandResult(answer),
-        version=version,
-        received_at=received_at,
-        map_version=map_version,
-    )

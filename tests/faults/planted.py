@@ -21,6 +21,7 @@ from bus.domain.commands import Request
 from bus.intake.dispatch import Dispatcher
 from bus.intake.dispatch_handler import DispatchHandler
 from bus.kafka.range_reader import Chunk
+from bus.postgres import command_rows
 from bus.postgres.pool import Connection, connected
 from bus.stage import offsets
 from bus.stage.handler import Handler
@@ -70,8 +71,8 @@ def answer_before_commit() -> None:
 def no_memory() -> None:
     """Decide every repeat anew: no command is found done, and one more row of it is no conflict."""
     store = bus.postgres.store
-    _put(store, "_READ_DONE", f"{store._READ_DONE} AND false")
-    _put(store, "_ADD_DONE", f"{store._ADD_DONE} ON CONFLICT DO NOTHING")
+    _put(store, "READ_DONE", f"{command_rows.READ_DONE} AND false")
+    _put(store, "ADD_DONE", f"{command_rows.ADD_DONE} ON CONFLICT DO NOTHING")
 
 
 def swallowed_exception() -> None:
