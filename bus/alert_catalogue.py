@@ -30,6 +30,7 @@ from bus.alerts.rules.sla_breaches import SLA_BREACHES
 from bus.alerts.rules.stages import stage_stopped
 from bus.alerts.rules.target_differs import TARGET_LIST_RULES
 from bus.alerts.rules.targets import TARGETS
+from bus.alerts.rules.unroutable import UNROUTABLE
 from bus.alerts.rules.unwatched_hosts import HOST_UNWATCHED
 from bus.stage_names import STAGE_OF, STAGES
 from deadletter.alert_rules import DEAD_LETTERS
@@ -57,6 +58,7 @@ _ALL: Final = (
     *RECONCILIATION_RULES,
     *TARGET_LIST_RULES,
     HOP_MISSING,
+    UNROUTABLE,
     PROBE_MISSING,
     CROSS_SYSTEM,
     SLA_BREACHES,

@@ -1,24 +1,28 @@
 """Reads the deployment's choices (promises per ticket type, root causes, words) from files and settings into Rules."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import yaml
-from pydantic import Field, RootModel
+from pydantic import BeforeValidator, Field, RootModel, model_validator
 
 from bus.calendars_config import load_calendars
 from bus.config_file import ConfigFileInvalid, FileModel, read_yaml
 from bus.domain.calendars import BY_REGION, Calendars
 from bus.domain.naming import did_you_mean, nearest
 from bus.domain.no_key import plain_word
+from bus.domain.routing_rules import RoutingMode, RoutingRules, RoutingWeights
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
 from bus.domain.text import Text
 from bus.settings import Settings
 
+_Weight = Annotated[int, Field(ge=0, le=100, strict=True)]
+_Mode = Annotated[RoutingMode, BeforeValidator(lambda given: "off" if given is False else given)]  # YAML reads it so
+_WHOLE = 100
 _POSITIVE = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=3650))]
 
 
@@ -27,6 +31,28 @@ class _Promise(FileModel):
     response: _POSITIVE
     resolution: _POSITIVE
     calendar: str = ""
+
+
+class _Weights(FileModel):
+    load: _Weight
+    skill: _Weight
+    device: _Weight
+    first_fix: _Weight
+    travel: _Weight
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (total := sum(self.model_dump().values())) != _WHOLE:
+            raise ValueError(str(Text(f"各权重之和应为 {_WHOLE},现为 {total}", f"in sum {_WHOLE}, not {total}")))
+        return self
+
+
+class _Routing(FileModel):
+    """Modes and weights."""
+
+    mode: _Mode
+    types: dict[str, _Mode] = Field(default_factory=dict)
+    weights: _Weights
 
 
 class _Promises(RootModel[Annotated[dict[str, _Promise], Field(min_length=1)]]):
@@ -42,6 +68,8 @@ def load_rules(settings: Settings) -> Rules:
         sla = load_sla(file)
     if faults := [fault for name, limit in sla.items() for fault in _faults(name, limit, calendars)]:
         raise ConfigFileInvalid(f"{file}: {'; '.join(faults)}")
+    with resources.as_file(shipped.joinpath("routing.yaml")) as default:
+        routing = load_routing(settings.routing_file or default, sla)
     causes = yaml.safe_load(shipped.joinpath("root_causes.yaml").read_text(encoding="utf-8"))
     return Rules(
         dedupe_window=settings.dedupe_window,
@@ -50,6 +78,7 @@ def load_rules(settings: Settings) -> Rules:
         root_causes=frozenset(causes),
         no_key_words=frozenset(map(plain_word, settings.no_key_words)),
         departments=frozenset(map(plain_word, settings.departments)),
+        routing=routing,
     )
 
 
@@ -78,3 +107,14 @@ def _faults(name: str, limit: SlaLimit, calendars: Calendars) -> Iterator[str]:
                 f"日历 {one.name} 十年内也没有这么多工时", f"calendar {one.name} has not so many hours in ten years"
             )
             yield f"{name}: {few}"
+
+
+def load_routing(path: Path, types: Collection[str]) -> RoutingRules:
+    """Read how tickets find who takes them; `types` are those that there are. Raises ConfigFileInvalid."""
+    read = read_yaml(path, _Routing)
+    for name in read.types:
+        if name not in types:
+            close = nearest(name, types)
+            meant = f"did you mean {close!r}?" if close else f"there are {', '.join(types)}"
+            raise ConfigFileInvalid(f"{path}: types.{name}: there is no ticket type {name!r}; {meant}")
+    return RoutingRules(mode=read.mode, types=read.types, weights=RoutingWeights(**read.weights.model_dump()))

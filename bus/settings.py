@@ -146,6 +146,7 @@ class Settings(BaseSettings):
     )
     sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")
     calendars_file: Path | None = Field(None, description="YAML of working hours and public holidays")
+    routing_file: Path | None = Field(None, description="YAML of how tickets find who takes them")
     expectations_file: Path | None = Field(None, description="YAML of which hop is expected after which events")
     sources_file: Path | None = Field(None, description="YAML of the systems that send, beside webhook_secrets")
     targets_file: Path | None = Field(None, description="YAML of the systems that events are delivered to")

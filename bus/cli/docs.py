@@ -20,13 +20,14 @@ def draw(root: Root = Path()) -> None:
 
     Example: ticketbus docs draw
     """
-    from bus.docgen import drawn, stale
+    from bus.docgen import drawn, is_drawn, schema_files
 
-    texts = drawn(root)
-    for path in stale(root):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(texts[path], encoding="utf-8")
-        echo(f"{path} drawn")
+    for draw_files in (schema_files, drawn):
+        for path, text in draw_files(root).items():
+            if not is_drawn(path, text):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+                echo(f"{path} drawn")
 
 
 @commands.command()

@@ -47,10 +47,11 @@ def pages() -> Mapping[str, str]:
     }
 
 
-def schema_files() -> Mapping[str, str]:
-    """Draw the schema file of every record, by its path from the root of the checkout."""
+def schema_files(root: Path) -> Mapping[Path, str]:
+    """Draw the schema file of every record, by its path under `root`; pages are drawn of what stands in them."""
     return {
-        f"schemas/{one.file_name}": json.dumps(one.derived, indent=2, ensure_ascii=False) + "\n" for one in RECORD_TYPES
+        root / "schemas" / one.file_name: json.dumps(one.derived, indent=2, ensure_ascii=False) + "\n"
+        for one in RECORD_TYPES
     }
 
 
@@ -61,9 +62,15 @@ def drawn(root: Path) -> Mapping[Path, str]:
         root / "docs/alerts.md": ("alert rules", alerts.rules_table(RULES.values())),
     }
     marked = {path: replace_drawn(path.read_text(encoding="utf-8"), *part) for path, part in parts.items()}
-    return {**{root / name: text for name, text in {**pages(), **schema_files()}.items()}, **marked}
+    return {**{root / name: text for name, text in pages().items()}, **schema_files(root), **marked}
 
 
 def stale(root: Path) -> list[Path]:
     """List the drawn files under `root` that do not say what the code says. Raises MarkerMissing, OSError."""
-    return [path for path, text in drawn(root).items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    new = [path for path in schema_files(root) if not path.exists()]
+    return new or [path for path, text in drawn(root).items() if not is_drawn(path, text)]
+
+
+def is_drawn(path: Path, text: str) -> bool:
+    """Say whether a file is there, and as it should be."""
+    return path.exists() and path.read_text(encoding="utf-8") == text

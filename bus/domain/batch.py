@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bus.domain.commands import OpenTicket, Request
+from bus.domain.calendars import ALWAYS_ALONE, Calendars
+from bus.domain.commands import OpenTicket, Request, RouteTicket
 from bus.domain.dedupe import happened_at
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded
 from bus.domain.named_files import named_files
+from bus.domain.routing import Staff
 from bus.domain.rules import Rules
 from bus.domain.terms import CommandId, TicketId, TraceId
 from bus.domain.ticket import Ticket
@@ -76,7 +78,8 @@ class ReadSet:
     `trace_ids` are those that openings bring: one that is another ticket's is not taken over, nor by two openings at
     once: they are locked as names. `reported`: tickets and sources of which it is to be known whether the source has
     an event there. `reported_at`: by which incident key and when something happened; tickets of that key opened within
-    `window` of it are wanted, beside the newest.
+    `window` of it are wanted, beside the newest. `routes`: tickets to route and when, for whom staff is
+    wanted that works then by `calendars`.
     """
 
     opening_names: tuple[TicketKey, ...]
@@ -89,6 +92,8 @@ class ReadSet:
     files: tuple[str, ...] = ()
     reported_at: tuple[tuple[TicketKey, datetime], ...] = ()
     window: timedelta = timedelta()
+    routes: tuple[tuple[TicketId, datetime], ...] = ()
+    calendars: Calendars = ALWAYS_ALONE
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,6 +111,7 @@ class LoadedState:
     reported: set[tuple[TicketId, str]] = field(default_factory=set)
     files: frozenset[str] = frozenset()
     earlier: dict[TicketKey, set[KeyHolder]] = field(default_factory=dict)
+    staff: Staff = field(default_factory=Staff)
     seal: Callable[[TicketId, Event], Event] = lambda _, event: event
 
 
@@ -154,4 +160,8 @@ def wanted(requests: Sequence[Request], rules: Rules) -> ReadSet:
         ),
         reported_at=tuple(sorted(reported_at)),
         window=rules.dedupe_window,
+        calendars=rules.calendars,
+        routes=tuple(
+            sorted((r.ticket_id, r.at) for r in requests if r.ticket_id and isinstance(r.command, RouteTicket))
+        ),
     )

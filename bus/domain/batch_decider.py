@@ -18,7 +18,7 @@ from bus.domain.commands import Note, OpenTicket, Request
 from bus.domain.decide import decide, join_ticket, open_ticket
 from bus.domain.dedupe import happened_at, ticket_of_report
 from bus.domain.errors import CommandRefused
-from bus.domain.events import Event, Recorded, SlaBreachWithdrawn
+from bus.domain.events import Event, Recorded, SlaBreachWithdrawn, TicketAssigned
 from bus.domain.named_files import check_files
 from bus.domain.preconditions import check_erased
 from bus.domain.rules import Rules
@@ -98,6 +98,8 @@ def _settle_one(
         )
         ticket = evolve(ticket, recorded)
         settled.events.append(recorded)
+        if isinstance(event, TicketAssigned):
+            loaded.staff.count(event.assignee.person, request.at)
     assert ticket is not None
     done = ProcessedCommand(
         command_id=request.command_id,
@@ -156,7 +158,7 @@ def _decided(
     if request.scope and not request.scope.reaches(known, reported=_reported(request, request.scope, known, loaded)):
         raise refusals.not_yours(known.ticket_id)
     check_files(request.command, loaded.files)
-    events = decide(request, known, rules)
+    events = decide(request, known, rules, loaded.staff)
     return (CommandResult.CHANGED if events else CommandResult.UNCHANGED), known, events
 
 

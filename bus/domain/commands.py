@@ -204,6 +204,11 @@ class BreachSla:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RouteTicket:
+    """Find who takes a ticket that waits; the bus's own timer asks this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErasePersonalData:
     """Erase a closed ticket's personal data; an operator asks this on the bus's own machine."""
 
@@ -234,11 +239,12 @@ Command = (
     | Escalate
     | WarnSla
     | BreachSla
+    | RouteTicket
     | ErasePersonalData
 )
 
 # What the bus's own programs ask, and nobody from outside.
-INSIDE: tuple[type[Command], ...] = (WarnSla, BreachSla, ErasePersonalData)
+INSIDE: tuple[type[Command], ...] = (WarnSla, BreachSla, RouteTicket, ErasePersonalData)
 OUTSIDE: tuple[type[Command], ...] = tuple(cls for cls in get_args(Command) if cls not in INSIDE)
 
 

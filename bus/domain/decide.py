@@ -30,6 +30,7 @@ from bus.domain.commands import (
     Resolve,
     Resume,
     Return,
+    RouteTicket,
     Start,
     WarnSla,
 )
@@ -62,6 +63,7 @@ from bus.domain.events import (
 )
 from bus.domain.evidence_uri import file_of
 from bus.domain.preconditions import check, check_names, check_person, check_photos, check_sha256
+from bus.domain.routing import Staff, routed
 from bus.domain.rules import Rules
 from bus.domain.sla import breach, overdue, stopped_in_time, warn, withdrawn
 from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State, Tick, WaitingFor
@@ -131,7 +133,7 @@ def _check_not_full(request: Request, ticket: Ticket) -> None:
         raise refusals.ticket_full(ticket.ticket_id, EVENTS_MAX)
 
 
-def decide(request: Request, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
+def decide(request: Request, ticket: Ticket, rules: Rules, staff: Staff | None = None) -> tuple[Event, ...]:
     """Answer a command on a ticket with what happens, or CommandRefused. Nothing may happen: an empty answer.
 
     First SLA targets that fell due before it are breached, and breaches withdrawn that it shows to be none.
@@ -147,13 +149,13 @@ def decide(request: Request, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
     if isinstance(command, _SAYING):
         _check_not_full(request, ticket)
     check(request, command, duty, rules)
-    events = _answer(request, command, ticket, rules)
+    events = _answer(request, command, ticket, rules, staff or Staff())
     if isinstance(command, WarnSla | BreachSla):
         return events
     return (*overdue(ticket, max(request.at, ticket.last_at)), *withdrawn(ticket, events, request.at), *events)
 
 
-def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
+def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules, staff: Staff) -> tuple[Event, ...]:
     match command:
         case OpenTicket():
             raise AssertionError("openings are answered by open_ticket and join_ticket")
@@ -169,6 +171,8 @@ def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules) ->
             return warn(ticket, name, request.at)
         case BreachSla(clock=name):
             return breach(ticket, name, request.at)
+        case RouteTicket():
+            return routed(ticket, staff, rules, request.at)
         case ErasePersonalData(reason=reason):
             return (PersonalDataErased(reason=reason),)
         case _ as unknown:

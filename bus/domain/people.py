@@ -7,11 +7,11 @@ from typing import Annotated, Final
 from typing_extensions import Doc
 
 from bus.domain import refusals
+from bus.domain.calendars import AROUND_THE_CLOCK
 from bus.domain.departments import is_department, is_nobody
 from bus.domain.errors import CommandRefused
 from bus.domain.personal import Personal
 from bus.domain.rules import Rules
-from bus.domain.shifts import ALWAYS, SHIFTS
 from bus.domain.terms import Term
 from bus.domain.text import is_blank
 from bus.domain.values import Assignee
@@ -46,7 +46,7 @@ class Person:
     types: Annotated[tuple[str, ...], Doc("the ticket types that the person takes; empty: all")] = ()
     regions: Annotated[tuple[str, ...], Doc("the regions that the person works in, as tickets name them; empty: all")]
     skills: Annotated[tuple[Skill, ...], Doc("what the person can do, each skill once")] = ()
-    shift: Annotated[str, Doc("when the person works: the name of a calendar; 24x7: always")] = ALWAYS
+    shift: Annotated[str, Doc("when the person works: the name of a calendar; 24x7: always")] = AROUND_THE_CLOCK
     capacity: Annotated[int, Doc("how many open tickets the person has at once at most, when the bus assigns")]
     contact: Annotated[str, Doc("how the person is reached: phone or mail"), Personal()]
     backup: Annotated[str, Doc("who stands in, by name: another person of the directory")]
@@ -71,8 +71,8 @@ def check_people(people: Sequence[Person], present: Collection[str], rules: Rule
         for kind in one.types:
             if kind not in rules.sla:
                 raise _of(one, refusals.unknown_word("types", kind, rules.sla))
-        if one.shift not in SHIFTS:
-            raise _of(one, refusals.unknown_word("shift", one.shift, SHIFTS))
+        if one.shift not in rules.calendars.by_name:
+            raise _of(one, refusals.unknown_word("shift", one.shift, rules.calendars.by_name))
         for field in ("role", "contact"):
             if is_blank(getattr(one, field)):
                 zh, en = f"“{one.person}”缺少 {field}", f"{one.person!r} has no {field}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bus.domain.calendars import ALWAYS_ALONE, Calendars
+from bus.domain.routing_rules import NO_ROUTING, RoutingRules
 from bus.domain.sla_clock import SlaLimit
 
 
@@ -23,3 +24,4 @@ class Rules:
     no_key_words: frozenset[str] = frozenset()
     departments: frozenset[str] = frozenset()
     calendars: Calendars = ALWAYS_ALONE
+    routing: RoutingRules = NO_ROUTING

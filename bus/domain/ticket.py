@@ -39,6 +39,7 @@ from bus.domain.events import (
 )
 from bus.domain.fast_replace import replace
 from bus.domain.naming import dotted
+from bus.domain.routed import NOT_ROUTED, Routing, TicketRouted
 from bus.domain.sla_clock import Clock
 from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate, TicketId, TraceId, WaitingFor
 from bus.domain.values import Assignee, Customer, IncidentKey
@@ -95,6 +96,8 @@ class Ticket:
     personal_erased: bool = False
     handed_over_at: datetime | None = None
     working_since: datetime | None = None
+    skills: tuple[str, ...] = ()
+    routing: Routing = NOT_ROUTED
 
 
 def has_deadlines(ticket: Ticket) -> bool:
@@ -118,7 +121,8 @@ def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
     at = max(recorded.occurred_at, ticket.last_at)
     changed = _handed_over(ticket, _changed(ticket, recorded.event, at), recorded.occurred_at)
     if recorded.actor == BUS:
-        return replace(changed, version=recorded.version)
+        assigner = BUS if changed.assignments > ticket.assignments else ticket.assigner
+        return replace(changed, version=recorded.version, assigner=assigner)
     return replace(
         changed,
         version=recorded.version,
@@ -143,6 +147,7 @@ def _opened(recorded: Recorded) -> Ticket:
         title=event.title,
         type=event.type,
         region=event.region,
+        skills=event.skills,
         serial=event.serial,
         customer=event.customer,
         opened_at=event.opened_at,
@@ -176,11 +181,16 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
         case ReportJoined(customer=customer, incident_key=key):
             found = bool(customer.phone) or key.kind is KeyKind.PHONE  # its personal data is found by that again
             return replace(ticket, reports=ticket.reports + 1, personal_erased=ticket.personal_erased and not found)
+        case TicketRouted(person=person, unroutable=unroutable):
+            return replace(ticket, routing=replace(ticket.routing, suggested=person, unroutable=unroutable))
         case TicketAssigned():
             return _assigned(ticket, event)
         case TicketReturned(state=state):
             paused_for = ticket.paused_for if state is ticket.state else None
-            returned = replace(ticket, state=state, assignee=NOBODY, accepted_at=None, paused_for=paused_for)
+            routing = Routing(sent_back_by=(*ticket.routing.sent_back_by, *filter(None, [ticket.assignee.person])))
+            returned = replace(
+                ticket, state=state, assignee=NOBODY, accepted_at=None, paused_for=paused_for, routing=routing
+            )
             return returned if state is ticket.state else replace(_running(returned, at), substate=None)
         case AssignmentAccepted() | EngineerDeparted():
             return _responded(replace(ticket, accepted_at=ticket.accepted_at or at), at)
@@ -211,7 +221,7 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return _reopened(ticket, State.IN_PROGRESS, at)
         case TicketReopened():
             state = State.ASSIGNED if ticket.assignee.person else State.PENDING
-            return replace(_reopened(ticket, state, at), accepted_at=None)
+            return replace(_reopened(ticket, state, at), accepted_at=None, routing=NOT_ROUTED)
         case SlaWarned(clock=name):
             return _with_clock(ticket, name, replace(clock_of(ticket, name), warned=True))
         case SlaBreached(clock=name, due_at=due_at):
@@ -233,6 +243,7 @@ def _assigned(ticket: Ticket, event: TicketAssigned) -> Ticket:
         state=State.ASSIGNED if ticket.state is State.PENDING else ticket.state,
         assignee=event.assignee,
         accepted_at=None,
+        routing=Routing(sent_back_by=ticket.routing.sent_back_by),
         assignments=ticket.assignments + known,
         reassignments=ticket.reassignments + (known and ticket.assignments > 0),
     )

@@ -29,6 +29,7 @@ from bus.domain.commands import (
     Resolve,
     Resume,
     Return,
+    RouteTicket,
     Start,
     WarnSla,
 )
@@ -66,6 +67,7 @@ _ESCALATE = TransitionRule(to=None, action=Text("升级并说明原因", "escala
 _SLA = TransitionRule(to=None, action=Text("SLA 计时(系统)", "SLA clock (the bus itself)"))
 _DEPART = TransitionRule(to=None, action=Text("出发", "set out"), within=HOUR)
 _ARRIVE = TransitionRule(to=State.IN_PROGRESS, action=Text("到达现场", "arrive on site"), within=4 * HOUR)
+_ROUTE = TransitionRule(to=None, action=Text("智能派单(系统)", "routing (the bus itself)"))
 _PARTS_ANSWER = Text("备件出库", "the store's answer on parts")
 
 _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
@@ -73,6 +75,7 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
         to=State.PENDING, action=Text("报修登记", "report an incident"), needs=("incident_key.value", "title", "type")
     ),
     (State.PENDING, Assign): TransitionRule(to=State.ASSIGNED, action=_ASSIGN, needs=_PERSON, within=5 * MINUTE),
+    (State.PENDING, RouteTicket): _ROUTE,
     (State.ASSIGNED, Assign): TransitionRule(to=State.ASSIGNED, action=_ASSIGN, needs=(*_PERSON, "reason")),
     (State.IN_PROGRESS, Assign): TransitionRule(to=State.IN_PROGRESS, action=_ASSIGN, needs=(*_PERSON, "reason")),
     (State.RESOLVED, Assign): TransitionRule(to=State.RESOLVED, action=_ASSIGN, needs=_PERSON, historic=True),

@@ -2,6 +2,7 @@
 
 import asyncio
 from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -11,7 +12,9 @@ from bus.domain.batch import BatchDecision, LoadedState, ProcessedCommand, ReadS
 from bus.domain.errors import InvariantBroken
 from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX, EventsPage, page_of
-from bus.domain.terms import CommandId, TicketId
+from bus.domain.people import Person
+from bus.domain.routing import PersonLoad, Staff
+from bus.domain.terms import CommandId, State, TicketId
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey
 
@@ -29,6 +32,7 @@ class MemoryStore:
         self._numbers = count(1)
         self._turn = asyncio.Lock()
         self.files: set[str] = set()
+        self.people: dict[str, Person] = {}
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["MemoryTransaction"]:
@@ -46,6 +50,12 @@ class MemoryStore:
         stay = ((name, [one for one in held if one.ticket_id in self._tickets]) for name, held in self._earlier.items())
         self._earlier = {name: held for name, held in stay if held}
         self._done.clear()
+
+    def staff(self) -> Staff:
+        """Give who is there, with the open tickets of each; of what they did before nothing is known here."""
+        open_states = (State.ASSIGNED, State.IN_PROGRESS)
+        held = Counter(one.assignee.person for one in self._tickets.values() if one.state in open_states)
+        return Staff(people=self.people, loads={name: PersonLoad(open_tickets=held[name]) for name in self.people})
 
     def opened_near(self, name: TicketKey, at: datetime, window: timedelta) -> Sequence[KeyHolder]:
         """Give the earlier tickets of a key that were opened within a window of a time."""
@@ -98,6 +108,7 @@ class MemoryTransaction:
             tickets={i: store._tickets[i] for i in ids if i in store._tickets},
             names=names,
             earlier=earlier,
+            staff=store.staff() if wanted.routes else Staff(),
             done={i: store._done[i] for i in wanted.command_ids if i in store._done},
             reported={one for one in wanted.reported if any(e.source == one[1] for e in store.log.get(one[0], ()))},
             files=frozenset(store.files & {*wanted.files}),

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from bus.config_file import FileModel, read_yaml
+from bus.domain.calendars import AROUND_THE_CLOCK
 from bus.domain.people import CAPACITIES, LEVELS, Person, Skill
-from bus.domain.shifts import ALWAYS
 from bus.intake.command_bodies import SHORT_MAX
 from bus.intake.reserved_names import person_name, refuse_control
 
@@ -27,7 +27,7 @@ class PersonEntry(FileModel):
     types: Names = Field(default_factory=list)
     regions: Names = Field(default_factory=list)
     skills: Skills = Field(default_factory=dict)
-    shift: Short = ALWAYS
+    shift: Short = AROUND_THE_CLOCK
     capacity: Capacity
     contact: Short
     backup: Short

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from bus.domain.people import Person
 from bus.postgres.pool import Connection
 
-_PERSON: Final = TypeAdapter(Person)
+PERSON: Final = TypeAdapter(Person)
 _READ: Final[LiteralString] = """
 SELECT profile, left_at, erased_at, changed_at, changed_by,
     (SELECT count(*) FROM ticket_states t WHERE t.handler = p.person) AS open_tickets
@@ -35,7 +35,7 @@ def key_about(person: str) -> str:
 
 def person_json(profile: Person) -> dict[str, Any]:
     """Give a person as plain JSON values."""
-    values: dict[str, Any] = _PERSON.dump_python(profile, mode="json")
+    values: dict[str, Any] = PERSON.dump_python(profile, mode="json")
     return values
 
 
@@ -51,6 +51,6 @@ async def read_people(connection: Connection, person: str = "") -> list[PersonRo
     rows = await (await connection.execute(_READ, {"person": person})).fetchall()
     names = ("left_at", "erased_at", "changed_at", "changed_by", "open_tickets")
     return [
-        PersonRow(profile=_PERSON.validate_python(profile, strict=False), **dict(zip(names, rest, strict=True)))
+        PersonRow(profile=PERSON.validate_python(profile, strict=False), **dict(zip(names, rest, strict=True)))
         for profile, *rest in rows
     ]

@@ -21,6 +21,7 @@ from bus.postgres.command_rows import ADD_DONE, READ_DONE, done_rows, processed
 from bus.postgres.named_files import link_files, lock_files
 from bus.postgres.personal_keys import KEYS_OF_TICKETS, PersonalKeys
 from bus.postgres.pool import Connection, Pool, connected, guard
+from bus.postgres.staff import note_assigned, staff_for
 from bus.wire.codec import Codec, record_type, ticket_from_json, ticket_json
 from bus.wire.partitioner import partition_of
 from bus.wire.ticket_sealing import TicketSealing
@@ -167,15 +168,18 @@ class PostgresTransaction:
                 by_source = await self._connection.execute(_READ_REPORTED, columns(wanted.reported, 2))
         self._sealing = self._keys.sealing(await keys.fetchall())
         found = [ticket_from_json(state) for (state,) in await tickets.fetchall()]
+        known = {ticket.ticket_id: ticket for ticket in found}
+        routes = [(known.get(ticket_id), at) for ticket_id, at in wanted.routes]
         done = {one.command_id: one for one in map(processed, await rows.fetchall())}
         new = sum(one not in done for one in wanted.openings)
         reports = await by_source.fetchall() if by_source else ()
         return LoadedState(
             files=await lock_files(self._connection, wanted.files),
             reported={(TicketId(ticket_id), source) for ticket_id, source in reports},
-            tickets={ticket.ticket_id: ticket for ticket in found},
+            tickets=known,
             names=names,
             earlier=earlier,
+            staff=await staff_for(self._connection, self._keys, routes, wanted.calendars),
             done=done,
             numbers=await self._numbers(new) if new else [],
             traces={TraceId(trace_id) for (trace_id,) in await traces.fetchall()},
@@ -192,6 +196,7 @@ class PostgresTransaction:
                 await self._append_log(settled)
                 await link_files(self._connection, settled.events)
                 await put_folds(self._connection, settled, self._keys)
+                await note_assigned(self._connection, settled)
                 await self._keys.put(self._connection, self._sealing)
         except errors.UniqueViolation as error:
             if error.diag.constraint_name == "commands_pkey":

@@ -39,13 +39,15 @@ class ProcessManager:
 
     `deadlines` gives when each wants attention next, by name; `react` gives the commands for one that has passed, none
     where the state has moved on. `claim` leases deadlines that passed: its parameters are now, lease_until and most;
-    its rows are the ticket's state as JSON text and the deadline's name.
+    its rows are the ticket's state as JSON text and the deadline's name. `together`: what was claimed is decided in one
+    transaction; else each ticket in one of its own, that locks for this ticket alone.
     """
 
     name: str
     deadlines: Callable[[Ticket], Mapping[str, datetime]]
     react: Callable[[Due, Ticket], Sequence[WantedCommand]]
     claim: LiteralString
+    together: bool = True
 
 
 def request_of(ticket: Ticket, wanted: WantedCommand, now: datetime) -> Request:

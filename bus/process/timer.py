@@ -57,7 +57,8 @@ class ProcessTimer:
             claimed = await (await connection.execute(self.manager.claim, parameters)).fetchall()
         alone, together = list[tuple[str, str]](), list[tuple[str, str]]()
         for one in claimed:
-            (alone if self._failed and _place(one) in self._failed else together).append(one)
+            apart = not self.manager.together or (self._failed and _place(one) in self._failed)
+            (alone if apart else together).append(one)
         try:
             await self._carry_out(together, now)
         except Transient:

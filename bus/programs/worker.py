@@ -33,12 +33,10 @@ from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
 from bus.postgres.heartbeats import KAFKA_PART, RELAY_PART, STARTING
 from bus.postgres.retention import days_kept, delete_old_rows
-from bus.process.sla_process import SLA as SLA_PROCESS
-from bus.process.timer import ProcessTimer
 from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
 from bus.programs.audit_sealing import audit_key, keep_sealed
-from bus.programs.calendar_watch import watch_calendars
 from bus.programs.certificate_watch import watch_certificates
+from bus.programs.deadlines import deadline_tasks
 from bus.programs.disk_watch import watch_disks
 from bus.programs.expectations import expectations_of
 from bus.programs.health_server import ProgramHealth, serve_health
@@ -168,7 +166,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     if HOSTS in names:
         tasks["disks"] = lambda: unless(stopping, watch_disks(core.settings, core.pool))
     if SLA in names:
-        tasks |= _deadlines(core, health, stopping)
+        tasks |= deadline_tasks(core, health, stopping)
     tasks |= {f"delivery {name}": functools.partial(worker.run, stopping) for name, (worker, _) in made.items()}
     if DELIVERY in names:
         expecting = ExpectationTimer(pool=core.pool, records=physical(core.settings.namespace, LOG), known=expectations)
@@ -192,18 +190,6 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     finally:
         for _, target in made.values():
             await target.close()
-
-
-def _deadlines(
-    core: Core, health: ProgramHealth, stopping: asyncio.Event
-) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-    timer = ProcessTimer(manager=SLA_PROCESS, pool=core.pool, dispatch=core.dispatcher.dispatch, report=core.alerts)
-    health.watch("deadlines", timer.trouble)
-    rules = core.dispatcher.rules
-    return {
-        SLA: lambda: timer.run(stopping, utc_now),
-        "calendars": lambda: unless(stopping, watch_calendars(rules, core.alerts, utc_now)),
-    }
 
 
 def _reconciling(core: Core, known: Mapping[str, Source]) -> ReconcileWatch:

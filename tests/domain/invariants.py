@@ -37,7 +37,7 @@ from bus.intake.memory_store import MemoryStore
 from bus.wire.codec import ticket_from_json, ticket_json
 from projections.read_model import Written
 from projections.sla_clocks import write as sla_rows
-from tests.domain.people import RULES, START
+from tests.domain.people import ROUTING_RULES, START
 
 RESPONSES = AssignmentAccepted | EngineerDeparted | EngineerArrived | WorkStarted
 AROUND_THE_CLOCK = WorkingTime(zone="UTC", week=(WHOLE_DAY,) * 7)
@@ -198,7 +198,7 @@ def promises_are_kept_or_told(log: Sequence[Recorded]) -> None:
             since = since or at
 
 
-def numbering_dispatcher(store: MemoryStore, rules: Rules = RULES) -> Dispatcher:
+def numbering_dispatcher(store: MemoryStore, rules: Rules = ROUTING_RULES) -> Dispatcher:
     """Give a dispatcher whose event ids count up, so that the log can be told in the order of its making."""
     ids = count(10_000)
     return Dispatcher(store=store, rules=rules, now=lambda: START, new_event_id=lambda: EventId(UUID(int=next(ids))))

@@ -28,9 +28,11 @@ from bus.domain.commands import (
     Resolve,
     Resume,
     Return,
+    RouteTicket,
     Start,
     WarnSla,
 )
+from bus.domain.routing_rules import RoutingMode, RoutingRules
 from bus.domain.terms import ClockName, EvidenceKind, KeyKind, State, Substate, Tick, WaitingFor
 from bus.domain.values import Assignee, Customer, IncidentKey, Part
 from bus.rules_config import load_rules
@@ -39,6 +41,7 @@ from bus.settings import Settings
 RULES = load_rules(Settings())
 # The same promises in the office's working hours.
 OFFICE_RULES = replace(RULES, sla={name: replace(limit, calendar="office") for name, limit in RULES.sla.items()})
+ROUTING_RULES = replace(RULES, routing=RoutingRules(mode=RoutingMode.ASSIGN))
 START = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -91,6 +94,7 @@ SAMPLES: Mapping[type[Command], Command] = {
         Escalate(to="team_lead", reason="客户投诉"),
         WarnSla(clock=ClockName.RESOLUTION),
         BreachSla(clock=ClockName.RESOLUTION),
+        RouteTicket(),
         ErasePersonalData(reason="客户要求"),
     )
 }

@@ -18,6 +18,7 @@ from tests.domain.any_history import WAITS_S
 from tests.domain.given import request
 from tests.domain.invariants import everything_holds, numbering_dispatcher, promises_are_kept_or_told, whole_log
 from tests.domain.people import OPEN, SAMPLES, START, WANG, ZHAO
+from tests.people import staff
 
 STEPS = 200
 LIVES = 40
@@ -28,6 +29,7 @@ SHORT_S = [0, 60, 600, 1_800, 3_600, 5_400]
 async def lived(store: MemoryStore, chance: Random) -> list[Outcome]:
     """Let two tickets live for a while."""
     dispatcher = numbering_dispatcher(store)
+    store.people = {one.person: one for one in (staff.LI, staff.WANG)}
     openings = [replace(OPEN, source_no=n, incident_key=replace(OPEN.incident_key, value=n)) for n in ("C-1", "C-2")]
     outcomes = await dispatcher.dispatch([request(one, n) for n, one in enumerate(openings, start=1)])
     ids = [one.ticket_id for one in outcomes if isinstance(one, Accepted)]
@@ -70,7 +72,7 @@ def test_long_life_keeps_the_invariants_and_the_promises(seed: int) -> None:
 
 def test_long_lives_the_walks_meet_every_event() -> None:
     met: set[type] = set()
-    for seed in range(10):
+    for seed in range(20):
         store = MemoryStore()
         asyncio.run(lived(store, Random(seed)))  # noqa: S311 - as above
         met |= {type(recorded.event) for recorded in whole_log(store)}

@@ -1,14 +1,12 @@
 """What must hold of the directory of people (R5, R6)."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from bus.domain.errors import CommandRefused
 from bus.domain.people import Person, assignee_of, check_people
-from bus.domain.shifts import on_shift
 from bus.domain.values import Assignee
 from tests.domain.people import RULES
 from tests.people.staff import LI, WANG, ZHAO
@@ -56,9 +54,3 @@ def test_people_a_ticket_names_a_person_with_contact_and_backup_or_nobody() -> N
         role="engineer", person="李工", contact="13800000002", backup_person="王师傅", backup_contact="13800000001"
     )
     assert assignee_of(LI, {"李工": LI}) is None
-
-
-def test_people_whose_shift_is_around_the_clock_work_always() -> None:
-    night = datetime(2026, 1, 18, 3, tzinfo=UTC)
-    assert on_shift("24x7", night)
-    assert not on_shift("夜班", night)

@@ -10,8 +10,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from bus.domain.calendars import AROUND_THE_CLOCK
 from bus.domain.people import Person, PersonChange
-from bus.domain.shifts import ALWAYS
 from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit, reader_of
 from bus.gateway.auth.roles import Access
@@ -70,7 +70,7 @@ class ApplyPerson(RequestModel):
     types: Words = Field(default_factory=list)
     regions: Words = Field(default_factory=list)
     skills: Annotated[dict[NotBlank, Level], Field(max_length=LIST_MAX)] = Field(default_factory=dict)
-    shift: NotBlank = ALWAYS
+    shift: NotBlank = AROUND_THE_CLOCK
     capacity: Capacity
     contact: NotBlank
     backup: NotBlank

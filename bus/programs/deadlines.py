@@ -1,0 +1,34 @@
+"""What runs beside the stage `sla`: the timers of process managers, and the watch of calendars."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from bus.aio import unless
+from bus.app import Core
+from bus.intake.dispatch import utc_now
+from bus.process.process_manager import ProcessManager
+from bus.process.routing_process import ROUTING
+from bus.process.sla_process import SLA
+from bus.process.timer import ProcessTimer
+from bus.programs.calendar_watch import watch_calendars
+from bus.programs.health_server import ProgramHealth
+
+
+def deadline_tasks(
+    core: Core, health: ProgramHealth, stopping: asyncio.Event
+) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    """Give the tasks by their names, and have their health watched. Tickets are routed where rules name a mode."""
+    rules = core.dispatcher.rules
+    timers = {"deadlines": _timer(core, SLA)} | ({ROUTING.name: _timer(core, ROUTING)} if rules.routing.is_on else {})
+    for part, timer in timers.items():
+        health.watch(part, timer.trouble)
+    return {
+        **{timer.manager.name: partial(timer.run, stopping, utc_now) for timer in timers.values()},
+        "calendars": lambda: unless(stopping, watch_calendars(rules, core.alerts, utc_now)),
+    }
+
+
+def _timer(core: Core, manager: ProcessManager) -> ProcessTimer:
+    return ProcessTimer(manager=manager, pool=core.pool, dispatch=core.dispatcher.dispatch, report=core.alerts)

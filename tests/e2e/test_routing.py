@@ -1,0 +1,69 @@
+"""Routing on the whole bus, as docs/routing.md has it: assigned within seconds, told when nobody suits (R5, R6)."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.bus_under_test import Bus, eventually
+
+PAGE = Path(__file__).parents[2] / "docs" / "routing.md"
+
+
+def of_page(number: int) -> str:
+    """Give a file of the how-to, by its place there."""
+    return PAGE.read_text(encoding="utf-8").split("```yaml\n")[number].split("```")[0]
+
+
+async def test_routing_a_ticket_has_somebody_within_seconds_and_nobody_suits_is_an_alert(
+    bus: Bus, tmp_path: Path
+) -> None:
+    people, routing = tmp_path / "people.yaml", tmp_path / "routing.yaml"
+    people.write_text(of_page(1), encoding="utf-8")
+    routing.write_text(of_page(2), encoding="utf-8")
+    bus.environment["TICKETBUS_ROUTING_FILE"] = str(routing)
+    assert (await asyncio.to_thread(bus.run, "people", "apply", str(people))).returncode == 0
+    bus.start("gateway")
+    bus.start("worker", "--stages", "sla")
+    await bus.ready()
+    async with bus.client() as http:
+
+        async def opened(serial: str, **own: Any) -> str:
+            body = {"incident_key": {"kind": "serial", "value": serial}, "title": "不制冷", "region": "华东",
+                    "type": "hardware_fault", **own}  # fmt: skip
+            answer = await http.post("/v1/tickets", json=body, headers={"Idempotency-Key": serial})
+            assert answer.status_code == 201, answer.text
+            return str(answer.json()["ticket_id"])
+
+        async def shown(ticket_id: str) -> dict[str, Any]:
+            found: dict[str, Any] = (await http.get(f"/v1/tickets/{ticket_id}")).json()
+            return found
+
+        suited = await opened("SN-1", skills=["compressor"])
+        far = await opened("SN-2", region="西南")
+
+        async def assigned() -> bool:
+            return bool((await shown(suited))["state"] == "assigned")
+
+        await eventually(assigned, what=lambda: bus.last_words("worker"))
+        ticket = await shown(suited)
+        assert (ticket["assignee"], ticket["responsibility"]["assigner"]) == ("王师傅", "ticketbus")
+        events = (await http.get(f"/v1/tickets/{suited}/events")).json()["events"]
+        assert [one["event_type"] for one in events] == [
+            "ticket.opened.v1", "ticket.routed.v1", "ticket.assigned.v1",
+        ]  # fmt: skip
+        assert [(one["person"], one["unfit"]) for one in events[1]["ranking"]] == [("王师傅", None), ("李工", "skill")]
+        people_listed = (await http.get("/v1/people")).json()["people"]
+        assert {one["person"]: one["open_tickets"] for one in people_listed} == {"李工": 0, "王师傅": 1}
+
+        async def alerted() -> list[dict[str, Any]]:
+            lines = (await asyncio.to_thread(bus.run, "alerts", "list", "--json")).stdout.splitlines()
+            return [one for one in map(json.loads, lines) if one["rule"] == "unroutable"]
+
+        (alert,) = await eventually(alerted, each_s=1.0)
+        assert (alert["about"], alert["ticket_id"]) == ("hardware_fault 西南", far)
+        left = await http.post("/v1/people/王师傅/leave", json={"why": "调岗"})
+        assert (left.json()["handed_to"], left.json()["tickets"]) == ("", 1), left.text
+        again = await shown(suited)
+        assert (again["state"], again["assignee"]) == ("pending", "")
+        assert bus.stop("worker") == 0
