@@ -77,16 +77,13 @@ def show(person: PersonName, data: Data = None, as_json: Json = False) -> None:
 
     Example: ticketbus people show 王师傅
     """
-    from bus.cli.run import echo_json, with_core
-    from bus.intake.dispatch import utc_now
+    from bus.cli.run import echo_json, shell_reader, with_core
     from bus.postgres.people_rows import row_json
-    from bus.postgres.personal_keys import Reader
     from bus.programs.people import directory_of
 
     async def work(core: "Core") -> "PersonRow | None":
         directory = directory_of(core)
-        reader = Reader(client="people show", person=getpass.getuser(), at=utc_now())
-        rows = await directory.in_clear(await directory.listed(person), reader)
+        rows = await directory.in_clear(await directory.listed(person), shell_reader())
         return rows[0] if rows else None
 
     row = with_core(data, work)

@@ -7,6 +7,10 @@ from typing_extensions import Doc
 
 from bus.domain.routing_rules import RoutingMode
 from bus.domain.terms import Term
+from bus.domain.text import Text
+
+NOBODY = "nobody"  # why nobody suits: there is nobody
+_NO_PEOPLE = Text("名录里没有人", "nobody is in the directory")
 
 
 class Unfit(Term):
@@ -56,3 +60,11 @@ class Routing:
 
 
 NOT_ROUTED = Routing()
+
+
+def reasons_text(codes: str) -> Text:
+    """Say why nobody suits, by the codes of one routing or several. Pure."""
+    names = {code for code in codes.split(",") if code}
+    found = [_NO_PEOPLE] if NOBODY in names else []
+    found += [Text(one.zh, one.value) for one in Unfit if one.value in names]
+    return Text("、".join(one.zh for one in found), ", ".join(one.en for one in found))

@@ -9,7 +9,7 @@ from typing import Final
 from bus.domain.calendars import Calendars
 from bus.domain.events import Event, TicketAssigned
 from bus.domain.people import LEVELS, Person, assignee_of
-from bus.domain.routed import RankedPerson, TicketRouted, Unfit
+from bus.domain.routed import NOBODY, RankedPerson, TicketRouted, Unfit
 from bus.domain.routing_rules import RoutingMode, RoutingWeights
 from bus.domain.rules import Rules
 from bus.domain.ticket import Ticket
@@ -17,7 +17,6 @@ from bus.domain.ticket_keys import plain_number
 from bus.domain.values import Assignee
 
 LISTED_MAX: Final = 100
-NOBODY: Final = "nobody"  # why nobody suits: there is nobody
 _UNKNOWN_RATE: Final = 50
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 

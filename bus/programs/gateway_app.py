@@ -113,6 +113,7 @@ def gateway_app(
             contract=core.contract,
             in_clear=functools.partial(core.keys.shown, core.pool),
             files=functools.partial(ticket_files, core.pool, core.addresses),
+            mode_of=core.dispatcher.rules.routing.mode_of,
         ),
         clock_routes(core.store, core.dispatcher.rules.calendars, utc_now),
         *_operator_routes(core, known),

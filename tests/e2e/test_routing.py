@@ -60,6 +60,12 @@ async def test_routing_a_ticket_has_somebody_within_seconds_and_nobody_suits_is_
             lines = (await asyncio.to_thread(bus.run, "alerts", "list", "--json")).stdout.splitlines()
             return [one for one in map(json.loads, lines) if one["rule"] == "unroutable"]
 
+        explained = await asyncio.to_thread(bus.run, "route", "explain", suited)
+        assert "王师傅 手中(指派:ticketbus)" in explained.stdout
+        assert "李工" in explained.stdout.splitlines()[3]
+        assert "缺少技能 skill" in explained.stdout.splitlines()[3]
+        view = (await http.get(f"/v1/tickets/{far}/routing")).json()
+        assert (view["mode"], view["zh"]) == ("assign", "无人可派:区域不符;每分钟重试")
         (alert,) = await eventually(alerted, each_s=1.0)
         assert (alert["about"], alert["ticket_id"]) == ("hardware_fault 西南", far)
         left = await http.post("/v1/people/王师傅/leave", json={"why": "调岗"})

@@ -8,8 +8,7 @@ from typing import Final, LiteralString
 from bus.alerts.alert import Alert, Severity
 from bus.alerts.rule import AlertRule
 from bus.alerts.rule_names import RuleName
-from bus.domain.routed import Unfit
-from bus.domain.routing import NOBODY
+from bus.domain.routed import reasons_text
 from bus.domain.text import Text
 from bus.postgres.pool import Connection, read_rows
 
@@ -19,7 +18,6 @@ SELECT state->>'type' AS type, state->>'region' AS region, count(*) AS tickets, 
     string_agg(DISTINCT state#>>'{routing,unroutable}', ',') AS reasons
 FROM ticket_states WHERE handler = '' AND state#>>'{routing,unroutable}' <> ''
 GROUP BY 1, 2 ORDER BY 1, 2"""
-_NOBODY: Final = Text("名录里没有人", "nobody is in the directory")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +37,6 @@ async def unroutable_tickets(connection: Connection) -> Sequence[UnroutableTicke
     return await read_rows(connection, _READ, UnroutableTickets)
 
 
-def reasons_text(codes: str) -> Text:
-    """Say why nobody suits, by the codes of a routing. Pure."""
-    names = {code for code in codes.split(",") if code}
-    found = [_NOBODY] if NOBODY in names else []
-    found += [Text(one.zh, one.value) for one in Unfit if one.value in names]
-    return Text("、".join(one.zh for one in found), ", ".join(one.en for one in found))
-
-
 def _unroutable(found: Sequence[UnroutableTickets], _now: datetime) -> Sequence[Alert]:
     alerts = list[Alert]()
     for one in found:
@@ -58,7 +48,7 @@ def _unroutable(found: Sequence[UnroutableTickets], _now: datetime) -> Sequence[
                 zh=f"{where}:{one.tickets} 个工单无人可派({why.zh}),最早的是 {one.ticket_id}:请手动指派,或补充人员",
                 en=f"{where}: nobody suits {one.tickets} tickets ({why.en}), the oldest is {one.ticket_id}: "
                 "assign by hand, or see who is missing",
-                mend="ticketbus people list",
+                mend=f"ticketbus route explain {one.ticket_id}",
                 ticket_id=one.ticket_id,
                 trace_id=one.trace_id,
                 facts={"tickets": one.tickets, "reasons": one.reasons},

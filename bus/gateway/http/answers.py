@@ -213,3 +213,25 @@ class EventPage(TypedDict):
     ticket_id: str
     events: list[EventAnswer]
     next: str | None
+
+
+class TopicAnswer(TypedDict):
+    """A topic of the contract; `retention` is an ISO 8601 duration, null for ever."""
+
+    name: str
+    about: str
+    key: str
+    partitions: int
+    retention: str | None
+    compacted: bool
+    events: Literal["all"] | list[str]
+    event_types: list[str]
+    records: Literal["commands"] | list[str]
+    historic: bool
+    synthetic: Literal["none", "also", "only"]
+    writers: list[str]
+    readers: list[str]
+    public: bool
+    irregular: bool
+    open: bool
+    why: str

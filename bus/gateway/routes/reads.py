@@ -1,22 +1,21 @@
 """The routes that read: one ticket, its events, lists of tickets, journeys, and the topic contract."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from typing_extensions import TypedDict
 
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import state_named
 from bus.domain.phone_numbers import is_phone
+from bus.domain.routing_rules import NO_ROUTING, RoutingMode
 from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit, reader_of
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.roles import Access
 from bus.gateway.deps import body_of
-from bus.gateway.http.answers import EventPage, TicketAnswer, TicketPage
+from bus.gateway.http.answers import EventPage, TicketAnswer, TicketPage, TopicAnswer
 from bus.gateway.http.journey_answers import JourneyAnswer
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
@@ -30,6 +29,7 @@ from bus.gateway.read.page_cursor import (
     write_version_cursor,
 )
 from bus.gateway.read.reach import reached_ticket, reaches_number, scope_of
+from bus.gateway.read.routing_view import RoutingsAnswer, routing_view
 from bus.gateway.read.ticket_ids import no_such_ticket, read_ticket_id
 from bus.gateway.read.ticket_view import events_view, ticket_view
 from bus.intake.command_bodies import within_limits
@@ -66,28 +66,6 @@ _FILTERED = [
 ]
 
 
-class TopicAnswer(TypedDict):
-    """A topic of the contract; `retention` is an ISO 8601 duration, null for ever."""
-
-    name: str
-    about: str
-    key: str
-    partitions: int
-    retention: str | None
-    compacted: bool
-    events: Literal["all"] | list[str]
-    event_types: list[str]
-    records: Literal["commands"] | list[str]
-    historic: bool
-    synthetic: Literal["none", "also", "only"]
-    writers: list[str]
-    readers: list[str]
-    public: bool
-    irregular: bool
-    open: bool
-    why: str
-
-
 def read_routes(
     *,
     store: Store,
@@ -96,10 +74,17 @@ def read_routes(
     contract: Contract,
     in_clear: InClear,
     files: FilesOf,
+    mode_of: Callable[[str], RoutingMode] = NO_ROUTING.mode_of,
 ) -> Sequence[HttpRoute]:
     """Make the routes: tickets as committed, lists from the read model, journeys, and the topic contract. Pure."""
     handlers = _ReadHandlers(
-        store=store, tickets=tickets, journey=journey, contract=contract, in_clear=in_clear, files=files
+        store=store,
+        tickets=tickets,
+        journey=journey,
+        contract=contract,
+        in_clear=in_clear,
+        files=files,
+        mode_of=mode_of,
     )
     return [
         reading(
@@ -112,6 +97,13 @@ def read_routes(
             "Show a ticket's events",
             EventPage,
             parameters=[*_PAGED, _PERSON],
+        ),
+        reading(
+            "/v1/tickets/{ticket_id}/routing",
+            handlers.show_routing,
+            "Why was the ticket routed to whom?",
+            RoutingsAnswer,
+            parameters=[_PERSON],
         ),
         reading(
             "/v1/journeys/{any:path}",
@@ -145,6 +137,7 @@ class _ReadHandlers:
     contract: Contract
     in_clear: InClear
     files: FilesOf
+    mode_of: Callable[[str], RoutingMode]
 
     async def show_ticket(self, http: HttpRequest) -> Response:
         """Show a ticket as committed: whoever wrote reads its own write."""
@@ -155,6 +148,12 @@ class _ReadHandlers:
         (shown,) = await self.in_clear([(ticket_id, ticket_view(ticket))], reader)
         shown = {**shown, "files": await self.files(ticket_id, reader)}
         return json_response(shown, headers={"Ticket-Trace-Id": ticket.trace_id})
+
+    async def show_routing(self, http: HttpRequest) -> Response:
+        """Show each routing of a ticket with its whole table: points, or why somebody cannot take it."""
+        ticket = await reached_ticket(self.store, http, await admit(http, Access.READ))
+        events = await self.store.events(ticket.ticket_id)
+        return json_response(routing_view(ticket, events, self.mode_of(ticket.type)))
 
     async def show_events(self, http: HttpRequest) -> Response:
         """Show a ticket's events in order of version; `next` is the cursor of the following page."""
