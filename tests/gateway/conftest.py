@@ -18,7 +18,6 @@ from bus.alert_catalogue import RULES
 from bus.consistency.check_result import CheckResult
 from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
-from bus.domain.calendars import ALWAYS_ALONE
 from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
@@ -179,7 +178,7 @@ class Gateway:
                 in_clear=FakeClear(),
                 files=self._files_of,
             ),
-            clock_routes(self.store, ALWAYS_ALONE, utc_now),
+            clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
             deadletter_routes(self.dead_letters, self.refused),
             alert_routes(self.alerts, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
@@ -228,12 +227,8 @@ class Gateway:
         self, path: str, json: object = None, *, role: str = "admin", key: str | None = None, **options: Any
     ) -> httpx2.Response:
         """Post as a role, with a new key unless one is given."""
-        headers = {
-            "Authorization": f"Bearer {role}",
-            "Idempotency-Key": key or f"key-{self.keys()}",
-            **options.pop("headers", {}),
-        }
-        return await self.http.post(path, json=json, headers=headers, **options)
+        headers = {"Authorization": f"Bearer {role}", "Idempotency-Key": key or f"key-{self.keys()}"}
+        return await self.http.post(path, json=json, headers=headers | options.pop("headers", {}), **options)
 
     async def get(self, path: str, role: str = "admin", **options: Any) -> httpx2.Response:
         """Get as a role."""
