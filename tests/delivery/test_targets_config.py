@@ -177,7 +177,7 @@ def test_targets_config_a_secret_in_the_file_is_refused_and_not_shown(tmp_path: 
         ("targets: {CRM!: {}}", "targets.CRM!.[key]: 名称由小写字母"),
         ("targets: {crm: {adapter: kingdee, events: []}}", "targets.crm.events: "),
         ("targets: {crm: {}, crm: {}}", "line 1: 'crm' stands here twice"),
-        ("targets: {at: 2026-99-99}", "not YAML in UTF-8"),
+        ("targets: {at: 2026-99-99}", "line 1: month must be in 1..12"),
         ("targets: \x00", "not YAML in UTF-8"),
         ("targets: !!python/object:os.system {}", "line 1: could not determine a constructor"),
     ],
