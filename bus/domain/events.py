@@ -6,8 +6,7 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
-from bus.domain import fields
-from bus.domain.routed import TicketRouted
+from bus.domain import fields, routed
 from bus.domain.terms import CommandId, EventId, JoinCause, State, Substate, TicketId, TraceId
 from bus.domain.values import Assignee
 
@@ -253,7 +252,7 @@ class PersonalDataErased:
 Event = (
     TicketOpened
     | ReportJoined
-    | TicketRouted
+    | routed.TicketRouted
     | TicketAssigned
     | TicketReturned
     | AssignmentAccepted
