@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bus.cli import redrive
 from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 from bus.domain.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from bus.app import Core
     from bus.domain.calendars import Calendar, Calendars
     from bus.gateway.http.answers import ClockAnswer
+    from bus.process.replan import Replanned
 
 commands = typer.Typer(name="calendar", help="Working hours and public holidays.", no_args_is_help=True)
 _WEEKDAYS = "一二三四五六日"
@@ -78,6 +80,38 @@ def check(
         raise typer.Exit(1)
     count = len(calendars.by_name)
     echo(f"{count} 个日历可用,到期的节假日均已公布 / {count} calendars, all holidays that are due are announced")
+
+
+@commands.command()
+def load(
+    by: Annotated[str, typer.Option("--by", callback=redrive.person, help="Who asks, by name.")],
+    why: Annotated[str, typer.Option("--why", callback=redrive.not_blank, help="Why, such as the notice's number.")],
+    data: Data = None,
+) -> None:
+    """Let the promises of open tickets count in the hours that their calendars have now, as of a year just announced.
+
+    What was spent and paused stays, and so does what is broken. Each ticket has an
+    event, PromisesReplanned. Start gateways and workers with the new file first.
+
+    Example: ticketbus calendar load --by 张工 --why 国办发明电〔2026〕9号
+    """
+    from bus.cli.run import with_core
+    from bus.intake.dispatch import utc_now
+    from bus.process.replan import replan_open
+
+    def work(core: "Core") -> "Awaitable[Replanned]":
+        calendars = core.dispatcher.rules.calendars
+        return replan_open(core.pool, core.dispatcher.dispatch, calendars, f"{why} ({by})", utc_now)
+
+    done = with_core(data, work)
+    echo(
+        f"{done.tickets} 张工单的时限已重排,{done.same} 张之后的工时不变 / {done.tickets} tickets planned anew, "
+        f"of {done.same} the hours ahead are the same"
+    )
+    if done.refused:
+        refused = Text(f"{done.refused} 张被拒,请再运行一次", f"{done.refused} were refused; run it again")
+        echo(str(refused), err=True)
+        raise typer.Exit(1)
 
 
 @commands.command()

@@ -18,9 +18,10 @@ from bus.domain.commands import Note, OpenTicket, Request
 from bus.domain.decide import decide, join_ticket, open_ticket
 from bus.domain.dedupe import happened_at, ticket_of_report
 from bus.domain.errors import CommandRefused
-from bus.domain.events import Event, Recorded, SlaBreachWithdrawn, TicketAssigned
+from bus.domain.events import Event, Recorded, TicketAssigned
 from bus.domain.named_files import check_files
 from bus.domain.preconditions import check_erased
+from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.rules import Rules
 from bus.domain.scope import Scope
 from bus.domain.sla import is_own

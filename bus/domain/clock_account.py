@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
-from bus.domain.events import Recorded, SlaBreachWithdrawn
+from bus.domain.events import Recorded
+from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import BUS, ClockName, State
 from bus.domain.text import Text

@@ -209,6 +209,13 @@ class RouteTicket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplanPromises:
+    """Count the promises in the hours that their calendar has now; an operator asks this on the bus's own machine."""
+
+    reason: fields.Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErasePersonalData:
     """Erase a closed ticket's personal data; an operator asks this on the bus's own machine."""
 
@@ -240,11 +247,12 @@ Command = (
     | WarnSla
     | BreachSla
     | RouteTicket
+    | ReplanPromises
     | ErasePersonalData
 )
 
 # What the bus's own programs ask, and nobody from outside.
-INSIDE: tuple[type[Command], ...] = (WarnSla, BreachSla, RouteTicket, ErasePersonalData)
+INSIDE: tuple[type[Command], ...] = (WarnSla, BreachSla, RouteTicket, ReplanPromises, ErasePersonalData)
 OUTSIDE: tuple[type[Command], ...] = tuple(cls for cls in get_args(Command) if cls not in INSIDE)
 
 

@@ -24,6 +24,7 @@ from bus.domain.commands import (
     RefuseParts,
     RejectClosure,
     Reopen,
+    ReplanPromises,
     Request,
     RequestClosure,
     RequestParts,
@@ -65,7 +66,7 @@ from bus.domain.evidence_uri import file_of
 from bus.domain.preconditions import check, check_names, check_person, check_photos, check_sha256
 from bus.domain.routing import Staff, routed
 from bus.domain.rules import Rules
-from bus.domain.sla import breach, overdue, stopped_in_time, warn, withdrawn
+from bus.domain.sla import breach, overdue, replanned, stopped_in_time, warn, withdrawn
 from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State, Tick, WaitingFor
 from bus.domain.text import Text, is_blank
 from bus.domain.ticket import Ticket
@@ -173,6 +174,8 @@ def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules, st
             return breach(ticket, name, request.at)
         case RouteTicket():
             return routed(ticket, staff, rules, request.at)
+        case ReplanPromises(reason=reason):
+            return replanned(ticket, rules.calendars, reason)
         case ErasePersonalData(reason=reason):
             return (PersonalDataErased(reason=reason),)
         case _ as unknown:

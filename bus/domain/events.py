@@ -7,6 +7,7 @@ from typing import Annotated
 from typing_extensions import Doc
 
 from bus.domain import fields, routed
+from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn
 from bus.domain.terms import CommandId, EventId, JoinCause, State, Substate, TicketId, TraceId
 from bus.domain.values import Assignee
 
@@ -224,17 +225,6 @@ class SlaBreached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SlaBreachWithdrawn:
-    """A breach did not happen: what stopped the clock in time was only told after it; `due_at` is the breach's."""
-
-    clock: fields.ClockName
-    due_at: fields.DueAt
-    limit_s: fields.LimitS
-    stopped_at: Annotated[datetime, Doc("when the clock stopped, by the own time of what stopped it, UTC")]
-    met: Annotated[bool, Doc("the promise was met then; false: the clock stands in a pause")]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TicketEscalated:
     """The ticket is on the board of the role named."""
 
@@ -276,6 +266,7 @@ Event = (
     | SlaWarned
     | SlaBreached
     | SlaBreachWithdrawn
+    | PromisesReplanned
     | TicketEscalated
     | PersonalDataErased
 )

@@ -67,6 +67,15 @@ def stop(clock: Clock, at: datetime) -> Clock:
     return replace(clock, spent=clock.spent + passed, running_since=None, breached_at=missed)
 
 
+def replan(clock: Clock, calendar: WorkingCalendar, at: datetime) -> Clock:
+    """Count in other hours from `at` on; what is spent stays, and a promise that is broken stays as it was."""
+    if clock.breached_at is not None:
+        return clock
+    if clock.running_since is None:
+        return replace(clock, calendar=calendar)
+    return replace(stop(clock, at), running_since=max(clock.running_since, at), calendar=calendar)
+
+
 def settle(clock: Clock, at: datetime) -> Clock:
     """Keep the promise, in time or late; settling twice changes nothing."""
     return clock if clock.settled_at else replace(stop(clock, at), settled_at=at)

@@ -25,7 +25,6 @@ from bus.domain.events import (
     Recorded,
     ReportJoined,
     SlaBreached,
-    SlaBreachWithdrawn,
     SlaWarned,
     TicketAssigned,
     TicketEscalated,
@@ -39,6 +38,7 @@ from bus.domain.events import (
 )
 from bus.domain.fast_replace import replace
 from bus.domain.naming import dotted
+from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn
 from bus.domain.routed import NOT_ROUTED, Routing, TicketRouted
 from bus.domain.sla_clock import Clock
 from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate, TicketId, TraceId, WaitingFor
@@ -228,6 +228,9 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return _with_clock(ticket, name, replace(clock_of(ticket, name), breached_at=due_at))
         case SlaBreachWithdrawn(clock=name, stopped_at=stopped_at, met=met):
             return _with_clock(ticket, name, sla_clock.withdraw(clock_of(ticket, name), stopped_at, met=met))
+        case PromisesReplanned(calendar=hours):
+            response, resolution = (sla_clock.replan(clock_of(ticket, name), hours, at) for name in ClockName)
+            return replace(ticket, response=response, resolution=resolution)
         case PersonalDataErased():
             return replace(ticket, personal_erased=True)
         case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated():
@@ -263,7 +266,6 @@ def _running(ticket: Ticket, at: datetime) -> Ticket:
 
 
 def _resolved(ticket: Ticket, event: TicketResolved, at: datetime) -> Ticket:
-    settled = sla_clock.settle(ticket.resolution, at)
     return replace(
         ticket,
         state=State.RESOLVED,
@@ -273,7 +275,7 @@ def _resolved(ticket: Ticket, event: TicketResolved, at: datetime) -> Ticket:
         photos=event.photos,
         summary=event.summary,
         root_cause=event.root_cause,
-        resolution=settled,
+        resolution=sla_clock.settle(ticket.resolution, at),
     )
 
 

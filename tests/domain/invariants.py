@@ -15,7 +15,6 @@ from bus.domain.events import (
     EngineerDeparted,
     Recorded,
     SlaBreached,
-    SlaBreachWithdrawn,
     SlaWarned,
     TicketAssigned,
     TicketOpened,
@@ -26,6 +25,7 @@ from bus.domain.events import (
     WorkResumed,
     WorkStarted,
 )
+from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import ClockName, EventId, State
@@ -174,13 +174,14 @@ def promises_are_kept_or_told(log: Sequence[Recorded]) -> None:
     opened = log[0].event
     assert isinstance(opened, TicketOpened)
     time = working_time(opened.calendar) if opened.calendar else AROUND_THE_CLOCK
-    response_due = time.due(opened.opened_at, timedelta(seconds=opened.response_limit_s))
+    response_left, response_since = timedelta(seconds=opened.response_limit_s), opened.opened_at
     limit, spent = timedelta(seconds=opened.resolution_limit_s), timedelta(0)
     since: datetime | None = opened.opened_at
     broken: dict[ClockName, datetime] = {}
     answered = False
     for recorded in log:
         at, event = recorded.occurred_at, recorded.event
+        response_due = time.due(response_since, response_left)
         resolution_due = time.due(since, limit - spent) if since else None
         if isinstance(event, SlaBreached):
             assert event.due_at == (response_due if event.clock is ClockName.FIRST_RESPONSE else resolution_due)
@@ -196,6 +197,10 @@ def promises_are_kept_or_told(log: Sequence[Recorded]) -> None:
             since = None
         elif isinstance(event, STARTS):
             since = since or at
+        elif isinstance(event, PromisesReplanned):
+            response_left, response_since = response_left - time.elapsed(response_since, at), at
+            spent, since = (spent + time.elapsed(since, at), at) if since else (spent, None)
+            time = working_time(event.calendar)
 
 
 def numbering_dispatcher(store: MemoryStore, rules: Rules = ROUTING_RULES) -> Dispatcher:

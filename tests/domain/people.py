@@ -23,6 +23,7 @@ from bus.domain.commands import (
     RefuseParts,
     RejectClosure,
     Reopen,
+    ReplanPromises,
     RequestClosure,
     RequestParts,
     Resolve,
@@ -95,6 +96,7 @@ SAMPLES: Mapping[type[Command], Command] = {
         WarnSla(clock=ClockName.RESOLUTION),
         BreachSla(clock=ClockName.RESOLUTION),
         RouteTicket(),
+        ReplanPromises(reason="公布新的节假日"),
         ErasePersonalData(reason="客户要求"),
     )
 }

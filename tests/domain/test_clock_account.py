@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bus.domain.clock_account import AFTER_HOURS, ALL_DAY, DONE, REST_DAY, WORKED, Stretch, account
 from bus.domain.commands import Accept, BreachSla, Depart, Note, Start, WarnSla
-from bus.domain.events import SlaBreachWithdrawn
+from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import due_at, stop
 from bus.domain.terms import ClockName

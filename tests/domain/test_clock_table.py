@@ -16,8 +16,8 @@ from bus.domain.commands import (
     Resume,
     Return,
 )
-from bus.domain.events import SlaBreachWithdrawn
 from bus.domain.naming import kebab
+from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.sla_clock import Clock
 from bus.domain.terms import ClockName
 from bus.domain.transitions import TRANSITIONS

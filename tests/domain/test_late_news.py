@@ -22,7 +22,8 @@ from bus.domain.commands import (
     Return,
     Start,
 )
-from bus.domain.events import SlaBreachWithdrawn, WorkPaused
+from bus.domain.events import WorkPaused
+from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.terms import ClockName
 from tests.domain.given import At, Story, given
 from tests.domain.people import (

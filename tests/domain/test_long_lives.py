@@ -10,14 +10,16 @@ import pytest
 
 from bus.domain.batch import Accepted, Outcome
 from bus.domain.commands import INSIDE, Assign, BreachSla, Command, OpenTicket, Pause, Start, WarnSla
-from bus.domain.events import Event, ReportJoined, SlaBreachWithdrawn
+from bus.domain.events import Event, ReportJoined
+from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.terms import ClockName, State, Substate, TicketId, WaitingFor
 from bus.domain.transitions import TRANSITIONS, legal_in
 from bus.intake.memory_store import MemoryStore
 from tests.domain.any_history import WAITS_S
 from tests.domain.given import request
 from tests.domain.invariants import everything_holds, numbering_dispatcher, promises_are_kept_or_told, whole_log
-from tests.domain.people import OPEN, SAMPLES, START, WANG, ZHAO
+from tests.domain.people import OFFICE_RULES, OPEN, ROUTING_RULES, SAMPLES, START, WANG, ZHAO
+from tests.domain.test_replan import LONGER
 from tests.people import staff
 
 STEPS = 200
@@ -28,7 +30,8 @@ SHORT_S = [0, 60, 600, 1_800, 3_600, 5_400]
 
 async def lived(store: MemoryStore, chance: Random) -> list[Outcome]:
     """Let two tickets live for a while."""
-    dispatcher = numbering_dispatcher(store)
+    promised, other = chance.choice([(ROUTING_RULES, ROUTING_RULES), (OFFICE_RULES, LONGER)])
+    dispatcher = numbering_dispatcher(store, promised)
     store.people = {one.person: one for one in (staff.LI, staff.WANG)}
     openings = [replace(OPEN, source_no=n, incident_key=replace(OPEN.incident_key, value=n)) for n in ("C-1", "C-2")]
     outcomes = await dispatcher.dispatch([request(one, n) for n, one in enumerate(openings, start=1)])
@@ -41,7 +44,8 @@ async def lived(store: MemoryStore, chance: Random) -> list[Outcome]:
         ticket = await store.ticket(ticket_id)
         assert ticket
         command = _next(chance, ticket.state)
-        outcomes += await dispatcher.dispatch([request(command, number, at=now, ticket_id=TicketId(ticket_id))])
+        loaded = replace(dispatcher, rules=chance.choice([promised, other]))  # the files of this moment
+        outcomes += await loaded.dispatch([request(command, number, at=now, ticket_id=TicketId(ticket_id))])
     return outcomes
 
 

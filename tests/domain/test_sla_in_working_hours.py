@@ -14,14 +14,8 @@ from bus.domain.batch import Accepted
 from bus.domain.calendars import ALWAYS_ALONE
 from bus.domain.commands import Accept, BreachSla, Command, WarnSla
 from bus.domain.errors import InvariantBroken
-from bus.domain.events import (
-    AssignmentAccepted,
-    SlaBreached,
-    SlaBreachWithdrawn,
-    SlaWarned,
-    TicketEscalated,
-    TicketOpened,
-)
+from bus.domain.events import AssignmentAccepted, SlaBreached, SlaWarned, TicketEscalated, TicketOpened
+from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import ClockName

@@ -15,6 +15,7 @@ from bus.domain.commands import (
     ErasePersonalData,
     OpenTicket,
     Reopen,
+    ReplanPromises,
     Resolve,
     Resume,
     WarnSla,
@@ -95,6 +96,7 @@ def test_transitions_the_bus_s_own_commands_are_never_offered() -> None:
     for own in (WarnSla, BreachSla):
         assert {state for state, command in TRANSITIONS if command is own} == set(State)
     assert {state for state, command in TRANSITIONS if command is ErasePersonalData} == {State.CLOSED}
+    assert {state for state, command in TRANSITIONS if command is ReplanPromises} == {*State} - {State.CLOSED}
 
 
 @pytest.mark.parametrize(("state", "command", "field"), NEEDS, ids=map(named, NEEDS))

@@ -16,12 +16,12 @@ from bus.domain.events import (
     PartsRequested,
     ReportJoined,
     SlaBreached,
-    SlaBreachWithdrawn,
     TicketEscalated,
     TicketResolved,
     WorkPaused,
     WorkStarted,
 )
+from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import BUS, ClockName, Substate
 from bus.process.process_manager import Due, request_of

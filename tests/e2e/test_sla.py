@@ -10,6 +10,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from bus.domain.events import Recorded, SlaBreached, SlaWarned, TicketOpened, WorkPaused
+from bus.domain.promise_events import PromisesReplanned
 from bus.domain.terms import ClockName, TicketId
 from bus.domain.working_hours import WEEKDAYS
 from tests.bus_under_test import Bus, eventually
@@ -107,6 +108,20 @@ async def test_sla_a_promise_is_warned_of_and_broken_once_and_never_early(bus: B
     assert "已计 counted 0:00:00" in explained.stdout
     assert "休息日 / day off" in explained.stdout
     assert (await asyncio.to_thread(bus.run, "calendar", "explain", "T20261122-999999")).returncode == 1
+    file = tmp_path / "calendars.yaml"
+    file.write_text(file.read_text().replace("08:00-20:00", "09:00-20:00"))
+    load = ("calendar", "load", "--by", "张工", "--why", "新作息")
+    assert "1 tickets planned anew" in (await asyncio.to_thread(quick.run, *load)).stdout
+    assert "0 tickets planned anew" in (await asyncio.to_thread(quick.run, *load)).stdout
+    replanned = (await history(bus, resting))[-1].event
+    assert isinstance(replanned, PromisesReplanned)
+    assert (replanned.previous, replanned.reason) == (clock["calendar"], "新作息 (张工)")
+
+    async def due_an_hour_later() -> bool:
+        query = "SELECT due_at = %s + interval '1 hour' FROM sla_clocks WHERE ticket_id = %s AND clock = %s"
+        return bus.query(query, due, resting, ClockName.FIRST_RESPONSE.value) == [(True,)]
+
+    await eventually(due_an_hour_later, what="the clock planned anew")
 
 
 async def test_sla_a_breach_is_withdrawn_by_a_claim_that_was_in_time_and_is_told_late(bus: Bus, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from datetime import datetime
 from bus.app import Core, require
 from bus.delivery.target import delivery_key
 from bus.domain.errors import BusError
-from bus.domain.events import Recorded, SlaBreached, SlaBreachWithdrawn, TicketOpened
+from bus.domain.events import Recorded, SlaBreached, TicketOpened
+from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import BUS, ClockName, EventId
 from bus.domain.ticket import Ticket, clock_of, evolve
