@@ -12,6 +12,7 @@ from bus.alerts.rules.clocks import CLOCK_SKEW
 from bus.alerts.rules.consumers import CONSUMER_RULES
 from bus.alerts.rules.cross_system import CROSS_SYSTEM
 from bus.alerts.rules.deprecated_read import DEPRECATED_READ
+from bus.alerts.rules.dwell_red import DWELL_RED
 from bus.alerts.rules.expiry import EXPIRY_RULES
 from bus.alerts.rules.hop_missing import HOP_MISSING
 from bus.alerts.rules.log_verify import LOG_NOT_VERIFIED
@@ -59,6 +60,7 @@ _ALL: Final = (
     *TARGET_LIST_RULES,
     HOP_MISSING,
     UNROUTABLE,
+    DWELL_RED,
     PROBE_MISSING,
     CROSS_SYSTEM,
     SLA_BREACHES,

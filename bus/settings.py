@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from bus.domain.errors import BusError
+from bus.domain.terms import State
 from bus.secret_files import SUFFIX, SecretFileUnusable, given_by_files, holds_secret
 
 PREFIX: Final = "TICKETBUS_"
@@ -147,6 +148,10 @@ class Settings(BaseSettings):
     sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")
     calendars_file: Path | None = Field(None, description="YAML of working hours and public holidays")
     routing_file: Path | None = Field(None, description="YAML of how tickets find who takes them")
+    dwell_limits: dict[State, Annotated[timedelta, Field(ge=timedelta(0))]] = Field(
+        default_factory=dict,
+        description='JSON of the working time after which a ticket is red, by state, else PT2H: {"resolved": "PT24H"}',
+    )
     expectations_file: Path | None = Field(None, description="YAML of which hop is expected after which events")
     sources_file: Path | None = Field(None, description="YAML of the systems that send, beside webhook_secrets")
     targets_file: Path | None = Field(None, description="YAML of the systems that events are delivered to")

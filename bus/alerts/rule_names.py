@@ -53,6 +53,7 @@ class RuleName(StrEnum):
     SLA_BREACHES = "sla_breaches"  # unusually many promises were broken in an hour
     ROLLED_BACK = "rolled_back"  # the new version of a target was worse, and its tickets went back
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL
+    DWELL_RED = "dwell_red"  # tickets are in their state for too long
     UNROUTABLE = "unroutable"  # a ticket waits, and nobody suits it
     HOP_MISSING = "hop_missing"  # an event has not come where it was expected, in time
     PROBE_MISSING = "probe_missing"  # a probe of the bus, or of a target, is not home in time

@@ -34,6 +34,7 @@ _COMPUTED: Mapping[str, str] = {
     "intake_secrets": "",
     "no_key_words": "",
     "keep_days": "{}",
+    "dwell_limits": "PT2H for all",
     "webhook_secrets": "",
 }
 _BOUNDS: Mapping[str, str] = {
@@ -93,6 +94,8 @@ def _shape(hint: Any) -> str:
         return _shape(next(one for one in args if one is not type(None)))
     if get_origin(hint) is Literal:
         return f"one of {codes(args)}"
+    if get_origin(hint) is dict and timedelta in get_args(args[1]):
+        return "JSON object of ISO 8601 durations"
     if get_origin(hint) is dict:
         match _bare(args[1]):
             case builtins.list:

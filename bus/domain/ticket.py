@@ -37,6 +37,7 @@ from bus.domain.events import (
     WorkStarted,
 )
 from bus.domain.fast_replace import replace
+from bus.domain.hand_over import handed_over
 from bus.domain.naming import dotted
 from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn
 from bus.domain.routed import NOT_ROUTED, Routing, TicketRouted
@@ -55,6 +56,7 @@ class Ticket:
     two tell of people and systems, never of the bus's own clocks. `handed_over_at` is when the ticket last came to whom
     it is with (opened, assigned to another, returned, reopened), `working_since` when work on it last began: both by
     the time that their senders gave, each never before the last hand-over; None in a state of an earlier version.
+    `state_since`: by the ticket's own time. `missed_claims`: how often in a row it went on from who had not claimed it.
     """
 
     ticket_id: TicketId
@@ -98,6 +100,8 @@ class Ticket:
     working_since: datetime | None = None
     skills: tuple[str, ...] = ()
     routing: Routing = NOT_ROUTED
+    state_since: datetime | None = None
+    missed_claims: int = 0
 
 
 def has_deadlines(ticket: Ticket) -> bool:
@@ -119,7 +123,7 @@ def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
         return _opened(recorded)
     # A source may tell late of what happened early: the ticket's own time never runs backwards, so no clock does.
     at = max(recorded.occurred_at, ticket.last_at)
-    changed = _handed_over(ticket, _changed(ticket, recorded.event, at), recorded.occurred_at)
+    changed = handed_over(ticket, _changed(ticket, recorded.event, at), recorded.occurred_at, at)
     if recorded.actor == BUS:
         assigner = BUS if changed.assignments > ticket.assignments else ticket.assigner
         return replace(changed, version=recorded.version, assigner=assigner)
@@ -157,20 +161,7 @@ def _opened(recorded: Recorded) -> Ticket:
         response=Clock(limit_s=event.response_limit_s, running_since=event.opened_at, calendar=event.calendar),
         resolution=Clock(limit_s=event.resolution_limit_s, running_since=event.opened_at, calendar=event.calendar),
         handed_over_at=event.opened_at,
-    )
-
-
-def _handed_over(before: Ticket, ticket: Ticket, own_at: datetime) -> Ticket:
-    """Note since when somebody has the ticket and works on it, where an event changed that."""
-    handed_over = ticket.assignee.person != before.assignee.person or ticket.reopens != before.reopens
-    begun = ticket.state is State.IN_PROGRESS and before.state is not State.IN_PROGRESS
-    if not (handed_over or begun):
-        return ticket
-    since = max(own_at, before.handed_over_at or before.opened_at)
-    return replace(
-        ticket,
-        handed_over_at=since if handed_over else ticket.handed_over_at,
-        working_since=since if begun else ticket.working_since,
+        state_since=max(recorded.occurred_at, event.opened_at),
     )
 
 

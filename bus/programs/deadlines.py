@@ -13,6 +13,7 @@ from bus.process.routing_process import ROUTING
 from bus.process.sla_process import SLA
 from bus.process.timer import ProcessTimer
 from bus.programs.calendar_watch import watch_calendars
+from bus.programs.dwell_watch import watch_dwell
 from bus.programs.health_server import ProgramHealth
 
 
@@ -26,6 +27,9 @@ def deadline_tasks(
         health.watch(part, timer.trouble)
     return {
         **{timer.manager.name: partial(timer.run, stopping, utc_now) for timer in timers.values()},
+        "dwell": lambda: unless(
+            stopping, watch_dwell(core.pool, core.settings.dwell_limits, rules.calendars, core.alerts, utc_now)
+        ),
         "calendars": lambda: unless(stopping, watch_calendars(rules, core.alerts, utc_now)),
     }
 

@@ -15,6 +15,27 @@ def of_page(number: int) -> str:
     return PAGE.read_text(encoding="utf-8").split("```yaml\n")[number].split("```")[0]
 
 
+async def listed_as_still(bus: Bus, pending: str) -> None:
+    """Hold what `dwell` and `drift list` say of two tickets that were just opened."""
+
+    async def measured() -> list[dict[str, Any]]:
+        lines = (await asyncio.to_thread(bus.run, "dwell", "--json")).stdout.splitlines()
+        return [json.loads(line) for line in lines] if len(lines) == 2 else []
+
+    places = [(one["state"], one["region"], one["tickets"], one["red"]) for one in await eventually(measured)]
+    assert places == [("pending", "西南", 1, 0), ("assigned", "华东", 1, 0)]
+    around_the_clock = bus.folder / "calendars.yaml"
+    around_the_clock.write_text('calendars: {}\ndefault: "24x7"\n', encoding="utf-8")
+    bus.environment |= {
+        "TICKETBUS_CALENDARS_FILE": str(around_the_clock),
+        "TICKETBUS_DWELL_LIMITS": '{"pending": "PT0S", "assigned": "PT24H"}',
+    }
+    red = await asyncio.to_thread(bus.run, "dwell", "--red")
+    assert [line.split()[0] for line in red.stdout.splitlines()] == [pending], red.stderr
+    drift = await asyncio.to_thread(bus.run, "drift", "list")
+    assert (drift.returncode, drift.stderr) == (0, "没有漂移的工单 / no ticket drifts\n")
+
+
 async def test_routing_a_ticket_has_somebody_within_seconds_and_nobody_suits_is_an_alert(
     bus: Bus, tmp_path: Path
 ) -> None:
@@ -24,7 +45,7 @@ async def test_routing_a_ticket_has_somebody_within_seconds_and_nobody_suits_is_
     bus.environment["TICKETBUS_ROUTING_FILE"] = str(routing)
     assert (await asyncio.to_thread(bus.run, "people", "apply", str(people))).returncode == 0
     bus.start("gateway")
-    bus.start("worker", "--stages", "sla")
+    bus.start("worker", "--stages", "sla,projections")
     await bus.ready()
     async with bus.client() as http:
 
@@ -68,6 +89,7 @@ async def test_routing_a_ticket_has_somebody_within_seconds_and_nobody_suits_is_
         assert (view["mode"], view["zh"]) == ("assign", "无人可派:区域不符;每分钟重试")
         (alert,) = await eventually(alerted, each_s=1.0)
         assert (alert["about"], alert["ticket_id"]) == ("hardware_fault 西南", far)
+        await listed_as_still(bus, far)
         left = await http.post("/v1/people/王师傅/leave", json={"why": "调岗"})
         assert (left.json()["handed_to"], left.json()["tickets"]) == ("", 1), left.text
         again = await shown(suited)

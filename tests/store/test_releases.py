@@ -34,7 +34,15 @@ DROPPED = {"letters": {"published_at"}, "letter_decisions": {"published_at", "re
 CHANGED = {"letters": {"cause"}}  # open letters are told apart by their words, too
 EMPTY = {"letters_to_publish"}  # what `prepare` of 0.2.0 queued itself, of what was before it
 
-ADDED = {"personal_erased", "handed_over_at", "working_since", "skills", "routing"}  # to the states, by folding again
+ADDED = {
+    "personal_erased",
+    "handed_over_at",
+    "working_since",
+    "skills",
+    "routing",
+    "state_since",
+    "missed_claims",
+}  # to the states, by folding again
 ADDED_TO_A_CLOCK = {"calendar": None}
 
 Rows = Mapping[str, list[dict[str, Any]]]

@@ -1,0 +1,96 @@
+"""`ticketbus dwell` and `ticketbus drift`: tickets that stand still, and those for which nobody acts."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bus.cli.echo import echo
+from bus.cli.settings import Data, Json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bus.app import Core
+    from bus.domain.drift import DriftedTicket
+    from bus.domain.dwell import Dwell
+
+commands = typer.Typer()
+drift_commands = typer.Typer(name="drift", help="Tickets for which nobody acts.", no_args_is_help=True)
+
+
+@commands.command()
+def dwell(
+    red: Annotated[bool, typer.Option("--red", help="The tickets that are red, the longest first.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show how long open tickets stay in their state, by state and region: how many, how many red, the longest.
+
+    A ticket turns red after two working hours of its region, or the state's limit
+    in TICKETBUS_DWELL_LIMITS. Example: ticketbus dwell --red
+    """
+    from dataclasses import asdict
+
+    from bus.cli.run import echo_json, with_core
+    from bus.domain.dwell import heat_map
+    from bus.intake.dispatch import utc_now
+    from bus.programs.dwell_watch import dwells
+
+    async def work(core: "Core") -> "Sequence[Dwell]":
+        rules = core.dispatcher.rules
+        return await dwells(core.pool, core.settings.dwell_limits, rules.calendars, utc_now())
+
+    found = with_core(data, work)
+    if red:
+        for one in sorted((one for one in found if one.red_since), key=lambda one: -one.working_s):
+            echo_json(asdict(one)) if as_json else echo(_line(one))
+        return
+    for place in heat_map(found):
+        if as_json:
+            echo_json(asdict(place))
+        else:
+            mark = f"  红 red {place.red}" if place.red else ""
+            echo(
+                f"{place.state.zh} {place.state.value:<12} {place.region or '-':<8} 工单 tickets {place.tickets}  "
+                f"最久 longest {_hours(place.longest_s)}{mark}"
+            )
+
+
+@drift_commands.command("list")
+def list_drift(data: Data = None, as_json: Json = False) -> None:
+    """List tickets whose responsibility drifts: overdue and nothing done since, or two claims missed in a row.
+
+    For the morning meeting. Example: ticketbus drift list --json
+    """
+    from dataclasses import asdict
+
+    from bus.cli.run import echo_json, with_core
+    from bus.domain.drift import drifted
+    from bus.intake.dispatch import utc_now
+    from bus.postgres.open_tickets import open_tickets
+    from bus.postgres.pool import in_transaction
+
+    tickets = with_core(data, lambda core: in_transaction(core.pool, open_tickets))
+    now = utc_now()
+    found = [one for one in (drifted(ticket, now) for ticket in tickets) if one]
+    for one in found:
+        echo_json(asdict(one)) if as_json else echo(_drift_line(one))
+    if not found and not as_json:
+        echo("没有漂移的工单 / no ticket drifts", err=True)
+
+
+def _hours(seconds: int) -> str:
+    return f"{seconds / 3600:.1f} h"
+
+
+def _line(one: "Dwell") -> str:
+    return (
+        f"{one.ticket_id}  {one.state.zh}  {one.region or '-'}  {one.assignee or '-'}  "
+        f"工作时间 working {_hours(one.working_s)}  自然时间 wall {_hours(one.wall_s)}"
+    )
+
+
+def _drift_line(one: "DriftedTicket") -> str:
+    why = "、".join(f"{reason.zh} {reason.value}" for reason in one.reasons)
+    last = f"{one.last_action} {one.last_at:%m-%d %H:%M}Z"
+    return f"{one.ticket_id}  {one.state.zh}  {one.region or '-'}  {one.assignee or '-'}  {why}  最近 last {last}"

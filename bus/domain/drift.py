@@ -1,0 +1,66 @@
+"""Drift 责任漂移 (R9): tickets for which nobody acts as they should, for the morning meeting. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from bus.domain.commands import Accept
+from bus.domain.terms import ClockName, State, Term
+from bus.domain.ticket import Ticket, clock_of, has_deadlines
+from bus.domain.transitions import TRANSITIONS
+
+_CLAIM: Final = TRANSITIONS[State.ASSIGNED, Accept].within or timedelta()
+_MISSED: Final = 2
+
+
+class DriftReason(Term):
+    """Why a ticket is on the list."""
+
+    OVERDUE = "overdue", "超时且无更新"
+    CLAIMS_MISSED = "claims_missed", "连续两次未接单"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftedTicket:
+    """A ticket of the drift list 责任漂移预警清单: with whom it is, and since when nothing was done."""
+
+    ticket_id: str
+    trace_id: str
+    title: str
+    state: State
+    region: str
+    assignee: str
+    last_at: datetime
+    last_action: str
+    reasons: tuple[DriftReason, ...]
+
+
+def drifted(ticket: Ticket, now: datetime) -> DriftedTicket | None:
+    """Say why a ticket belongs on the list; None: it does not, it is over, imported or virtual.
+
+    Overdue without update: a promise is broken and not met since, and nobody has done anything with it since then.
+    Two claims missed in a row: it went on twice from who had not claimed it, or once, and who has it now is late, too.
+    """
+    if ticket.state in (State.RESOLVED, State.CLOSED) or not has_deadlines(ticket):
+        return None
+    reasons = list[DriftReason]()
+    clocks = (clock_of(ticket, name) for name in ClockName)
+    if any(one.breached_at and not one.settled_at and ticket.last_at <= one.breached_at for one in clocks):
+        reasons.append(DriftReason.OVERDUE)
+    waits = ticket.state is State.ASSIGNED and ticket.accepted_at is None
+    late = waits and now - (ticket.handed_over_at or ticket.opened_at) > _CLAIM
+    if ticket.missed_claims + late >= _MISSED:
+        reasons.append(DriftReason.CLAIMS_MISSED)
+    if not reasons:
+        return None
+    return DriftedTicket(
+        ticket_id=ticket.ticket_id,
+        trace_id=ticket.trace_id,
+        title=ticket.title,
+        state=ticket.state,
+        region=ticket.region,
+        assignee=ticket.assignee.person,
+        last_at=ticket.last_at,
+        last_action=ticket.last_action,
+        reasons=tuple(reasons),
+    )

@@ -1,0 +1,29 @@
+"""Since when somebody has a ticket, works on it, and it is in its state; and how often nobody claimed it. Pure."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bus.domain.fast_replace import replace
+from bus.domain.terms import State
+
+if TYPE_CHECKING:
+    from bus.domain.ticket import Ticket
+
+
+def handed_over(before: "Ticket", ticket: "Ticket", own_at: datetime, at: datetime) -> "Ticket":
+    """Note what an event changed of that: `own_at` is when it happened, `at` the same by the ticket's own time."""
+    moved = ticket.assignee.person != before.assignee.person or ticket.reopens != before.reopens
+    entered = ticket.state is not before.state
+    claimed = ticket.accepted_at is not None and ticket.missed_claims > 0
+    if not (moved or entered or claimed):
+        return ticket
+    since = max(own_at, before.handed_over_at or before.opened_at)
+    begun = entered and ticket.state is State.IN_PROGRESS
+    missed = moved and bool(before.assignee.person) and before.accepted_at is None
+    return replace(
+        ticket,
+        handed_over_at=since if moved else ticket.handed_over_at,
+        working_since=since if begun else ticket.working_since,
+        state_since=at if entered else ticket.state_since,
+        missed_claims=0 if ticket.accepted_at else before.missed_claims + missed,
+    )
