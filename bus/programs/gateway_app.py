@@ -35,6 +35,7 @@ from bus.gateway.routes.audit import audit_routes
 from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
+from bus.gateway.routes.dwell import DwellSources, dwell_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.figures import figure_routes
 from bus.gateway.routes.files import file_routes
@@ -67,6 +68,7 @@ from bus.intake.source_adapter import Source
 from bus.journey.probes import read_probes
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
+from bus.postgres.open_tickets import open_tickets
 from bus.postgres.pool import connected, in_transaction
 from bus.programs.audit_asked import audit_tree_of
 from bus.programs.deadletter_service import PostgresDeadLetterService
@@ -181,6 +183,14 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         subscription_routes(subscribers, core.contract, hosts_of(core.settings), core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),
         people_routes(directory_of(core), functools.partial(let_go, core), core.refused, utc_now),
+        dwell_routes(
+            DwellSources(
+                open_tickets=functools.partial(in_transaction, core.pool, open_tickets),
+                limits=core.settings.dwell_limits,
+                calendars=core.dispatcher.rules.calendars,
+                now=utc_now,
+            )
+        ),
         audit_routes(audit_tree_of(core)),
         rejected_routes(PostgresRejectedListing(pool=core.pool, keys=core.keys)),
         topic_routes(lambda: check_all(core.settings, core.contract, utc_now())),

@@ -18,6 +18,7 @@ from bus.alert_catalogue import RULES
 from bus.consistency.check_result import CheckResult
 from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
+from bus.domain.calendars import ALWAYS_ALONE
 from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
@@ -37,6 +38,7 @@ from bus.gateway.routes.audit import AuditTree, audit_routes
 from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
+from bus.gateway.routes.dwell import DwellSources, dwell_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.figures import figure_routes
 from bus.gateway.routes.health import health_routes
@@ -88,6 +90,7 @@ from tests.gateway.fakes import (
     FakeSpool,
     StoreThatMayBeAway,
     dispatcher_on,
+    giving,
 )
 
 BODY_BYTES_MAX = 262_144
@@ -179,11 +182,14 @@ class Gateway:
                 files=self._files_of,
             ),
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
+            dwell_routes(
+                DwellSources(open_tickets=self.store.open, limits={}, calendars=ALWAYS_ALONE, now=self.deps.now)
+            ),
             deadletter_routes(self.dead_letters, self.refused),
             alert_routes(self.alerts, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
-            consumer_routes(self._consumers, self._lags, utc_now),
-            probe_routes(self._probes, utc_now),
+            consumer_routes(giving(lambda: self.consumers), giving(lambda: self.lags), utc_now),
+            probe_routes(giving(lambda: self.probes), utc_now),
             figure_routes(self._figures),
             subscription_routes(self.subscribers, CONTRACT, Hosts(namespace="t"), self.refused),
             rollout_routes(self.rollouts, self.refused),
@@ -198,7 +204,7 @@ class Gateway:
                 self.hub, CONTRACT, self.pushes, self.subscriptions, filters, per_client=self.streams_per_client
             ),
             engineer_push_routes(None),
-            host_routes(self._take_readings, self._disks),
+            host_routes(self._take_readings, giving(lambda: self.disks)),
         ]
 
     async def _take_readings(self, readings: Sequence[HostRead]) -> None:
@@ -207,21 +213,9 @@ class Gateway:
     async def _figures(self, now: datetime, hours: int) -> DayFigures:
         return spread(self.counted, *window(now, hours))
 
-    async def _probes(self) -> Sequence[Probe]:
-        return self.probes
-
     async def _check_topics(self) -> Sequence[CheckResult]:
         self.topics_checking()
         return self.topics_checked
-
-    async def _disks(self, _now: datetime) -> Sequence[DiskAnswer]:
-        return self.disks
-
-    async def _consumers(self) -> Sequence[ConsumerStatus]:
-        return self.consumers
-
-    async def _lags(self, _now: datetime) -> Sequence[ConsumerLag]:
-        return self.lags
 
     async def post(
         self, path: str, json: object = None, *, role: str = "admin", key: str | None = None, **options: Any

@@ -1,11 +1,11 @@
 """The gateway on parts in memory: the same ports, nothing outside the process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from bus.domain.commands import Command, Note, OpenTicket, Reopen, Request
 from bus.domain.errors import KafkaUnavailable, MalformedInput, StoreUnavailable
@@ -30,6 +30,8 @@ from schemas.catalogue import BY_CLASS, RECORD_TYPES
 from schemas.messages import RequestReceived
 from schemas.topics import Contract, load_contract
 from tests.gateway.described import blank
+
+Value = TypeVar("Value")
 
 RULES = Rules(
     dedupe_window=timedelta(minutes=15),
@@ -59,6 +61,11 @@ class StoreThatMayBeAway(MemoryStore):
         """Read, if the store is there."""
         self._there()
         return await super().ticket(ticket_id)
+
+    async def open(self) -> Sequence[Ticket]:
+        """List the tickets, if the store is there."""
+        self._there()
+        return [*self._tickets.values()]
 
     async def events(self, ticket_id: TicketId, *, after: int = 0, until: int | None = None) -> Sequence[Recorded]:
         """Read, if the store is there."""
@@ -285,3 +292,12 @@ def dispatcher_on(store: MemoryStore, log: FakeLog) -> Dispatcher:
             published[ticket_id] = len(events)
 
     return Dispatcher(store=store, rules=RULES, committed=publish, now=utc_now)
+
+
+def giving(value: Callable[[], Value]) -> Callable[..., Awaitable[Value]]:
+    """Give a question that is always answered by what the test has at hand."""
+
+    async def answer(*_: object) -> Value:
+        return value()
+
+    return answer

@@ -1,0 +1,70 @@
+"""The routes of what stands still: how long tickets are in their state, and those that drift (R9, R15)."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from bus.domain.calendars import Calendars
+from bus.domain.drift import DriftedTicket, drifted
+from bus.domain.dwell import Dwell, DwellLimits, DwellPlace, dwell_of, heat_map
+from bus.domain.ticket import Ticket
+from bus.gateway.auth.authorize import admit
+from bus.gateway.auth.roles import Access
+from bus.gateway.http.responses import json_response
+from bus.gateway.http.routing import HttpRoute, reading
+from bus.gateway.read.reach import scope_of
+
+
+class DwellAnswer(TypedDict):
+    """The heat map by state and region, and the red tickets, the longest first; of the tickets that the client reaches.
+
+    Seconds: `wall_s` by the clock, `working_s` and `longest_s` in the working hours of the ticket's region.
+    """
+
+    places: list[DwellPlace]
+    red: list[Dwell]
+
+
+class DriftAnswer(TypedDict):
+    """The drift list, by number: tickets that the client reaches and for which nobody acts as they should."""
+
+    tickets: list[DriftedTicket]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DwellSources:
+    """What is measured, and by what: `open_tickets` raises StoreUnavailable."""
+
+    open_tickets: Callable[[], Awaitable[Sequence[Ticket]]]
+    limits: DwellLimits
+    calendars: Calendars
+    now: Callable[[], datetime]
+
+
+def dwell_routes(sources: DwellSources) -> Sequence[HttpRoute]:
+    """Make the routes. Pure."""
+
+    async def reached(http: HttpRequest) -> Sequence[Ticket]:
+        scope = scope_of(http, await admit(http, Access.PEOPLE))
+        return [one for one in await sources.open_tickets() if scope is None or scope.reaches(one)]
+
+    async def show_dwell(http: HttpRequest) -> Response:
+        """Show by state and region how many tickets are there and how many are red, and each red one."""
+        tickets, now = await reached(http), sources.now()
+        measured = [one for each in tickets if (one := dwell_of(each, sources.limits, sources.calendars, now))]
+        red = sorted((one for one in measured if one.red_since), key=lambda one: -one.working_s)
+        return json_response({"places": heat_map(measured), "red": red})
+
+    async def show_drift(http: HttpRequest) -> Response:
+        """List what is overdue and had no update since, and what missed two claims in a row."""
+        tickets, now = await reached(http), sources.now()
+        return json_response({"tickets": [one for each in tickets if (one := drifted(each, now))]})
+
+    return [
+        reading("/v1/dwell", show_dwell, "Show how long tickets are in their state", DwellAnswer),
+        reading("/v1/drift", show_drift, "List the tickets whose responsibility drifts", DriftAnswer),
+    ]
