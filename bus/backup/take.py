@@ -18,17 +18,17 @@ import psycopg
 from bus.archive.reader import archived_files
 from bus.backup import contents, manifest, replication_slot
 from bus.backup.base_files import base_faults
-from bus.backup.failures import BackupDamaged, BackupFailed, RestoreRefused
+from bus.backup.failures import BackupDamaged, BackupFailed
 from bus.backup.manifest import BackedUpPostgres, Manifest
 from bus.backup.pg_tools import PgTools, base_backup, find_tools, last_commit, read_wal, start_receiving
-from bus.backup.uploads import copy_new, copy_uploads, store_id, upload_faults
+from bus.backup.uploads import copy_uploads, upload_faults
 from bus.backup.wal import PARTIAL, segments, wal_faults
 from bus.domain.errors import KafkaUnavailable
 from bus.kafka.broker_topic import TopicRefused
 from bus.postgres.pool import connected, open_pool
 from bus.postgres.schema_number import schema_number
 from bus.schema_registry import RegistryUnavailable, registry_of
-from bus.settings import Settings, archive_dir, files_dir
+from bus.settings import Settings, archive_dir
 from schemas.topics import load_contract
 
 RECEIVER_LOG: Final = f"{manifest.WAL}/receive.log"
@@ -206,17 +206,6 @@ def receiving(server: Server, folder: Path) -> Iterator[subprocess.Popen[bytes]]
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def copy_new_uploads(settings: Settings, folder: Path, say: Say) -> None:
-    """Copy the files that were uploaded since into a backup that has them; what is in the way is said. Blocks."""
-    root = files_dir(settings)
-    if root is None or manifest.read(folder).uploads is None or store_id(root) is None:
-        return
-    try:
-        copy_new(root, folder / manifest.FILES)
-    except (OSError, RestoreRefused) as error:
-        say(f"uploaded files are not copied: {error}")
 
 
 def receiver_words(folder: Path) -> str:

@@ -4,10 +4,11 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Final, LiteralString
 
+from bus.backup import manifest
 from bus.backup.failures import RestoreRefused
 from bus.backup.manifest import FILES, BackedUpFiles, Manifest, sha256_of
 from bus.postgres.pool import Pool, connected
@@ -44,6 +45,17 @@ async def copy_uploads(pool: Pool, settings: Settings, folder: Path) -> tuple[Ba
         rows = await (await connection.execute(_ROWS, (begun_at,))).fetchall()
     lacking = [sha256 for (sha256,) in rows if not (folder / FILES / sha256[:2] / sha256).exists()]
     return made, [f"uploaded file {one}: {root} has not its bytes, see `ticketbus files verify`" for one in lacking]
+
+
+def copy_new_uploads(settings: Settings, folder: Path, say: Callable[[str], None]) -> None:
+    """Copy the files that were uploaded since into a backup that has them; what is in the way is said. Blocks."""
+    root = files_dir(settings)
+    if root is None or manifest.read(folder).uploads is None or store_id(root) is None:
+        return
+    try:
+        copy_new(root, folder / FILES)
+    except (OSError, RestoreRefused) as error:
+        say(f"uploaded files are not copied: {error}")
 
 
 def store_id(directory: Path) -> str | None:

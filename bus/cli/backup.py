@@ -131,10 +131,11 @@ def _wait(receiver: "Popen[bytes]", settings: "Settings", folder: Path) -> None:
     """Copy new uploaded files once a minute until Ctrl-C. Raises BackupFailed when receiving ended by itself."""
     from bus.backup import take
     from bus.backup.failures import BackupFailed
+    from bus.backup.uploads import copy_new_uploads
 
     try:
         while receiver.poll() is None:
-            take.copy_new_uploads(settings, folder, say)
+            copy_new_uploads(settings, folder, say)
             with suppress(TimeoutExpired):
                 receiver.wait(UPLOADS_EVERY_S)
     except KeyboardInterrupt:

@@ -31,7 +31,7 @@ def verify(data: Data = None, as_json: Json = False) -> None:
     if as_json:
         echo_json(asdict(report))
     else:
-        show_files(report)
+        _show(report)
     if report.wrong:
         raise typer.Exit(1)
 
@@ -55,23 +55,22 @@ def restore(folder: Folder, data: Data = None, as_json: Json = False) -> None:
     if as_json:
         echo_json(asdict(restored))
     else:
-        show_restored(restored)
+        show_restored_files(restored)
     if not restored.whole:
         raise typer.Exit(1)
 
 
-def show_restored(restored: "RestoredFiles") -> None:
+def show_restored_files(restored: "RestoredFiles") -> None:
     """Print what was put back, and what was read."""
     if restored.put_back:
         echo(f"{restored.put_back:,} uploaded files put back")
     if restored.report:
-        show_files(restored.report)
+        _show(restored.report)
     else:
         echo(f"照片与文件未核对 uploaded files are not checked, `ticketbus files verify` will: {restored.why}")
 
 
-def show_files(report: "FilesReport") -> None:
-    """Print what was read, and each file that is wrong."""
+def _show(report: "FilesReport") -> None:
     again = f", {report.noted_again:,} noted again" if report.noted_again else ""
     echo(f"{report.checked:,} uploaded files read{again}, {len(report.wrong):,} missing or damaged")
     for one in report.wrong:

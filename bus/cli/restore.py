@@ -10,12 +10,11 @@ import typer
 
 from bus.cli.backup import Folder, say
 from bus.cli.echo import echo
-from bus.cli.files import show_restored
+from bus.cli.files import show_restored_files
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
     from bus.programs.mending import MendedStores
-    from bus.programs.restoring import RestoredBus
     from bus.settings import Settings
 
 commands = typer.Typer()
@@ -57,17 +56,13 @@ def restore(
     from bus.programs.restoring import restore_local
 
     restored = restore_local(settings, folder, made, until, say)
-    _show_restored(restored, as_json)
+    show_mended(restored.mended, as_json, files=asdict(restored.files))
+    if not as_json:
+        show_restored_files(restored.files)
     where = "" if data is None else f" --data {data}"
     say(f"恢复用时 restored in {(time.monotonic() - begun) / 60:.1f} min; 启动 start: ticketbus up{where}")
     if not restored.whole:
         raise typer.Exit(1)
-
-
-def _show_restored(restored: "RestoredBus", as_json: bool) -> None:
-    show_mended(restored.mended, as_json, files=asdict(restored.files))
-    if not as_json:
-        show_restored(restored.files)
 
 
 def show_mended(mended: "MendedStores", as_json: bool, **more: Any) -> None:

@@ -60,17 +60,17 @@ async def check_files(pool: Pool, store: FileStore, since: datetime | None = Non
     there. Raises FilesAway, StoreUnavailable.
     """
     rows, without_row = await _named(pool, since)
-    wrong, noted_again = list[WrongFile](), 0
-    if rows or without_row:
+    named, wrong, noted_again = [*rows, *without_row], list[WrongFile](), 0
+    if named:
         await check_store(pool, store)
-    for sha256, tickets in rows:
-        await _check(store, sha256, tickets, wrong)
-    for sha256, tickets in without_row:
-        found = await _check(store, sha256, tickets, wrong)
-        if found and (known := file_type(found.head)):
+    for n, (sha256, tickets) in enumerate(named):
+        found = await _read(store, sha256)
+        if found is None or found.sha256 != sha256:
+            wrong.append(WrongFile(sha256=sha256, why="damaged" if found else "missing", tickets=tickets))
+        elif n >= len(rows) and (known := file_type(found.head)):
             await in_transaction(pool, _note, (sha256, found.size, known.media_type, tickets))
             noted_again += 1
-    return FilesReport(checked=len(rows) + len(without_row), noted_again=noted_again, wrong=wrong)
+    return FilesReport(checked=len(named), noted_again=noted_again, wrong=wrong)
 
 
 async def named_files(pool: Pool, since: datetime | None = None) -> frozenset[str]:
@@ -81,15 +81,6 @@ async def named_files(pool: Pool, since: datetime | None = None) -> frozenset[st
 async def _named(pool: Pool, since: datetime | None) -> tuple[_Named, _Named]:
     async with connected(pool) as connection:
         return await _fetched(connection, _ROWS), await _fetched(connection, _WITHOUT_ROW, since) if since else []
-
-
-async def _check(store: FileStore, sha256: str, tickets: list[str], wrong: list[WrongFile]) -> _Bytes | None:
-    """Read a file; one that is not there, or another than its name says, is added to `wrong`."""
-    found = await _read(store, sha256)
-    if found and found.sha256 == sha256:
-        return found
-    wrong.append(WrongFile(sha256=sha256, why="damaged" if found else "missing", tickets=tickets))
-    return None
 
 
 async def _read(store: FileStore, sha256: str) -> _Bytes | None:

@@ -11,9 +11,7 @@ import pytest
 from bus.backup import manifest
 from bus.backup.failures import RestoreRefused
 from bus.backup.manifest import BackedUpFiles, Manifest
-from bus.backup.take import copy_new_uploads
-from bus.backup.uploads import copy_new, copy_uploads, upload_faults
-from bus.domain.terms import TicketId
+from bus.backup.uploads import copy_new, copy_new_uploads, copy_uploads, upload_faults
 from bus.files.errors import FilesAway
 from bus.files.files import Files
 from bus.files.rows import StoredFile
@@ -87,27 +85,18 @@ async def test_backed_up_files_are_put_back_and_what_neither_has_is_named_with_i
     assert not place(root, erased).exists()
     place(root, other).write_bytes(b"damaged")
     assert copy_new(folder / "files", root, wanted) == 0, "what is there stays"
+    damaged = WrongFile(sha256=other.sha256, why="damaged", tickets=[ticket])
+    missing = WrongFile(sha256=lost.sha256, why="missing", tickets=[second])
     report = await check_files(pool, files.store, SINCE)
-    assert report == FilesReport(checked=4, noted_again=1, wrong=sorted_wrong(ticket, other, second, lost))
-    assert await files.find(later.sha256) == replace(later, uploaded_at=(await stored(files, later)).uploaded_at)
+    assert report == FilesReport(checked=4, noted_again=1, wrong=[damaged, missing])
+    again = await files.find(later.sha256)
+    assert again is not None
+    assert replace(again, uploaded_at=later.uploaded_at) == later
     place(root, lost).parent.mkdir(exist_ok=True)
     (tmp_path / "lost").rename(place(root, lost))
     shutil.copyfile(place(folder / "files", other), place(root, other))
     assert await check_files(pool, files.store, SINCE) == FilesReport(checked=4, noted_again=1, wrong=[])
     assert await check_files(pool, files.store) == FilesReport(checked=4, noted_again=0, wrong=[])
-
-
-async def stored(files: Files, file: StoredFile) -> StoredFile:
-    found = await files.find(file.sha256)
-    assert found is not None
-    return found
-
-
-def sorted_wrong(ticket: TicketId, damaged: StoredFile, second: TicketId, missing: StoredFile) -> list[WrongFile]:
-    return [
-        WrongFile(sha256=damaged.sha256, why="damaged", tickets=[ticket]),
-        WrongFile(sha256=missing.sha256, why="missing", tickets=[second]),
-    ]
 
 
 async def test_backed_up_files_that_are_gone_or_changed_are_faults_of_the_backup(
