@@ -111,6 +111,7 @@ def test_contract_page_has_every_public_topic_event_and_field(view: Mapping[str,
     assert [*begin, *(name for name in assigned if "." not in name)] == own
     assert {one["name"]: one for one in records["TicketOpened"]["fields"]}["customer.phone"]["personal"]
     assert (records["PersonalDataErased"]["since"], records["TicketOpened"]["oldest"]) == ("0.3.0", True)
+    assert [name for name in EVENT_NAMES if records[name]["title"].zh == name] == []
 
 
 def test_contract_page_says_what_will_go_until_when_and_what_to_read_instead() -> None:
