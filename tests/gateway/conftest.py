@@ -90,8 +90,8 @@ from tests.gateway.fakes import (
     FakeSpool,
     StoreThatMayBeAway,
     dispatcher_on,
-    giving,
 )
+from tests.gateway.giving import giving
 
 BODY_BYTES_MAX = 262_144
 OPENING: dict[str, Any] = {"incident_key": {"kind": "serial", "value": "SN-1"}, "title": "不制冷",

@@ -1,11 +1,11 @@
 """The gateway on parts in memory: the same ports, nothing outside the process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from bus.domain.commands import Command, Note, OpenTicket, Reopen, Request
 from bus.domain.errors import KafkaUnavailable, MalformedInput, StoreUnavailable
@@ -30,8 +30,6 @@ from schemas.catalogue import BY_CLASS, RECORD_TYPES
 from schemas.messages import RequestReceived
 from schemas.topics import Contract, load_contract
 from tests.gateway.described import blank
-
-Value = TypeVar("Value")
 
 RULES = Rules(
     dedupe_window=timedelta(minutes=15),
@@ -292,12 +290,3 @@ def dispatcher_on(store: MemoryStore, log: FakeLog) -> Dispatcher:
             published[ticket_id] = len(events)
 
     return Dispatcher(store=store, rules=RULES, committed=publish, now=utc_now)
-
-
-def giving(value: Callable[[], Value]) -> Callable[..., Awaitable[Value]]:
-    """Give a question that is always answered by what the test has at hand."""
-
-    async def answer(*_: object) -> Value:
-        return value()
-
-    return answer
