@@ -1,17 +1,17 @@
 """When the certificates end that a program uses, in PostgreSQL: each host writes what its own files say."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
 from cryptography.x509 import load_pem_x509_certificates
 
-from bus.domain.errors import StoreUnavailable
 from bus.postgres.pool import Pool, connected
+from bus.programs.rounds import in_rounds
 
 READ_EVERY_S: Final = 3600.0
 # The chains of these may end later; of authorities the one that ends last counts.
@@ -42,12 +42,7 @@ def ends_at(content: bytes, *, own: bool) -> datetime | None:
 
 async def watch_certificates(pool: Pool, host: str, files: Sequence[CertificateFile]) -> None:
     """Read the files every hour until cancelled: one that was replaced is another's at once."""
-    while True:
-        try:
-            await note_certificates(pool, host, files)
-        except StoreUnavailable as error:
-            log.warning("certificates_not_written", cause=str(error))
-        await asyncio.sleep(READ_EVERY_S)
+    await in_rounds(partial(note_certificates, pool, host, files), READ_EVERY_S, "certificates_not_written")
 
 
 async def note_certificates(pool: Pool, host: str, files: Iterable[CertificateFile]) -> None:
