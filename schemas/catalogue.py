@@ -1,7 +1,7 @@
 """The one list of what may travel on Kafka: each record's class, Avro name, CloudEvents type and schema file."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from types import UnionType
@@ -113,14 +113,13 @@ EVENT_NAMES: tuple[str, ...] = tuple(CE_TYPES)
 COMMAND_SUBJECTS: tuple[str, ...] = tuple(one.subject for one in COMMAND_TYPES)
 
 
-def undrawn(types: Iterable[RecordType] = RECORD_TYPES) -> Sequence[str]:
+def undrawn() -> Sequence[str]:
     """Name the files under schemas/ that do not say what their classes say, or are not there."""
-    names = []
-    for one in types:
-        try:
-            drawn = one.schema == one.derived
-        except (FileNotFoundError, json.JSONDecodeError):
-            drawn = False
-        if not drawn:
-            names.append(f"schemas/{one.file_name}")
-    return names
+    return [f"schemas/{one.file_name}" for one in RECORD_TYPES if not _is_drawn(one)]
+
+
+def _is_drawn(one: RecordType) -> bool:
+    try:
+        return one.schema == one.derived
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False

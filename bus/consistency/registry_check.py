@@ -40,14 +40,8 @@ class SchemaDifference:
     level: str = ""
 
 
-async def schema_differences(
-    registry: Registry, wanted: Mapping[str, Mapping[str, Any]] | None = None
-) -> list[SchemaDifference]:
-    """Compare subjects with the schemas that they should have, those of the catalogue unless others are given.
-
-    Reads alone. Raises RegistryUnavailable.
-    """
-    wanted = {one.subject: one.schema for one in RECORD_TYPES} if wanted is None else wanted
+async def schema_differences(registry: Registry) -> list[SchemaDifference]:
+    """Compare subjects with the schemas of the catalogue; reads alone. Raises RegistryUnavailable."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def of(subject: str, schema: Mapping[str, Any]) -> list[SchemaDifference]:
@@ -59,7 +53,7 @@ async def schema_differences(
         return differences(subject, schema, latest, level, compatible=compatible)
 
     async with registry.client() as http:
-        found = await asyncio.gather(*(of(subject, schema) for subject, schema in wanted.items()))
+        found = await asyncio.gather(*(of(one.subject, one.schema) for one in RECORD_TYPES))
     return [one for each in found for one in each]
 
 
