@@ -1,7 +1,6 @@
 """What every page goes through: the session, the query or the action, the frame around it, and what goes wrong."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -65,8 +64,8 @@ class Site:
     async def show(self, page: Page, request: Request) -> Response:
         """Show a page."""
         session = self._visitor(request) if page.open else self.session(request)
-        asked = self._asked(session, request.path_params, request.query_params)
-        asked = replace(asked, host=request.headers.get("host", ""))
+        host = request.headers.get("host", "")
+        asked = self._asked(session, request.path_params, request.query_params, host=host)
         context = await self._context(page, asked, request)
         response = self.html(request, page.template, context, session=session if session.id else None)
         response.delete_cookie(DONE, path=ROOT, samesite="strict", httponly=True)
@@ -207,8 +206,11 @@ class Site:
         path: Mapping[str, Any],
         query: Mapping[str, str],
         fields: Sequence[tuple[str, str]] = (),
+        host: str = "",
     ) -> Asked:
-        return Asked(api=self.api, session=session, now=self.now(), path=path, query=dict(query), fields=fields)
+        return Asked(
+            api=self.api, session=session, now=self.now(), path=path, query=dict(query), fields=fields, host=host
+        )
 
     async def _context(self, page: Page, asked: Asked, request: Request) -> dict[str, Any]:
         done = self.done.get(request.cookies.get(DONE, "")) if request.method == "GET" else None

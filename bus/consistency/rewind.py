@@ -64,7 +64,7 @@ def group_of(subscribed: Sequence[Subscription], groups: Iterable[ConsumerGroup]
 
 def refuse_own(group: ConsumerGroup, namespace: str) -> None:
     """Refuse a group of the bus itself, whatever an older subscription names. Raises Conflict."""
-    if group_of_the_bus(shown(group.name), namespace):
+    if group_of_the_bus(shown(group.name), shown(namespace)):
         zh = f"{group.name} 是总线自己的消费组:请修改该订阅的 --group"
         en = f"{group.name} is a group of the bus itself: add the subscription anew with a --group of its own"
         raise Conflict(Text(zh, en))

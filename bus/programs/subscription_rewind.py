@@ -14,7 +14,6 @@ from bus.consistency.rewind import (
     refuse_time,
     rewinds,
 )
-from bus.consistency.shown_names import shown
 from bus.consistency.subscription_store import add_rewind, list_subscriptions
 from bus.domain.errors import Conflict
 from bus.domain.text import Text
@@ -50,7 +49,7 @@ async def plan_rewind(core: Core, client: str, to: datetime, group: str | None, 
     async with open_reader(core.settings) as reader, admin(core.settings) as client_of_kafka:
         kafka = await read_consumers(client_of_kafka, reader, retentions)
         meant = group_of(subscribed, kafka.groups, group)
-        refuse_own(meant, shown(namespace))
+        refuse_own(meant, namespace)
         refuse_members(meant)
         committed = {
             (where.topic, where.partition): offset for where, offset in kafka.committed.get(meant.name, {}).items()
