@@ -43,9 +43,9 @@ var schemas = map[int]*avro.Schema{}
 // What a commit is refused with when the group went on without this program: what it read comes again.
 var behind = []error{kerr.IllegalGeneration, kerr.UnknownMemberID, kerr.RebalanceInProgress}
 
-func passes(asked string, said ...string) bool {
+func passes(asked string, found ...string) bool {
 	takes := func(one string) bool { return strings.Contains(","+asked+",", ","+one+",") }
-	return asked == "" || slices.ContainsFunc(said, takes)
+	return asked == "" || slices.ContainsFunc(found, takes)
 }
 
 func schema(id int) *avro.Schema { // the schema that a record was written with
@@ -61,13 +61,13 @@ func schema(id int) *avro.Schema { // the schema that a record was written with
 }
 
 func take(tx *sql.Tx, record *kgo.Record) string {
-	said := map[string]string{"ticket-region": regions, "ticket-assignee": assignees} // what says nothing passes
+	headers := map[string]string{"ticket-region": regions, "ticket-assignee": assignees} // what says nothing passes
 	for _, header := range record.Headers {
-		said[header.Key] = string(header.Value)
+		headers[header.Key] = string(header.Value)
 	}
-	wanted := passes(types, said["ce_type"]) && passes(regions, said["ticket-region"]) &&
-		passes(assignees, said["ticket-assignee"], said["ticket-assignee-before"])
-	if said["ticketbus-synthetic"] != "" || !wanted {
+	wanted := passes(types, headers["ce_type"]) && passes(regions, headers["ticket-region"]) &&
+		passes(assignees, headers["ticket-assignee"], headers["ticket-assignee-before"])
+	if headers["ticketbus-synthetic"] != "" || !wanted {
 		return "" // virtual tickets; kinds of events that came with a later release; what the filters leave out
 	}
 	var event map[string]any
@@ -78,8 +78,8 @@ func take(tx *sql.Tx, record *kgo.Record) string {
 	}
 	// The effect: put yours here.
 	must(tx.Exec("INSERT INTO tickets VALUES (?, 1) ON CONFLICT DO UPDATE SET events = events + 1", id))
-	trace := strings.Split(said["traceparent"], "-")[1]
-	return fmt.Sprintf("done %s v%d: %s trace %s\n", id, version, said["ce_type"], trace)
+	trace := strings.Split(headers["traceparent"], "-")[1]
+	return fmt.Sprintf("done %s v%d: %s trace %s\n", id, version, headers["ce_type"], trace)
 }
 
 func options() []kgo.Opt { // by the variables that the bus's own programs take

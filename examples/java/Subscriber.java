@@ -33,16 +33,16 @@ class Subscriber {
         return SCHEMAS.get(id);
     }
 
-    static boolean passes(String asked, String... said) { // a record that says nothing of it passes
-        return asked.isEmpty() || said[0] == null || Arrays.stream(said).anyMatch(List.of(asked.split(","))::contains);
+    static boolean passes(String asked, String... held) { // a record that says nothing of it passes
+        return asked.isEmpty() || held[0] == null || Arrays.stream(held).anyMatch(List.of(asked.split(","))::contains);
     }
 
     static String take(Connection db, ConsumerRecord<String, byte[]> record) throws Exception {
-        var said = new HashMap<>(Map.of("ticket-assignee-before", ""));
-        record.headers().forEach(header -> said.put(header.key(), new String(header.value())));
-        var wanted = passes(TYPES, said.get("ce_type")) && passes(REGIONS, said.get("ticket-region"))
-            && passes(ASSIGNEES, said.get("ticket-assignee"), said.get("ticket-assignee-before"));
-        if (said.containsKey("ticketbus-synthetic") || !wanted) return ""; // virtual; of a later release; filtered
+        var headers = new HashMap<>(Map.of("ticket-assignee-before", ""));
+        record.headers().forEach(header -> headers.put(header.key(), new String(header.value())));
+        var wanted = passes(TYPES, headers.get("ce_type")) && passes(REGIONS, headers.get("ticket-region"))
+            && passes(ASSIGNEES, headers.get("ticket-assignee"), headers.get("ticket-assignee-before"));
+        if (headers.containsKey("ticketbus-synthetic") || !wanted) return ""; // virtual; of a later release; filtered
         var reader = new GenericDatumReader<GenericRecord>(schema(ByteBuffer.wrap(record.value()).getInt(1)));
         var bytes = DecoderFactory.get().binaryDecoder(record.value(), 5, record.value().length - 5, null);
         var event = reader.read(null, bytes);
@@ -51,7 +51,8 @@ class Subscriber {
             return "skip " + name + ": already done\n";
         // The effect: put yours here.
         run(db, "INSERT INTO tickets VALUES (?, 1) ON CONFLICT DO UPDATE SET events = events + 1", id);
-        return "done " + name + ": " + said.get("ce_type") + " trace " + said.get("traceparent").split("-")[1] + "\n";
+        var trace = headers.get("traceparent").split("-")[1];
+        return "done " + name + ": " + headers.get("ce_type") + " trace " + trace + "\n";
     }
 
     static int run(Connection db, String sql, Object... values) throws SQLException {

@@ -43,12 +43,12 @@ const passes = (asked, ...found) =>
   !asked || found[0] === undefined || found.some(one => asked.split(',').includes(one))
 
 async function take (record) {
-  const said = Object.fromEntries([...record.headers].map(([name, value]) => [`${name}`, `${value}`]))
-  if (said['ticketbus-synthetic'] || !passes(TYPES, said.ce_type)) return // virtual tickets; kinds that came later
-  if (!passes(REGIONS, said['ticket-region'])) return
-  if (!passes(ASSIGNEES, said['ticket-assignee'], said['ticket-assignee-before'])) return
+  const headers = Object.fromEntries([...record.headers].map(([name, value]) => [`${name}`, `${value}`]))
+  if (headers['ticketbus-synthetic'] || !passes(TYPES, headers.ce_type)) return // virtual; kinds that came later
+  if (!passes(REGIONS, headers['ticket-region'])) return
+  if (!passes(ASSIGNEES, headers['ticket-assignee'], headers['ticket-assignee-before'])) return
   const event = (await schema(record.value.readInt32BE(1))).fromBuffer(record.value.subarray(5))
-  console.log(effect(event, said.ce_type, said.traceparent.split('-')[1]))
+  console.log(effect(event, headers.ce_type, headers.traceparent.split('-')[1]))
 }
 
 const protocol = env.TICKETBUS_KAFKA_SECURITY_PROTOCOL ?? 'PLAINTEXT'

@@ -43,8 +43,7 @@ SELECT ticket_id, max(version), min(at) FILTER (WHERE type = 'ticket.opened.v1')
 FROM batch GROUP BY ticket_id
 ON CONFLICT (ticket_id) DO UPDATE SET opened_at = coalesce(kept.opened_at, excluded.opened_at),
     (version, region, last_type, last_at) = (
-        SELECT greatest(kept.version, excluded.version), coalesce(newer.region, kept.region, excluded.region),
-            newer.last_type, newer.last_at
+        SELECT newer.version, coalesce(newer.region, kept.region, excluded.region), newer.last_type, newer.last_at
         FROM (SELECT kept.* UNION ALL SELECT excluded.*) newer ORDER BY newer.version DESC LIMIT 1)"""
 
 
