@@ -26,6 +26,9 @@ FROM generate_series(1, {copies}) k CROSS JOIN sla_tickets;
 INSERT INTO sla_clocks
 SELECT (jsonb_populate_record(c, jsonb_build_object('ticket_id', id_of(ticket_id, k), 'trace_id', md5(trace_id || k)))).*
 FROM generate_series(1, {copies}) k CROSS JOIN sla_clocks c;
+INSERT INTO ticket_outcomes
+SELECT (jsonb_populate_record(o, jsonb_build_object('ticket_id', id_of(ticket_id, k)))).*
+FROM generate_series(1, {copies}) k CROSS JOIN ticket_outcomes o;
 -- Without these the worker reads the whole past of each ticket anew, and logs an error for it.
 INSERT INTO delivery_versions
 SELECT id_of(ticket_id, k), version FROM generate_series(1, {copies}) k CROSS JOIN delivery_versions;

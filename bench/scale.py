@@ -31,7 +31,7 @@ _AT_ONCE: Final = 20
 _STANDS: Final = "SELECT handler, sum(next_offset) FROM stage_offsets WHERE topic = %s GROUP BY handler"
 _TABLES: Final = (
     "events, ticket_states, ticket_names, commands, outbox, tickets, device_history, sla_tickets, sla_clocks, "
-    "delivery_versions"
+    "ticket_outcomes, delivery_versions"
 )
 
 

@@ -28,7 +28,9 @@ from projections.tickets import TICKETS
 
 _BEHIND: Final = 60_000
 _BURST: Final = 30_000
-CLEAR: Final = "TRUNCATE stage_offsets, stage_batches, tickets, device_history, sla_tickets, sla_clocks"
+CLEAR: Final = (
+    "TRUNCATE stage_offsets, stage_batches, tickets, device_history, sla_tickets, sla_clocks, ticket_outcomes"
+)
 _DONE: Final = "SELECT handler, sum(next_offset)::bigint FROM stage_offsets WHERE topic = %s GROUP BY handler"
 
 
@@ -57,7 +59,7 @@ async def run(bus: Bus) -> list[Figure]:
         two = await _scores(bus, core, "two", sent, ("tickets", "history"))
         every = await _scores(bus, core, "every", sent, tuple(TICKET_MODELS))
         figures = [*_figures("2 read models", two, agent, judged=False)]
-        figures += _figures("projections (3 read models)", every, agent, judged=True)
+        figures += _figures(f"projections ({len(TICKET_MODELS)} read models)", every, agent, judged=True)
         return [*figures, await _rebuilt(bus, core, sent)]
 
 

@@ -1,6 +1,6 @@
 """The list of read models, and which stage keeps which."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,12 +15,14 @@ from projections.hosts import HOSTS
 from projections.read_model import ReadModel
 from projections.sla_clocks import SLA_CLOCKS
 from projections.store import ProjectionHandler
+from projections.ticket_outcomes import OUTCOMES
 from projections.tickets import TICKETS
 from schemas.topics import LOG
 
 PROJECTIONS = "projections"
 # A read model's name is also the name of its offsets: never change one.
-TICKET_MODELS: Mapping[str, ReadModel[Any, Any]] = {model.name: model for model in (TICKETS, HISTORY, SLA_CLOCKS)}
+_OF_TICKETS: Sequence[ReadModel[Any, Any]] = (TICKETS, HISTORY, SLA_CLOCKS, OUTCOMES)
+TICKET_MODELS: Mapping[str, ReadModel[Any, Any]] = {model.name: model for model in _OF_TICKETS}
 OTHER_MODELS: Mapping[str, ReadModel[Any, Any]] = {HOSTS.name: HOSTS}
 READ_MODELS: Mapping[str, ReadModel[Any, Any]] = {**TICKET_MODELS, **OTHER_MODELS}
 STAGES = (PROJECTIONS, *OTHER_MODELS)

@@ -1,0 +1,44 @@
+"""The 30-day recurrence (R32): tickets for what was solved before, for the same device or customer."""
+
+from typing import Final
+
+from bus.domain.text import Text
+from bus.insight.metric import Metric, Threshold
+
+RECURRENCE: Final = Metric(
+    name="recurrence",
+    row="R32",
+    title=Text("30 天复发率", "30-day recurrence"),
+    definition=Text(
+        "已解决且填写根因的工单中,报修前 30 天内同一设备或同一客户电话已解决过同一根因的比例;设备和电话均不知道的不计",
+        "of the tickets resolved with a root cause, those for which the same cause was solved in the 30 days before "
+        "they were opened, for the same device or a customer of the same phone; without device and phone it is left "
+        "out",
+    ),
+    causes=Text("按根因", "by root cause"),
+    cases="""
+WITH resolved AS (
+    SELECT * FROM ticket_outcomes WHERE resolved_at >= %(since)s AND resolved_at < %(until)s
+), before AS (
+    SELECT * FROM ticket_outcomes
+    WHERE resolved_at > (SELECT min(opened_at) FROM resolved) - interval '30 days' AND resolved_at < %(until)s
+        AND root_cause <> ''
+), phones AS (
+    SELECT r.ticket_id, p.phone FROM resolved r JOIN ticket_phones p USING (ticket_id)
+), again AS (
+    SELECT r.ticket_id FROM resolved r JOIN before b USING (serial, root_cause)
+    WHERE r.serial <> '' AND b.ticket_id <> r.ticket_id
+        AND b.resolved_at <= r.opened_at AND b.resolved_at > r.opened_at - interval '30 days'
+    UNION
+    SELECT r.ticket_id FROM resolved r JOIN phones p USING (ticket_id) JOIN ticket_phones q USING (phone)
+    JOIN before b ON b.ticket_id = q.ticket_id AND b.root_cause = r.root_cause
+    WHERE b.ticket_id <> r.ticket_id
+        AND b.resolved_at <= r.opened_at AND b.resolved_at > r.opened_at - interval '30 days'
+)
+SELECT r.ticket_id AS subject, r.root_cause AS cause, 1 AS units, (a.ticket_id IS NOT NULL)::int AS hits,
+    r.root_cause <> '' AND (r.serial <> '' OR p.ticket_id IS NOT NULL) AS known
+FROM resolved r LEFT JOIN again a USING (ticket_id)
+LEFT JOIN (SELECT DISTINCT ticket_id FROM phones) p USING (ticket_id)""",
+    threshold=Threshold(limit=0.02, back=0.018),
+    consequence="product_batch_held",
+)

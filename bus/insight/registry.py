@@ -1,0 +1,30 @@
+"""The list of metrics."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from bus.domain.errors import MalformedInput
+from bus.domain.naming import did_you_mean, nearest
+from bus.insight.metric import Metric
+from bus.insight.metrics.chase import CHASE
+from bus.insight.metrics.cross_system import CROSS_SYSTEM
+from bus.insight.metrics.duplicates import DUPLICATES
+from bus.insight.metrics.first_time_fix import FIRST_TIME_FIX
+from bus.insight.metrics.recurrence import RECURRENCE
+from bus.insight.metrics.top_causes import TOP_CAUSES
+
+METRICS: Final[Sequence[Metric]] = (FIRST_TIME_FIX, CHASE, CROSS_SYSTEM, TOP_CAUSES, RECURRENCE, DUPLICATES)
+_BY_NAME: Final[Mapping[str, Metric]] = {one.name: one for one in METRICS}
+
+
+def metric_of(name: str) -> Metric:
+    """Give the metric of a name. Raises MalformedInput with the nearest name."""
+    if name in _BY_NAME:
+        return _BY_NAME[name]
+    close, legal = did_you_mean(nearest(name, _BY_NAME), quoted=True), ", ".join(_BY_NAME)
+    raise MalformedInput(
+        "unknown_metric",
+        "metric",
+        f"没有指标“{name}”{close.zh};可用: {legal}",
+        f"there is no metric {name!r}{close.en}; there are: {legal}",
+    )

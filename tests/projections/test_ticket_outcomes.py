@@ -1,0 +1,94 @@
+"""The read model `outcomes`, folded purely (R3, R27, R28)."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bus.domain.commands import Arrive, AskProgress, Assign, Command, RejectClosure, RequestClosure, Return
+from bus.domain.errors import InvariantBroken
+from bus.domain.events import TicketAssigned
+from bus.domain.terms import SANDBOX, KeyKind
+from bus.domain.values import Assignee, IncidentKey
+from projections.ticket_outcomes import OUTCOMES, TicketOutcome, project
+from tests.domain.given import At
+from tests.domain.people import ASSIGN, CLOSED, CONFIRM, OPEN, REOPEN, RESOLVE, RESOLVED, START, ZHAO
+from tests.projections.told import folded, told
+
+ARRIVE = Arrive(place="客户家")
+DAY = timedelta(days=1)
+HAND_ON = Assign(assignee=ZHAO, reason="换人")
+REJECT = RejectClosure(rejected_by="陈女士", reason="仍有异响")
+
+
+def outcome(*commands: Command | At) -> TicketOutcome:
+    """Fold what comes of commands."""
+    row = folded(project, told(*commands))
+    assert row is not None
+    return row
+
+
+def test_ticket_outcomes_a_first_closure_keeps_who_solved_it_with_how_many_visits() -> None:
+    row = outcome(OPEN, ASSIGN, ARRIVE, RESOLVE, RequestClosure(), CONFIRM)
+    assert (row.handlers, row.visits, row.sent_back, row.handlers_unknown) == (("王师傅",), 1, 0, False)
+    assert (row.serial, row.key_kind, row.key, row.root_cause) == ("SN-7788", "serial", "SN-7788", "control_board")
+    assert (row.opened_at, row.resolved_at, row.closed_at, row.reopened_at) == (START, START, START, None)
+
+
+def test_ticket_outcomes_what_follows_a_closure_changes_nothing_about_it() -> None:
+    row = outcome(*CLOSED, At(START + 9 * DAY, REOPEN), HAND_ON, ARRIVE, RESOLVE)
+    assert (row.handlers, row.visits, row.sent_back) == (("王师傅",), 0, 0)
+    assert (row.closed_at, row.reopened_at) == (START, START + 9 * DAY)
+    again = outcome(
+        *CLOSED, At(START + DAY, REOPEN), ARRIVE, RESOLVE, RequestClosure(), CONFIRM, At(START + 2 * DAY, REOPEN)
+    )
+    assert (again.closed_at, again.reopened_at, again.resolved_at) == (START, START + DAY, None)
+
+
+def test_ticket_outcomes_several_hands_and_what_was_sent_back_are_counted_before_it() -> None:
+    handed_on = outcome(OPEN, ASSIGN, Return(reason="不在本区"), HAND_ON, ASSIGN)
+    assert handed_on.handlers == ("王师傅", "赵工")
+    assert outcome(*RESOLVED, RequestClosure(), REJECT, RESOLVE).sent_back == 1
+    assert outcome(*RESOLVED, REOPEN).sent_back == 1
+    assert outcome(*RESOLVED, REOPEN).root_cause == ""
+
+
+def test_ticket_outcomes_a_history_that_waives_who_had_it_says_so() -> None:
+    opened, assigned = told(OPEN, ASSIGN)
+    nobody = TicketAssigned(assignee=Assignee(), previous_person="", reason="")
+    row = folded(project, [opened, replace(assigned, event=nobody, waived=("assignee.person",))])
+    assert row is not None
+    assert (row.handlers, row.handlers_unknown) == ((), True)
+
+
+def test_ticket_outcomes_reports_are_counted_by_what_they_share_and_where_they_come_from() -> None:
+    other = replace(OPEN, source_no="C-2")
+    events = [*told(OPEN, OPEN, other), *told(OPEN, OPEN, OPEN, replace(OPEN, source_no="E-1"))[3:]]
+    events[-1] = replace(events[-1], source="erp")
+    row = folded(project, [*events, *told(OPEN, *[AskProgress(asked_by="陈女士")] * 5)[4:]])
+    assert row is not None
+    assert (row.joined_number, row.joined_key, row.joined_elsewhere, row.asked) == (1, 1, 1, 2)
+
+
+def test_ticket_outcomes_a_phone_as_the_key_and_a_serial_that_is_none_are_left_empty() -> None:
+    by_phone = replace(OPEN, incident_key=IncidentKey(kind=KeyKind.PHONE, value="13900000000"), serial="无")
+    row = outcome(by_phone)
+    assert (row.key_kind, row.key, row.serial) == (KeyKind.PHONE, "", "")
+
+
+def test_ticket_outcomes_virtual_tickets_have_no_row() -> None:
+    assert folded(project, told(*CLOSED, source=SANDBOX)) is None
+
+
+def test_ticket_outcomes_a_repeat_changes_nothing_and_a_gap_is_never_folded_over() -> None:
+    events = told(*CLOSED)
+    row = folded(project, events)
+    assert folded(project, events, row) is row
+    with pytest.raises(InvariantBroken):
+        folded(project, [events[0], events[2]])
+
+
+def test_ticket_outcomes_a_row_written_and_read_back_is_the_same() -> None:
+    row = outcome(*CLOSED, At(START + DAY, REOPEN))
+    (written,) = OUTCOMES.write(None, row)["ticket_outcomes"]
+    assert OUTCOMES.read((row.ticket_id,), [written[column] for column in OUTCOMES.stored]) == row
