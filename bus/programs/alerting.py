@@ -20,10 +20,14 @@ from bus.alerts.engine.host_turn import HostTurn
 from bus.alerts.engine.notifier import Notifier
 from bus.alerts.engine.rounds import Rounds
 from bus.app import Core
+from bus.config_file import ConfigFileInvalid
+from bus.domain.naming import did_you_mean, nearest
+from bus.domain.text import Text
 from bus.intake.dispatch import utc_now
 from bus.outbox.record import queue
 from bus.postgres.pool import Connection
 from bus.programs.heartbeat import Troubles, beat
+from bus.rules_config import load_rules
 from bus.settings import Settings
 
 LOG_ALONE: Final = AlertsConfig(channels={"log": ChannelConfig(adapter="log", options={})})
@@ -34,10 +38,22 @@ Tasks = Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
 def alerts_config_of(settings: Settings) -> AlertsConfig:
     """Read the alerts file; without one, or without a channel, alerts go to the log. Raises ConfigFileInvalid."""
     config = load_alerts_config(settings.alerts_file, CHANNELS) if settings.alerts_file else LOG_ALONE
+    if config.escalations:
+        _check_types(settings, config)
     if not config.channels:
         log.warning("no_alert_channel", file=str(settings.alerts_file), meaning="alerts go to the log alone")
         return config.model_copy(update={"channels": LOG_ALONE.channels})
     return config
+
+
+def _check_types(settings: Settings, config: AlertsConfig) -> None:
+    types = load_rules(settings).sla
+    for number, one in enumerate(config.escalations):
+        for name in sorted(one.types - {*types}):
+            meant = did_you_mean(nearest(name, types), quoted=True)
+            place = f"{settings.alerts_file}: escalations.{number}.types"
+            unknown = Text(f"没有工单类型 {name}{meant.zh}", f"there is no ticket type {name!r}{meant.en}")
+            raise ConfigFileInvalid(f"{place}: {unknown}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +108,14 @@ def alerting_of(core: Core, opened: AlertChannels) -> Alerting:
         await queue(connection, [changed(one, core.codec.encode_record, utc_now()) for one in changes if one.flip])
 
     return Alerting(
-        rounds=Rounds(pool=core.pool, rules=rules, channels_of=config.channels_of, publish=publish, direct=direct),
+        rounds=Rounds(
+            pool=core.pool,
+            rules=rules,
+            channels_of=config.channels_of,
+            publish=publish,
+            direct=direct,
+            ladder_of=config.ladder_of,
+        ),
         notifier=Notifier(pool=core.pool, config=config, channels=channels, rules=rules),
     )
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from bus.alert_catalogue import RULES
 from bus.alerts.alert import Alert, Severity
-from bus.alerts.engine.advance import ESCALATE_AFTER, NEWS_EVERY, REPEAT_EVERY, REPEATS_MAX, Change, advance
+from bus.alerts.engine.advance import NEWS_EVERY, Change, advance
 from bus.alerts.engine.alert_state import AlertState, Fingerprint, Flip
+from bus.alerts.engine.ladder import ESCALATE_AFTER, REPEAT_EVERY, REPEATS_MAX
 from bus.alerts.rule import AnyRule
 from bus.alerts.rule_names import RuleName
 

@@ -150,6 +150,18 @@ async def test_alerts_http_roles_read_or_decide_and_a_person_decides(api: AlertA
     assert (await api.post(f"/v1/alerts/{one['number']}/ack", {}, "board")).json()["code"] == "not_allowed"
 
 
+async def test_alerts_http_a_lead_acknowledges_a_tickets_promise_and_nothing_else(api: AlertApi) -> None:
+    rule = RULES[RuleName.SLA_ESCALATION]
+    await api.round(paused(), *rule.evaluate(rule.fires(datetime.now(UTC)), datetime.now(UTC)))
+    numbers = {one["rule"]: one["number"] for one in (await api.get("/v1/alerts", "lead"))["alerts"]}
+    acked = await api.post(f"/v1/alerts/{numbers['sla_escalation']}/ack", {"why": "已联系客户"}, "lead")
+    assert (acked.status_code, acked.json()["acked_by"]) == (200, "a-lead"), acked.text
+    refused = await api.post(f"/v1/alerts/{numbers['target_paused']}/ack", {}, "lead")
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    silenced = {"rule": "sla_escalation", "minutes": 5, "why": "x"}
+    assert (await api.post("/v1/alerts/silences", silenced, "lead")).status_code == 403
+
+
 async def test_alerts_http_rules_are_those_of_the_catalogue(api: AlertApi) -> None:
     rules = (await api.get("/v1/alerts/rules"))["rules"]
     assert {one["rule"] for one in rules} == set(RULES)

@@ -5,18 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from bus.alerts.alert import Alert, Severity
+from bus.alerts.alert import Alert
 from bus.alerts.engine.alert_state import AlertState, Fingerprint, Flip
-from bus.alerts.engine.causes import cause_of, hidden_by_name
+from bus.alerts.engine.causes import CAUSING, cause_of, hidden_by_name
+from bus.alerts.engine.ladder import Ladder, LadderOf, by_severity, level_of
 from bus.alerts.rule import AnyRule
 
-ESCALATE_AFTER: Final = timedelta(minutes=10)
-REPEAT_EVERY: Final[Mapping[Severity, timedelta]] = {
-    Severity.P1: timedelta(minutes=30),
-    Severity.P2: timedelta(hours=4),
-    Severity.P3: timedelta(hours=24),
-}
-REPEATS_MAX: Final = 5
 DOUBLED_MAX: Final = 5
 NEWS_EVERY: Final = timedelta(minutes=10)  # of an open alert about which more has come, acknowledged or not
 
@@ -36,25 +30,31 @@ def advance(
     *,
     read: Collection[str],
     silence_of: Callable[[AlertState], str],
+    ladder_of: LadderOf = by_severity,
     now: datetime,
 ) -> list[Change]:
     """Give what changes. `read` names the rules whose readings were there: of others nothing is known, nothing ends.
 
-    `silence_of` gives the silence that an alert falls under, or an empty text. A cause that is over goes on hiding what
+    `silence_of` gives the silence that an alert falls under, or an empty text; of what has no ladder nobody is to hear:
+    it counts as not seen. A cause that is over goes on hiding what
     it hid until it is closed, and nothing new.
     """
-    last = {(one.rule.value, one.about): one for one in seen}
+    last = {
+        (one.rule.value, one.about): one for one in seen if ladder_of(one, one.severity or rules[one.rule].severity)
+    }
     now_known = {fingerprint: _seen(rules, known.get(fingerprint), alert, now) for fingerprint, alert in last.items()}
     for fingerprint, state in known.items():
         if fingerprint not in last:
             rule_was_read = fingerprint[0] in read and not state.drill
             now_known[fingerprint] = _unseen(rules.get(fingerprint[0]), state, now) if rule_was_read else state
-    causes = [state for state in now_known.values() if state.is_open and not state.drill]
+    causes = [one for one in now_known.values() if one.is_open and not one.drill and one.alert.rule in CAUSING]
     changes = list[Change]()
     for fingerprint, state in now_known.items():
         hiding = [one for one in causes if one.gone_at is None or hidden_by_name(one) == state.hidden_by]
         hidden_by = "" if state.drill else cause_of(state, hiding) or silence_of(state)
-        change = _notified(rules.get(fingerprint[0]), replace(state, hidden_by=hidden_by), now)
+        ladder = ladder_of(state.alert, state.severity)
+        change = _notified(rules.get(fingerprint[0]), replace(state, hidden_by=hidden_by), ladder, now)
+        change = _calling(change, ladder)
         if change.flip or change.state != known.get(fingerprint):
             changes.append(change)
     return changes
@@ -65,6 +65,8 @@ def _seen(rules: Mapping[str, AnyRule], state: AlertState | None, alert: Alert, 
     state = state or AlertState(alert=alert, severity=alert.severity or rule.severity, seen_at=now)
     opened_at = state.opened_at or (now if now - state.seen_at >= rule.open_after else None)
     severity = alert.severity or rule.severity
+    if severity < state.severity:  # what has become worse is heard of anew, from the first level on
+        state = replace(state, opened_notified_at=None, escalated_at=None, level=0, repeats=0)
     return replace(
         state,
         alert=alert,
@@ -72,8 +74,6 @@ def _seen(rules: Mapping[str, AnyRule], state: AlertState | None, alert: Alert, 
         opened_at=opened_at,
         gone_at=None,
         came_again_at=state.came_again_at or (now if _has_come_again(state, alert) else None),
-        # What has become worse is heard of anew.
-        opened_notified_at=None if severity < state.severity else state.opened_notified_at,
     )
 
 
@@ -90,13 +90,14 @@ def _unseen(rule: AnyRule | None, state: AlertState, now: datetime) -> AlertStat
     return replace(state, gone_at=gone_at, closed_at=now if now - gone_at >= waits else None)
 
 
-def _notified(rule: AnyRule | None, state: AlertState, now: datetime) -> Change:
+def _notified(rule: AnyRule | None, state: AlertState, ladder: Ladder, now: datetime) -> Change:
     if state.closed_at:
         return Change(state=state, flip=Flip.CLOSED if state.notified_at else None)
     if not state.is_open or state.hidden_by:
         return Change(state=state)
     if rule and _is_due_again(rule, state, now):
-        again: dict[str, Any] = {"opened_notified_at": now, "escalated_at": None, "reopened": state.reopened + 1}
+        again: dict[str, Any] = {"opened_notified_at": now, "escalated_at": None, "level": 0}
+        again["reopened"] = state.reopened + 1
         return _heard(state, Flip.REOPENED, now, opened_at=state.alert.since, **again)
     if state.gone_at:
         return Change(state=state)
@@ -106,12 +107,23 @@ def _notified(rule: AnyRule | None, state: AlertState, now: datetime) -> Change:
         return _heard(state, Flip.OPENED, now)
     if state.acked_at or state.drill:
         return Change(state=state)
-    if state.severity is Severity.P1 and not state.escalated_at and now - state.opened_notified_at >= ESCALATE_AFTER:
-        return _heard(state, Flip.ESCALATED, now, escalated_at=now)
     assert state.notified_at is not None, "it was told when it opened"
-    if state.repeats < REPEATS_MAX and now - state.notified_at >= REPEAT_EVERY[state.severity]:
+    above = state.level + 1
+    if above < len(ladder) and now - state.opened_notified_at >= ladder[above].after:
+        return _heard(state, Flip.ESCALATED, now, escalated_at=now, level=above, repeats=0)
+    level = level_of(ladder, state.level)
+    if level and state.repeats < level.times and now - state.notified_at >= level.repeat:
         return _heard(state, Flip.REPEATED, now, repeats=state.repeats + 1)
     return Change(state=state)
+
+
+def _calling(change: Change, ladder: Ladder) -> Change:
+    """Name in the alert whom its level calls."""
+    state, level = change.state, level_of(ladder, change.state.level)
+    if not level or not level.whom:
+        return change
+    facts = {**state.alert.facts, "whom": level.whom}
+    return replace(change, state=replace(state, alert=replace(state.alert, facts=facts)))
 
 
 def _heard(state: AlertState, flip: Flip, now: datetime, **changes: Any) -> Change:

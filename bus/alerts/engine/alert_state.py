@@ -25,6 +25,7 @@ class AlertState:
 
     `hidden_by` names the cause or silence because of which nobody hears of it. `opened_notified_at`: when people heard
     that it is open; `notified_at`: when they last heard of it, `repeats` times again, and `notified_newest` of what.
+    `level`: how far up its ladder it is, from 0; `repeats` are those of this level.
     `came_again_at`: it was over, has begun anew, and nobody has heard of that yet; they have `reopened` times.
     """
 
@@ -43,6 +44,7 @@ class AlertState:
     came_again_at: datetime | None = None
     reopened: int = 0
     escalated_at: datetime | None = None
+    level: int = 0
     acked_at: datetime | None = None
     drill: bool = False
 

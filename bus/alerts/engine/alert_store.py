@@ -14,21 +14,21 @@ from bus.alerts.engine.alert_state import AlertState, Fingerprint
 from bus.postgres.pool import Connection
 
 _COLUMNS: LiteralString = """number, alert, severity, seen_at, opened_at, gone_at, closed_at, hidden_by, notified_at,
-    opened_notified_at, notified_newest, repeats, came_again_at, reopened, escalated_at, acked_at, drill"""
+    opened_notified_at, notified_newest, repeats, came_again_at, reopened, escalated_at, level, acked_at, drill"""
 _KNOWN: LiteralString = f"SELECT {_COLUMNS} FROM alerts WHERE closed_at IS NULL"  # noqa: S608 - our own columns
 _INSERT: LiteralString = """
 INSERT INTO alerts (rule, about, severity, alert, seen_at, opened_at, gone_at, closed_at, hidden_by, notified_at,
-    opened_notified_at, notified_newest, repeats, came_again_at, reopened, escalated_at, drill)
+    opened_notified_at, notified_newest, repeats, came_again_at, reopened, escalated_at, level, drill)
 VALUES (%(rule)s, %(about)s, %(severity)s, %(alert)s, %(seen_at)s, %(opened_at)s, %(gone_at)s, %(closed_at)s,
     %(hidden_by)s, %(notified_at)s, %(opened_notified_at)s, %(notified_newest)s, %(repeats)s,
-    %(came_again_at)s, %(reopened)s, %(escalated_at)s, %(drill)s)
+    %(came_again_at)s, %(reopened)s, %(escalated_at)s, %(level)s, %(drill)s)
 RETURNING number"""
 _UPDATE: LiteralString = """
 UPDATE alerts SET severity = %(severity)s, alert = %(alert)s, opened_at = %(opened_at)s, gone_at = %(gone_at)s,
     closed_at = %(closed_at)s, hidden_by = %(hidden_by)s, notified_at = %(notified_at)s,
     opened_notified_at = %(opened_notified_at)s, notified_newest = %(notified_newest)s,
     repeats = %(repeats)s, came_again_at = %(came_again_at)s, reopened = %(reopened)s,
-    escalated_at = %(escalated_at)s,
+    escalated_at = %(escalated_at)s, level = %(level)s,
     -- whoever acknowledged it did so before it became worse, or came again
     acked_at = CASE WHEN acked_at < %(opened_notified_at)s THEN NULL ELSE acked_at END
 WHERE number = %(number)s RETURNING number"""

@@ -8,9 +8,11 @@ from typing import Annotated, Protocol, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bus.alerts.alert import Severity
+from bus.alerts.alert import Alert, Severity
 from bus.alerts.engine.advance import Change
 from bus.alerts.engine.alert_state import Flip
+from bus.alerts.engine.escalations import Escalation, EscalationLevel, called
+from bus.alerts.engine.ladder import Ladder, by_severity
 from bus.alerts.rule import AnyRule
 from bus.alerts.rule_names import RuleName
 from bus.config_file import (
@@ -99,14 +101,16 @@ class RuleTimes(FileModel):
 
 
 class AlertsConfig(FileModel):
-    """Channels by name, times of rules, and routes; every route that takes an alert sends it.
+    """Channels by name, times of rules, routes, and escalations of tickets; every route that takes an alert sends it.
 
-    Without routes all goes everywhere. So does a P1 that no route takes: nobody would hear of it.
+    Without routes all goes everywhere. So does a P1 that no route takes: nobody would hear of it. Of a ticket's promise
+    only those hear whom the first escalation that takes it calls.
     """
 
     channels: Mapping[SystemName, ChannelConfig] = Field(default_factory=dict)
     rules: Mapping[Rule, RuleTimes] = Field(default_factory=dict)
     routes: tuple[Route, ...] = ()
+    escalations: tuple[Escalation, ...] = ()
 
     @model_validator(mode="after")
     def _names_are_there(self) -> Self:
@@ -114,6 +118,13 @@ class AlertsConfig(FileModel):
         for number, route in enumerate(self.routes):
             named += [(f"routes.{number}.channels", name) for name in route.channels]
             named += [(f"routes.{number}.escalate", name) for name in route.escalate]
+        for number, one in enumerate(self.escalations):
+            for stage, levels in (("warned", one.warned), ("broken", one.broken)):
+                named += [
+                    (f"escalations.{number}.{stage}.{at}.channels", name)
+                    for at, level in enumerate(levels)
+                    for name in level.channels
+                ]
         for place, name in named:
             if name not in self.channels:
                 close = nearest(name, self.channels)
@@ -128,8 +139,20 @@ class AlertsConfig(FileModel):
         """Give the rules with the times that the file names. Pure."""
         return {name: self.rules.get(rule.name, RuleTimes()).of(rule) for name, rule in rules.items()}
 
+    def ladder_of(self, alert: Alert, severity: Severity) -> Ladder:
+        """Give the ladder of an alert; a ticket's promise that no escalation takes has none. Pure."""
+        if alert.rule is RuleName.SLA_ESCALATION:
+            return [one.level for one in self._levels(alert)]
+        return by_severity(alert, severity)
+
+    def _levels(self, alert: Alert) -> Sequence[EscalationLevel]:
+        return next((one.levels(alert) for one in self.escalations if one.takes(alert)), ())
+
     def channels_of(self, change: Change) -> Sequence[str]:
         """Name the channels that hear of a change, each once. Pure."""
+        state = change.state
+        if state.alert.rule is RuleName.SLA_ESCALATION and not state.drill:
+            return called(self._levels(state.alert), state.level, over=change.flip is Flip.CLOSED)
         routes = [route for route in self.routes if route.takes(change)]
         if not routes and (not self.routes or change.state.severity is Severity.P1):
             return [*self.channels]

@@ -172,6 +172,7 @@ CAUSES: Final = (
     Cause(rules=(RuleName.DISK_WATERMARK,), hides=(*CONSUMERS, RuleName.HOP_MISSING), when=_floor_of_its_host),
     Cause(rules=(RuleName.SOURCE_SILENT,), hides=(RuleName.TOPIC_SILENT,), when=_no_source_sends),
 )
+CAUSING: Final = frozenset(rule for cause in CAUSES for rule in cause.rules)
 
 
 def hidden_by_name(cause: AlertState) -> str:

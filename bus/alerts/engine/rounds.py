@@ -16,6 +16,7 @@ from bus.alerts.engine.advance import Change, advance
 from bus.alerts.engine.alert_state import AlertState
 from bus.alerts.engine.alert_store import known_alerts, open_counts, store
 from bus.alerts.engine.direct_path import DirectPath
+from bus.alerts.engine.ladder import LadderOf, by_severity
 from bus.alerts.engine.silences import Silence, silences
 from bus.alerts.rule import AnyRule
 from bus.alerts.rule_names import RuleName
@@ -42,6 +43,7 @@ class Rounds:
     channels_of: Callable[[Change], Sequence[str]]
     publish: Publish
     direct: DirectPath
+    ladder_of: LadderOf = by_severity
 
     async def run(self) -> None:
         """Hold a round whenever one is due, until cancelled. Every program may; a round is held by one."""
@@ -68,7 +70,9 @@ class Rounds:
             seen, read = await self._read(connection, now)
             known, quiet = await known_alerts(connection), await silences(connection, now)
             silence_of = _silenced(quiet)
-            changes = advance(self.rules, known, seen, read=read, silence_of=silence_of, now=now)
+            changes = advance(
+                self.rules, known, seen, read=read, silence_of=silence_of, ladder_of=self.ladder_of, now=now
+            )
             await store(connection, changes, self.channels_of, now)
             await self.publish(connection, changes)
             metrics.show(*await open_counts(connection))

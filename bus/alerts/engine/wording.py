@@ -39,6 +39,8 @@ def lines_of(notice: Notice) -> list[str]:
     """Say all of one alert, line by line; controls are escaped, and in the headline line breaks too."""
     alert, lines = notice.alert, [headline(notice)]
     lines.append(alert.zh)
+    if whom := alert.facts.get("whom"):
+        lines.append(f"通知 / for: {whom}")
     if notice.hides:
         lines.append(f"由此引起的 {notice.hides} 条告警不再单独发送 / it hides {notice.hides} alerts")
     if notice.flip is not Flip.CLOSED and alert.mend:

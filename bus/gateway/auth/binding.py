@@ -31,6 +31,7 @@ BOUND_ROLES = frozenset({Role.SOURCE, Role.ENGINEER, Role.DISPATCHER, Role.LEAD}
 _DECIDED = {
     Access.DECIDE_LETTERS: Text("死信", "dead letters"),
     Access.DECIDE_ALERTS: Text("告警", "alerts"),
+    Access.ACK_ESCALATIONS: Text("工单时限", "tickets' promises"),
     Access.DECIDE_CONSUMERS: Text("订阅与灰度", "subscriptions and rollouts"),
     Access.DECIDE_PEOPLE: Text("人员", "the directory of people"),
 }

@@ -56,6 +56,7 @@ class Access(StrEnum):
     DECIDE_LETTERS = "decide-letters"
     ALERTS = "alerts"
     DECIDE_ALERTS = "decide-alerts"
+    ACK_ESCALATIONS = "ack-escalations"
     REPORT = "report"
     RECONCILE = "reconcile"
     PEOPLE = "people"
@@ -83,7 +84,7 @@ GRANTS: Mapping[Role, Grant] = {
     Role.DISPATCHER: Grant(_DISPATCHER, _READS | {Access.PEOPLE}),
     Role.LEAD: Grant(
         _DISPATCHER | {ConfirmClosure, RejectClosure},
-        _READS | {Access.ALERTS, Access.CONSUMERS, Access.PEOPLE, Access.DECIDE_PEOPLE},
+        _READS | {Access.ALERTS, Access.ACK_ESCALATIONS, Access.CONSUMERS, Access.PEOPLE, Access.DECIDE_PEOPLE},
     ),
     Role.SRE: Grant(frozenset(), frozenset(Access) - {Access.REPORT}),
     Role.SUBSCRIBER: Grant(frozenset(), _READS),

@@ -9,7 +9,10 @@ from bus.gateway.http.request_models import Name, NotBlank, Number, RequestModel
 
 
 class AckAlert(RequestModel):
-    """Say that you look after an open alert: it is not repeated and not escalated any more."""
+    """Say that you look after an open alert: it is not repeated and not escalated any more.
+
+    A lead acknowledges the alerts of tickets' promises (`sla_escalation`), the other roles all.
+    """
 
     alert: Number
     why: Name = ""

@@ -15,6 +15,7 @@ from bus.alerts.engine.alert_admin import ListedAlert
 from bus.alerts.engine.outside_alerts import OutsideAnswer, OutsideFull
 from bus.alerts.engine.silences import Silence
 from bus.alerts.rule import AnyRule
+from bus.alerts.rule_names import RuleName
 from bus.domain.errors import CommandRefused, Refusal
 from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import Text
@@ -160,18 +161,19 @@ class _AlertHandlers:
 
     def requesting(self, path: str, cls: type[AlertRequest], answer: Any) -> HttpRoute:
         """Make the route of a request that a person sends; the same again changes nothing more."""
+        access = Access.ACK_ESCALATIONS if cls is AckAlert else Access.DECIDE_ALERTS
         return HttpRoute(
             method="POST",
             path=path,
             run=self._acting(cls),
-            about=request_docs(cls, path, Access.DECIDE_ALERTS, keyed=False),
+            about=request_docs(cls, path, access, keyed=False),
             answers={200: answer},
         )
 
     def _acting(self, cls: type[AlertRequest]) -> Handler:
         async def act(http: HttpRequest) -> Response:
             client = await authenticate(http)
-            if refusal := not_allowed(client, Access.DECIDE_ALERTS):
+            if refusal := not_allowed(client, await self._needed(cls, http)):
                 await keep_refused(self.refused, refusal, request_received(http, client))
                 raise refusal
             numbers = {name: path_number(http, name, _GONE[name]) for name in http.path_params}
@@ -179,6 +181,13 @@ class _AlertHandlers:
             return json_response(await self._act(wanted, http, client))
 
         return act
+
+    async def _needed(self, cls: type[AlertRequest], http: HttpRequest) -> Access:
+        """Say what a request needs: a ticket's promise is acknowledged by a lead, too."""
+        if cls is not AckAlert:
+            return Access.DECIDE_ALERTS
+        one = await self.service.one(path_number(http, "alert", _GONE_ALERT))
+        return Access.ACK_ESCALATIONS if one and one.rule == RuleName.SLA_ESCALATION else Access.DECIDE_ALERTS
 
     async def _act(self, wanted: AlertRequest, http: HttpRequest, client: Client) -> object:
         now, by = deps_of(http).now(), client.acts_as(None)
