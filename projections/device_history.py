@@ -16,6 +16,7 @@ from bus.domain.events import (
     TicketResolved,
 )
 from bus.domain.no_key import is_no_number
+from bus.domain.promise_events import TicketReclassified
 from bus.domain.terms import TicketId, is_synthetic
 from bus.domain.ticket_keys import plain_number
 from bus.domain.values import Part
@@ -70,6 +71,8 @@ def _opened(recorded: Recorded, event: TicketOpened) -> Repair | None:
 
 def _changed(row: Repair, recorded: Recorded) -> Repair:
     match recorded.event:
+        case TicketReclassified(type=kind):
+            return replace(row, type=kind)
         case TicketResolved(summary=summary, root_cause=root_cause):
             return replace(row, resolved_at=recorded.occurred_at, summary=summary, root_cause=root_cause)
         case ClosureConfirmed():

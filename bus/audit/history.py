@@ -26,7 +26,8 @@ EVENTS_ZH: Final[Mapping[str, str]] = {
     "PartsIssued": "备件出库", "PartsRefused": "备件拒绝", "EvidenceAdded": "添加证据", "NoteAdded": "备注",
     "ProgressAsked": "催单", "TicketResolved": "解决", "ClosureRequested": "申请关闭", "ClosureConfirmed": "确认关闭",
     "ClosureRejected": "拒绝关闭", "TicketReopened": "重开", "SlaWarned": "SLA 预警", "SlaBreached": "SLA 超时",
-    "SlaBreachWithdrawn": "SLA 超时撤销", "PromisesReplanned": "时限重排", "TicketRouted": "智能派单",
+    "SlaBreachWithdrawn": "SLA 超时撤销", "PromisesReplanned": "时限重排", "TicketReclassified": "改类",
+    "TicketRouted": "智能派单",
     "TicketEscalated": "升级", "PersonalDataErased": "个人数据删除",
 }  # fmt: skip
 _STYLE: Final = """

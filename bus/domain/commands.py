@@ -182,6 +182,15 @@ class Reopen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reclassify:
+    """Change the type or the priority; the promises follow, pauses and what was spent stay."""
+
+    type: Annotated[str, Doc("the ticket type from now on, a name of the SLA file; empty: as it was")] = ""
+    priority: Annotated[str, Doc("the urgency from now on, in the word of who asks; empty: as it was")] = ""
+    reason: fields.Reason = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Escalate:
     """Put the ticket on a role's board."""
 
@@ -243,6 +252,7 @@ Command = (
     | ConfirmClosure
     | RejectClosure
     | Reopen
+    | Reclassify
     | Escalate
     | WarnSla
     | BreachSla

@@ -1,7 +1,6 @@
 """The rule between what is wanted and what happens. Pure: time, ids and rules are arguments."""
 
 from dataclasses import replace
-from itertools import filterfalse
 from typing import assert_never
 
 from bus.domain import refusals
@@ -21,6 +20,7 @@ from bus.domain.commands import (
     Note,
     OpenTicket,
     Pause,
+    Reclassify,
     RefuseParts,
     RejectClosure,
     Reopen,
@@ -64,9 +64,10 @@ from bus.domain.events import (
 )
 from bus.domain.evidence_uri import file_of
 from bus.domain.preconditions import check, check_names, check_person, check_photos, check_sha256
+from bus.domain.replan import changed_promises
 from bus.domain.routing import Staff, routed
 from bus.domain.rules import Rules
-from bus.domain.sla import breach, overdue, replanned, stopped_in_time, warn, withdrawn
+from bus.domain.sla import breach, overdue, stopped_in_time, warn, withdrawn
 from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State, Tick, WaitingFor
 from bus.domain.text import Text, is_blank
 from bus.domain.ticket import Ticket
@@ -86,7 +87,6 @@ def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
     limit = rules.sla.get(command.type)
     if limit is None:
         raise refusals.unknown_word("type", command.type, rules.sla)
-    opened_at = command.opened_at or request.at
     return (
         TicketOpened(
             source_no=command.source_no,
@@ -99,10 +99,10 @@ def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
             priority=command.priority,
             serial=command.serial or (command.incident_key.value if command.incident_key.kind == "serial" else ""),
             customer=command.customer,
-            opened_at=opened_at,
+            opened_at=command.opened_at or request.at,
             response_limit_s=int(limit.response.total_seconds()),
             resolution_limit_s=int(limit.resolution.total_seconds()),
-            calendar=rules.calendars.promised(limit.calendar, command.region, opened_at),
+            calendar=rules.calendars.promised(limit.calendar, command.region, command.opened_at or request.at),
         ),
     )
 
@@ -141,9 +141,8 @@ def decide(request: Request, ticket: Ticket, rules: Rules, staff: Staff | None =
     """
     command = request.command
     if isinstance(command, Resolve):  # the photos in evidence count: the deliverable is judged as a whole
-        command = replace(
-            command, photos=tuple(dict.fromkeys(filterfalse(is_blank, (*ticket.photos, *command.photos))))
-        )
+        photos = [one for one in (*ticket.photos, *command.photos) if not is_blank(one)]
+        command = replace(command, photos=tuple(dict.fromkeys(photos)))
     duty = TRANSITIONS.get((ticket.state, type(command)))
     if duty is None or (duty.historic and not request.historic):
         raise refusals.not_now(ticket.ticket_id, ticket.state, type(command), legal_in(ticket.state))
@@ -172,10 +171,10 @@ def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules, st
             return warn(ticket, name, request.at)
         case BreachSla(clock=name):
             return breach(ticket, name, request.at)
+        case Reclassify() | ReplanPromises():
+            return changed_promises(command, ticket, rules)
         case RouteTicket():
             return routed(ticket, staff, rules, request.at)
-        case ReplanPromises(reason=reason):
-            return replanned(ticket, rules.calendars, reason)
         case ErasePersonalData(reason=reason):
             return (PersonalDataErased(reason=reason),)
         case _ as unknown:

@@ -7,7 +7,7 @@ from typing import Annotated
 from typing_extensions import Doc
 
 from bus.domain import fields, routed
-from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn
+from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
 from bus.domain.terms import CommandId, EventId, JoinCause, State, Substate, TicketId, TraceId
 from bus.domain.values import Assignee
 
@@ -266,6 +266,7 @@ Event = (
     | SlaWarned
     | SlaBreached
     | SlaBreachWithdrawn
+    | TicketReclassified
     | PromisesReplanned
     | TicketEscalated
     | PersonalDataErased

@@ -1,4 +1,4 @@
-"""Events by which a promise is another than it was: taken as kept after all, or planned anew."""
+"""Events by which a promise is another than it was: taken as kept after all, planned anew, or those of another type."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
-from bus.domain import fields, values
+from bus.domain import fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,21 @@ class SlaBreachWithdrawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PromisesReplanned:
-    """The promises count in other hours from now on, as of a year just announced; what was spent stays."""
+class TicketReclassified:
+    """The ticket is of another type or priority; `PromisesReplanned` follows where the type promises otherwise."""
 
-    calendar: Annotated[values.WorkingCalendar, Doc("the working hours that both promises count in from now on")]
-    previous: Annotated[str, Doc("the version of the calendar that they counted in until now")]
+    type: fields.Type
+    previous_type: Annotated[str, Doc("the type until now")]
+    priority: Annotated[str, Doc("the urgency from now on, in the word of who asked; empty: as it was")]
+    reason: fields.Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromisesReplanned:
+    """The promises are others from now on, in time or hours; what was spent stays, and what is met or broken too."""
+
+    response_limit_s: Annotated[int, Doc("promised time until the first response from now on, in seconds")]
+    resolution_limit_s: Annotated[int, Doc("promised time until it is resolved from now on, in seconds")]
+    calendar: fields.WorkingCalendar
+    previous: Annotated[str, Doc("the version of the calendar that they counted in until now; empty: around the clock")]
     reason: fields.Reason

@@ -6,7 +6,6 @@ A breach is withdrawn when it is told later that the clock had been stopped in t
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bus.domain.calendars import Calendars
 from bus.domain.commands import Command, Escalate
 from bus.domain.events import (
     AssignmentAccepted,
@@ -96,15 +95,3 @@ def warn(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
     if not has_deadlines(ticket) or clock.warned or clock.breached_at or due is None or warning is None or at < warning:
         return ()
     return (SlaWarned(clock=name, due_at=due, limit_s=clock.limit_s),)
-
-
-def replanned(ticket: Ticket, calendars: Calendars, reason: str) -> tuple[Event, ...]:
-    """Plan promises anew by the hours that their calendar has by now; nothing where these are the same. Pure."""
-    old = ticket.resolution.calendar
-    known = calendars.by_name.get(old.version.partition("@")[0]) if old else None
-    if old is None or known is None or not has_deadlines(ticket):
-        return ()
-    new = known.promised(ticket.opened_at)
-    if (new.zone, new.hours) == (old.zone, old.hours):
-        return ()
-    return (PromisesReplanned(calendar=new, previous=old.version, reason=reason),)

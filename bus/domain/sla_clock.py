@@ -67,13 +67,15 @@ def stop(clock: Clock, at: datetime) -> Clock:
     return replace(clock, spent=clock.spent + passed, running_since=None, breached_at=missed)
 
 
-def replan(clock: Clock, calendar: WorkingCalendar, at: datetime) -> Clock:
-    """Count in other hours from `at` on; what is spent stays, and a promise that is broken stays as it was."""
+def replan(clock: Clock, limit_s: int, calendar: WorkingCalendar | None, at: datetime) -> Clock:
+    """Promise another time, or other hours, from `at` on: what is spent stays, and so does what is broken or met."""
     if clock.breached_at is not None:
         return clock
-    if clock.running_since is None:
-        return replace(clock, calendar=calendar)
-    return replace(stop(clock, at), running_since=max(clock.running_since, at), calendar=calendar)
+    if clock.settled_at is not None:
+        return replace(clock, calendar=calendar)  # should it be reopened
+    warned = clock.warned and limit_s == clock.limit_s
+    since = clock.running_since and max(clock.running_since, at)
+    return replace(stop(clock, at), limit_s=limit_s, calendar=calendar, warned=warned, running_since=since)
 
 
 def settle(clock: Clock, at: datetime) -> Clock:
@@ -97,5 +99,5 @@ def _passed(clock: Clock, since: datetime, until: datetime) -> timedelta:
 def _when_spent(clock: Clock, share: timedelta) -> datetime | None:
     if clock.running_since is None:
         return None
-    left = share - clock.spent
+    left = max(share - clock.spent, timedelta(0))  # of a promise made shorter more may be spent than it allows
     return working_time(clock.calendar).due(clock.running_since, left) if clock.calendar else clock.running_since + left

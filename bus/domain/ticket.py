@@ -39,7 +39,7 @@ from bus.domain.events import (
 from bus.domain.fast_replace import replace
 from bus.domain.hand_over import handed_over
 from bus.domain.naming import dotted
-from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn
+from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
 from bus.domain.routed import NOT_ROUTED, Routing, TicketRouted
 from bus.domain.sla_clock import Clock
 from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate, TicketId, TraceId, WaitingFor
@@ -53,9 +53,8 @@ class Ticket:
     """The fold of a ticket's events, up to `version`. Times are aware and in UTC.
 
     Creator, assigner, assignee, `last_at` and `last_action` are the responsibility snapshot 责任链快照 (R8); the last
-    two tell of people and systems, never of the bus's own clocks. `handed_over_at` is when the ticket last came to whom
-    it is with (opened, assigned to another, returned, reopened), `working_since` when work on it last began: both by
-    the time that their senders gave, each never before the last hand-over; None in a state of an earlier version.
+    two tell of people and systems, never of the bus's own clocks. `handed_over_at`: when it last came to whom it is
+    with, `working_since`: when work on it last began, by their senders' times; None in a state of an earlier version.
     `state_since`: by the ticket's own time. `missed_claims`: how often in a row it went on from who had not claimed it.
     """
 
@@ -219,9 +218,11 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return _with_clock(ticket, name, replace(clock_of(ticket, name), breached_at=due_at))
         case SlaBreachWithdrawn(clock=name, stopped_at=stopped_at, met=met):
             return _with_clock(ticket, name, sla_clock.withdraw(clock_of(ticket, name), stopped_at, met=met))
-        case PromisesReplanned(calendar=hours):
-            response, resolution = (sla_clock.replan(clock_of(ticket, name), hours, at) for name in ClockName)
-            return replace(ticket, response=response, resolution=resolution)
+        case TicketReclassified(type=kind):
+            return replace(ticket, type=kind)
+        case PromisesReplanned(response_limit_s=first, resolution_limit_s=last, calendar=hours):
+            response = sla_clock.replan(ticket.response, first, hours, at)
+            return replace(ticket, response=response, resolution=sla_clock.replan(ticket.resolution, last, hours, at))
         case PersonalDataErased():
             return replace(ticket, personal_erased=True)
         case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated():

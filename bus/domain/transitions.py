@@ -21,6 +21,7 @@ from bus.domain.commands import (
     Note,
     OpenTicket,
     Pause,
+    Reclassify,
     RefuseParts,
     RejectClosure,
     Reopen,
@@ -66,6 +67,9 @@ _EVIDENCE = TransitionRule(to=None, action=Text("补充凭证", "add a proof"), 
 _ASK = TransitionRule(to=None, action=Text("记录客户催办", "note that the customer asked"))
 _ESCALATE = TransitionRule(to=None, action=Text("升级并说明原因", "escalate and say why"), needs=("to", "reason"))
 _SLA = TransitionRule(to=None, action=Text("SLA 计时(系统)", "SLA clock (the bus itself)"))
+_RECLASSIFY = TransitionRule(
+    to=None, action=Text("更改类型或优先级并说明原因", "change type or priority and say why"), needs=("reason",)
+)
 _REPLAN = TransitionRule(to=None, action=Text("按新日历重排时限(系统)", "promises planned anew (the bus itself)"))
 _DEPART = TransitionRule(to=None, action=Text("出发", "set out"), within=HOUR)
 _ARRIVE = TransitionRule(to=State.IN_PROGRESS, action=Text("到达现场", "arrive on site"), within=4 * HOUR)
@@ -136,6 +140,7 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     (State.CLOSED, ErasePersonalData): TransitionRule(
         to=None, action=Text("删除个人信息并说明原因", "erase personal data and say why"), needs=("reason",)
     ),
+    **{(state, Reclassify): _RECLASSIFY for state in OPEN},
     **{(state, Escalate): _ESCALATE for state in OPEN},
     **{(state, ReplanPromises): _REPLAN for state in (*OPEN, State.RESOLVED)},
     **{(state, AddEvidence): _EVIDENCE for state in (*OPEN, State.RESOLVED)},

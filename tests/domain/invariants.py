@@ -174,7 +174,8 @@ def promises_are_kept_or_told(log: Sequence[Recorded]) -> None:
     opened = log[0].event
     assert isinstance(opened, TicketOpened)
     time = working_time(opened.calendar) if opened.calendar else AROUND_THE_CLOCK
-    response_left, response_since = timedelta(seconds=opened.response_limit_s), opened.opened_at
+    response_s, response_since = opened.response_limit_s, opened.opened_at
+    response_left = timedelta(seconds=response_s)
     limit, spent = timedelta(seconds=opened.resolution_limit_s), timedelta(0)
     since: datetime | None = opened.opened_at
     broken: dict[ClockName, datetime] = {}
@@ -200,7 +201,9 @@ def promises_are_kept_or_told(log: Sequence[Recorded]) -> None:
         elif isinstance(event, PromisesReplanned):
             response_left, response_since = response_left - time.elapsed(response_since, at), at
             spent, since = (spent + time.elapsed(since, at), at) if since else (spent, None)
-            time = working_time(event.calendar)
+            response_left += timedelta(seconds=event.response_limit_s - response_s)
+            response_s, limit = event.response_limit_s, timedelta(seconds=event.resolution_limit_s)
+            time = working_time(event.calendar) if event.calendar else AROUND_THE_CLOCK
 
 
 def numbering_dispatcher(store: MemoryStore, rules: Rules = ROUTING_RULES) -> Dispatcher:

@@ -73,6 +73,7 @@ def test_replan_says_so_in_an_event_and_changes_nothing_else_r7() -> None:
     assert anew(story, LONGER, At(MONDAY + 10 * HOUR, ANEW)) == [PromisesReplanned]
     event = story.log[-1].event
     assert isinstance(event, PromisesReplanned)
+    assert event.calendar
     assert (event.previous, event.calendar.version) == (OFFICE.version, LONGER.calendars.by_name["office"].version)
     after = story.ticket
     assert (after.last_at, after.last_action, after.paused_for) == (

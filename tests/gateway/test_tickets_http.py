@@ -17,6 +17,21 @@ from tests.gateway.typed import type_faults
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
+async def test_tickets_http_a_ticket_is_reclassified_by_dispatchers_alone_r13(gateway: Gateway) -> None:
+    ticket = (await gateway.post("/v1/tickets", OPENING)).json()["ticket_id"]
+    body, path = (
+        {"type": "hardware_fault", "priority": "urgent", "reason": "客户很急"},
+        f"/v1/tickets/{ticket}/reclassify",
+    )
+    assert (await gateway.post(path, body, role="engineer")).status_code == 403
+    assert (await gateway.post(path, {"type": "unheard", "reason": "?"}, role="dispatcher")).json()[
+        "code"
+    ] == "unknown_word"
+    assert (await gateway.post(path, body, role="dispatcher")).status_code == 200
+    (_, event) = (await gateway.get(f"/v1/tickets/{ticket}/events")).json()["events"]
+    assert (event["event_type"], event["priority"]) == ("ticket.reclassified.v1", "urgent")
+
+
 async def test_tickets_http_the_clocks_say_which_time_counted_and_are_typed_r7(gateway: Gateway) -> None:
     ticket = (await gateway.post("/v1/tickets", OPENING)).json()["ticket_id"]
     answer = await gateway.get(f"/v1/tickets/{ticket}/clocks")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bus.domain.commands import IssueParts, RejectClosure, RequestParts
+from bus.domain.commands import IssueParts, Reclassify, RejectClosure, RequestParts
 from bus.domain.errors import InvariantBroken
 from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey
@@ -21,6 +21,12 @@ def test_device_history_a_repair_tells_when_why_and_with_which_parts() -> None:
     assert row is not None
     assert (row.serial, row.title, row.opened_at, row.closed_at) == ("SN-7788", "冰箱不制冷", START, START)
     assert (row.root_cause, row.summary, row.parts) == ("control_board", "更换主控板", (PART,))
+
+
+def test_device_history_a_repair_is_of_the_type_that_its_ticket_has_at_last() -> None:
+    row = folded(project, told(*WORKING, Reclassify(type="software_fault", reason="是固件问题"), RESOLVE))
+    assert row is not None
+    assert row.type == "software_fault"
 
 
 def test_device_history_a_ticket_without_a_serial_is_no_part_of_any_devices_history() -> None:

@@ -19,6 +19,7 @@ from bus.domain.commands import (
     Note,
     OpenTicket,
     Pause,
+    Reclassify,
     RefuseParts,
     RejectClosure,
     Reopen,
@@ -76,7 +77,7 @@ _SOURCE = frozenset({OpenTicket, Note, AskProgress, ConfirmClosure, RejectClosur
 _ENGINEER = frozenset(
     {Accept, Depart, Arrive, Start, Pause, Resume, RequestParts, AddEvidence, Note, Resolve, RequestClosure}
 )
-_DISPATCHER = frozenset({OpenTicket, Assign, Return, Escalate, Reopen, Note, AddEvidence, AskProgress})
+_DISPATCHER = frozenset({OpenTicket, Assign, Return, Reclassify, Escalate, Reopen, Note, AddEvidence, AskProgress})
 
 GRANTS: Mapping[Role, Grant] = {
     Role.SOURCE: Grant(_SOURCE, frozenset({Access.READ})),
