@@ -12,7 +12,7 @@ import pytest
 
 from bus.app import Core
 from bus.domain.batch import Accepted
-from bus.domain.commands import AskProgress, Command, OpenTicket
+from bus.domain.commands import Arrive, AskProgress, Command, OpenTicket
 from bus.domain.terms import SANDBOX, KeyKind, TicketId
 from bus.domain.values import Customer, IncidentKey
 from bus.intake.dispatch import utc_now
@@ -23,7 +23,7 @@ from projections.store import ProjectionHandler
 from projections.ticket_outcomes import OUTCOMES
 from tests.bus_under_test import Bus, bus_on
 from tests.domain.given import request
-from tests.domain.people import CLOSED, OPEN, RESOLVED
+from tests.domain.people import ASSIGN, CLOSED, OPEN, RESOLVED
 from tests.projections.told import CODEC, records
 
 ASK = AskProgress(asked_by="陈女士", text="什么时候来?")
@@ -99,12 +99,14 @@ def subjects(bus: Bus, name: str) -> dict[str, str]:
 async def test_figures_of_tickets_that_lived(bus: Bus) -> None:
     async with bus.core() as core:
         lives, now = Lives(core), utc_now() - HOUR
-        solved = [await lives.lived(opening(n, serial=f"SN-{n}"), *CLOSED[1:], at=now - 40 * DAY) for n in (1, 2)]
+        solved = [await lives.lived(opening(n, serial=f"SN-{n}"), *CLOSED[1:], at=now - 38 * DAY) for n in (1, 2)]
         solved += [await lives.lived(opening(n, serial=f"SN-{n}"), *CLOSED[1:], at=now - 9 * DAY) for n in (3, 4)]
         by_phone = await lives.lived(opening(5, phone="139 0000 0005"), *CLOSED[1:], at=now - 9 * DAY)
+        arrive = Arrive(place="客户家")
+        await lives.lived(opening(40, serial="SN-40"), ASSIGN, arrive, arrive, *CLOSED[3:], at=now - 9 * DAY)
         for n in range(6, 20):
             await lives.lived(opening(n), *RESOLVED[1:], at=now)
-        long_ago = await lives.lived(opening(31, serial="SN-1"), *RESOLVED[1:], at=now)  # 40 days after
+        long_ago = await lives.lived(opening(31, serial="SN-1"), *RESOLVED[1:], at=now)  # 38 days after
         same_device = await lives.lived(opening(33, serial="sn-3"), *RESOLVED[1:], at=now)
         same_phone = await lives.lived(opening(35, phone="+86 13900000005"), *RESOLVED[1:], at=now)
         asked_twice = await lives.lived(opening(36, serial="SN-36"), ASK, ASK, at=now)
@@ -137,7 +139,8 @@ async def test_figures_of_tickets_that_lived(bus: Bus) -> None:
     top = seen["top-causes"]
     assert (top["share"], top["judgement"], top["left_out"]) == (1.0, "over", 0)
     fixed = seen["first-time-fix"]
-    assert (fixed["units"], fixed["hits"], fixed["judgement"]) == (3, 3, "too few")
+    assert (fixed["units"], fixed["hits"], fixed["judgement"]) == (4, 3, "too few")
+    assert fixed["causes"] == {"several_visits": 1}
     text = bus.run("insight", "show", "chase").stdout
     assert "催单率 / Chase rate" in text
     assert "阈值 threshold: 高于 above 5.0%" in text

@@ -22,27 +22,29 @@ DUPLICATES: Final = Metric(
         "under another key",
     ),
     cases="""
-WITH opened AS (
-    SELECT * FROM ticket_outcomes WHERE opened_at >= %(since)s AND opened_at < %(until)s AND NOT historic
-), still AS (
-    SELECT * FROM ticket_outcomes
+WITH opened AS MATERIALIZED (
+    SELECT ticket_id, key_kind, key, serial, opened_at, joined_number, joined_key, joined_elsewhere FROM ticket_outcomes
+    WHERE opened_at >= %(since)s AND opened_at < %(until)s AND NOT historic
+), still AS MATERIALIZED (
+    SELECT ticket_id, key_kind, key, serial, opened_at, closed_at FROM ticket_outcomes
     WHERE opened_at < %(until)s AND (closed_at > %(since)s OR closed_at IS NULL) AND NOT historic
-), phones AS (
-    SELECT o.ticket_id, p.phone FROM opened o JOIN ticket_phones p USING (ticket_id)
-), pairs AS (
-    SELECT o.ticket_id, b.ticket_id AS other FROM opened o JOIN still b USING (key_kind, key)
-    WHERE o.key <> ''
-    UNION ALL SELECT o.ticket_id, b.ticket_id FROM opened o JOIN still b USING (serial) WHERE o.serial <> ''
-    UNION ALL SELECT p.ticket_id, q.ticket_id FROM phones p JOIN ticket_phones q USING (phone)
+), pairs AS MATERIALIZED (
+    SELECT p.ticket_id, q.ticket_id AS other FROM opened JOIN ticket_phones p USING (ticket_id)
+    JOIN ticket_phones q USING (phone) WHERE q.ticket_id <> p.ticket_id
 ), beside AS (
-    SELECT DISTINCT o.ticket_id, (o.key_kind = b.key_kind AND o.key = b.key) AS same_key,
-        b.opened_at >= o.opened_at - %(dedupe_window)s AS soon
-    FROM pairs JOIN opened o USING (ticket_id) JOIN still b ON b.ticket_id = pairs.other
-    WHERE (b.opened_at, b.ticket_id) < (o.opened_at, o.ticket_id)
+    SELECT o.ticket_id, true AS same_key, false AS soon FROM opened o JOIN still b USING (key_kind, key)
+    WHERE o.key <> '' AND (b.opened_at, b.ticket_id) < (o.opened_at, o.ticket_id)
         AND coalesce(b.closed_at, 'infinity') > o.opened_at
+    UNION ALL
+    SELECT o.ticket_id, false, b.opened_at >= o.opened_at - %(dedupe_window)s FROM opened o JOIN still b USING (serial)
+    WHERE o.serial <> '' AND (b.opened_at, b.ticket_id) < (o.opened_at, o.ticket_id)
+        AND coalesce(b.closed_at, 'infinity') > o.opened_at
+    UNION ALL
+    SELECT o.ticket_id, o.key_kind = 'phone' AND b.key_kind = 'phone', b.opened_at >= o.opened_at - %(dedupe_window)s
+    FROM pairs JOIN opened o USING (ticket_id) JOIN still b ON b.ticket_id = pairs.other
+    WHERE (b.opened_at, b.ticket_id) < (o.opened_at, o.ticket_id) AND coalesce(b.closed_at, 'infinity') > o.opened_at
 ), second AS (
-    SELECT ticket_id, bool_or(same_key) AS late, bool_or(soon AND NOT same_key) AS no_common_key
-    FROM beside GROUP BY ticket_id
+    SELECT ticket_id, bool_or(same_key) AS late, bool_or(soon) AS no_common_key FROM beside GROUP BY ticket_id
 )
 SELECT o.ticket_id AS subject, r.cause, r.units, r.hits, true AS known
 FROM opened o LEFT JOIN second s USING (ticket_id) CROSS JOIN LATERAL (VALUES

@@ -17,22 +17,25 @@ RECURRENCE: Final = Metric(
     ),
     causes=Text("按根因", "by root cause"),
     cases="""
-WITH resolved AS (
-    SELECT * FROM ticket_outcomes WHERE resolved_at >= %(since)s AND resolved_at < %(until)s
-), before AS (
-    SELECT * FROM ticket_outcomes
+WITH resolved AS MATERIALIZED (
+    SELECT ticket_id, serial, root_cause, opened_at FROM ticket_outcomes
+    WHERE resolved_at >= %(since)s AND resolved_at < %(until)s
+), solved AS MATERIALIZED (
+    SELECT ticket_id, serial, root_cause, resolved_at FROM ticket_outcomes
     WHERE resolved_at > (SELECT min(opened_at) FROM resolved) - interval '30 days' AND resolved_at < %(until)s
         AND root_cause <> ''
-), phones AS (
-    SELECT r.ticket_id, p.phone FROM resolved r JOIN ticket_phones p USING (ticket_id)
+), phones AS MATERIALIZED (
+    SELECT ticket_id, phone FROM resolved JOIN ticket_phones USING (ticket_id)
+), pairs AS MATERIALIZED (
+    SELECT p.ticket_id, q.ticket_id AS other FROM phones p JOIN ticket_phones q USING (phone)
+    WHERE q.ticket_id <> p.ticket_id
 ), again AS (
-    SELECT r.ticket_id FROM resolved r JOIN before b USING (serial, root_cause)
+    SELECT r.ticket_id FROM resolved r JOIN solved b USING (serial, root_cause)
     WHERE r.serial <> '' AND b.ticket_id <> r.ticket_id
         AND b.resolved_at <= r.opened_at AND b.resolved_at > r.opened_at - interval '30 days'
     UNION
-    SELECT r.ticket_id FROM resolved r JOIN phones p USING (ticket_id) JOIN ticket_phones q USING (phone)
-    JOIN before b ON b.ticket_id = q.ticket_id AND b.root_cause = r.root_cause
-    WHERE b.ticket_id <> r.ticket_id
+    SELECT r.ticket_id FROM pairs JOIN resolved r USING (ticket_id) JOIN solved b ON b.ticket_id = pairs.other
+    WHERE b.root_cause = r.root_cause
         AND b.resolved_at <= r.opened_at AND b.resolved_at > r.opened_at - interval '30 days'
 )
 SELECT r.ticket_id AS subject, r.root_cause AS cause, 1 AS units, (a.ticket_id IS NOT NULL)::int AS hits,
