@@ -19,6 +19,7 @@ from bus.domain.events import (
     TicketResolved,
 )
 from bus.domain.no_key import is_no_number
+from bus.domain.promise_events import TicketReclassified
 from bus.domain.terms import JoinCause, KeyKind, TicketId, is_synthetic
 from bus.domain.ticket_keys import key_name, plain_number
 from projections.read_model import Key, Table, Written
@@ -89,6 +90,8 @@ def _opened(recorded: Recorded, event: TicketOpened) -> TicketOutcome | None:
 
 def _changed(row: TicketOutcome, recorded: Recorded) -> TicketOutcome:
     match recorded.event:
+        case TicketReclassified(type=type_):
+            return replace(row, type=type_)
         case TicketResolved(root_cause=root_cause):
             return replace(row, resolved_at=recorded.occurred_at, root_cause=root_cause)
         case ClosureConfirmed():

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bus.domain.commands import Arrive, AskProgress, Assign, Command, RejectClosure, RequestClosure, Return
+from bus.domain.commands import Arrive, AskProgress, Assign, Command, Reclassify, RejectClosure, RequestClosure, Return
 from bus.domain.errors import InvariantBroken
 from bus.domain.events import TicketAssigned
 from bus.domain.terms import SANDBOX, KeyKind
@@ -74,6 +74,11 @@ def test_ticket_outcomes_a_phone_as_the_key_and_a_serial_that_is_none_are_left_e
     by_phone = replace(OPEN, incident_key=IncidentKey(kind=KeyKind.PHONE, value="13900000000"), serial="无")
     row = outcome(by_phone)
     assert (row.key_kind, row.key, row.serial) == (KeyKind.PHONE, "", "")
+
+
+def test_ticket_outcomes_a_ticket_is_of_the_type_that_it_was_last_given() -> None:
+    row = outcome(OPEN, Reclassify(type="software_fault", priority="high", reason="是固件问题"))
+    assert (row.type, outcome(OPEN).type) == ("software_fault", "hardware_fault")
 
 
 def test_ticket_outcomes_virtual_tickets_have_no_row() -> None:
