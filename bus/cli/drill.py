@@ -112,7 +112,7 @@ def restore(as_json: Json = False) -> None:
         if as_json:
             echo(json.dumps(asdict(one)))
         console.print(str(one.text), style="bold", markup=False, soft_wrap=True)
-    if any(one.differences or one.repeated or one.files_wrong for one in losses) or losses[-1].lost > losses[0].lost:
+    if any(one.differences or one.repeated or one.files_wrong for one in losses) or losses[-1].lost:
         raise typer.Exit(1)
 
 
