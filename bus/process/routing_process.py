@@ -10,7 +10,8 @@ from bus.process.process_manager import Due, ProcessManager, WantedCommand
 
 NAME = "route"
 # Who was not tried comes first. A ticket that still waits is tried again a minute later: somebody may have come, or
-# have room. A turn later than any that is taken now was taken by a clock that ran ahead: it counts for nothing.
+# have room. A turn that another timer took since this one's snapshot is not taken again; one that is later than any
+# taken now was taken by a clock that ran ahead: it counts for nothing.
 _CLAIM = """
 WITH due AS MATERIALIZED (
     SELECT t.ticket_id, t.state FROM ticket_states t LEFT JOIN routing_turns r USING (ticket_id)
@@ -20,8 +21,10 @@ WITH due AS MATERIALIZED (
 ), turns AS (
     INSERT INTO routing_turns (ticket_id, next_at) SELECT ticket_id, %(now)s + interval '1 minute' FROM due
     ON CONFLICT (ticket_id) DO UPDATE SET next_at = excluded.next_at
+        WHERE routing_turns.next_at <= %(now)s OR routing_turns.next_at > %(lease_until)s + interval '1 minute'
+    RETURNING ticket_id
 )
-SELECT state::text, 'route' FROM due"""
+SELECT state::text, 'route' FROM due JOIN turns USING (ticket_id)"""
 
 
 def _deadlines(ticket: Ticket) -> Mapping[str, datetime]:

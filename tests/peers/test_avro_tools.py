@@ -11,7 +11,7 @@ import pytest
 from bus.local.jar_lock import Archive
 from bus.local.maven import resolve
 from bus.settings import Settings
-from schemas.catalogue import COMMAND_TYPES, EVENT_TYPES, RECORD_TYPES
+from schemas.catalogue import COMMAND_TYPES, DECISION_TYPES, EVENT_TYPES, RECORD_TYPES
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 TOOLS = Archive(
@@ -51,6 +51,8 @@ async def test_avro_tools_compile_all_schema_files_in_one_run(avro_tools: Path, 
     made = {".".join(path.relative_to(tmp_path).with_suffix("").parts) for path in tmp_path.rglob("*.java")}
     nested = {"IncidentKey", "Customer", "Assignee", "Part"}
     shared = {f"{kind.namespace}.{name}" for kind in (EVENT_TYPES[0], COMMAND_TYPES[0]) for name in nested}
+    shared |= {f"{EVENT_TYPES[0].namespace}.{name}" for name in ("WorkingCalendar", "RankedPerson")}
+    shared |= {f"{DECISION_TYPES[0].namespace}.{name}" for name in ("Person", "Skill")}
     assert made == {record.subject for record in RECORD_TYPES} | shared
     opened = (tmp_path / "ticketbus" / "ticket" / "TicketOpened.java").read_text()
     assert "promised time until the first response, in seconds" in opened
