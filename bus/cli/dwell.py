@@ -32,17 +32,18 @@ def dwell(
     from dataclasses import asdict
 
     from bus.cli.run import echo_json, with_core
-    from bus.domain.dwell import heat_map
+    from bus.domain.dwell import dwells, heat_map, red_ones
     from bus.intake.dispatch import utc_now
-    from bus.programs.dwell_watch import dwells
+    from bus.postgres.open_tickets import open_tickets
+    from bus.postgres.pool import in_transaction
 
     async def work(core: "Core") -> "Sequence[Dwell]":
-        rules = core.dispatcher.rules
-        return await dwells(core.pool, core.settings.dwell_limits, rules.calendars, utc_now())
+        tickets, rules = await in_transaction(core.pool, open_tickets), core.dispatcher.rules
+        return dwells(tickets, core.settings.dwell_limits, rules.calendars, utc_now())
 
     found = with_core(data, work)
     if red:
-        for one in sorted((one for one in found if one.red_since), key=lambda one: -one.working_s):
+        for one in red_ones(found):
             echo_json(asdict(one)) if as_json else echo(_line(one))
         return
     for place in heat_map(found):

@@ -62,10 +62,20 @@ def dwell_of(ticket: Ticket, limits: DwellLimits, calendars: Calendars, now: dat
     )
 
 
-def heat_map(dwells: Iterable[Dwell]) -> Sequence[DwellPlace]:
+def dwells(tickets: Iterable[Ticket], limits: DwellLimits, calendars: Calendars, now: datetime) -> list[Dwell]:
+    """Measure the tickets that are open. Pure."""
+    return [one for ticket in tickets if (one := dwell_of(ticket, limits, calendars, now))]
+
+
+def red_ones(measured: Iterable[Dwell]) -> list[Dwell]:
+    """Give those that are red, the longest first. Pure."""
+    return sorted((one for one in measured if one.red_since), key=lambda one: -one.working_s)
+
+
+def heat_map(measured: Iterable[Dwell]) -> Sequence[DwellPlace]:
     """Count by state and region, states in their order; the longest by working time."""
     places = dict[tuple[State, str], list[Dwell]]()
-    for one in dwells:
+    for one in measured:
         places.setdefault((one.state, one.region), []).append(one)
     order = [*State]
     return [

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from bus.domain.calendars import Calendars
 from bus.domain.drift import DriftedTicket, drifted
-from bus.domain.dwell import Dwell, DwellLimits, DwellPlace, dwell_of, heat_map
+from bus.domain.dwell import Dwell, DwellLimits, DwellPlace, dwells, heat_map, red_ones
 from bus.domain.ticket import Ticket
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
@@ -55,9 +55,8 @@ def dwell_routes(sources: DwellSources) -> Sequence[HttpRoute]:
     async def show_dwell(http: HttpRequest) -> Response:
         """Show by state and region how many tickets are there and how many are red, and each red one."""
         tickets, now = await reached(http), sources.now()
-        measured = [one for each in tickets if (one := dwell_of(each, sources.limits, sources.calendars, now))]
-        red = sorted((one for one in measured if one.red_since), key=lambda one: -one.working_s)
-        return json_response({"places": heat_map(measured), "red": red})
+        measured = dwells(tickets, sources.limits, sources.calendars, now)
+        return json_response({"places": heat_map(measured), "red": red_ones(measured)})
 
     async def show_drift(http: HttpRequest) -> Response:
         """List what is overdue and had no update since, and what missed two claims in a row."""
