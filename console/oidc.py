@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
+class ProviderPerson:
     """Who signed in at the provider, and as what."""
 
     issuer: str
@@ -46,7 +46,7 @@ class Person:
     grant: GroupGrant
 
 
-Admit = Callable[[Person], Awaitable[str]]
+Admit = Callable[[ProviderPerson], Awaitable[str]]
 """Make or renew the person's client at the gateway; gives its token. Raises CommandRefused, StoreUnavailable."""
 
 
@@ -105,7 +105,7 @@ class OidcSignIn:
         response.delete_cookie(COOKIE, path=f"{ROOT}/oidc", httponly=True, samesite="lax")
         return response
 
-    async def _person(self, request: Request, kept: Mapping[str, str]) -> Person:
+    async def _person(self, request: Request, kept: Mapping[str, str]) -> ProviderPerson:
         given = parse_qs(urlsplit(str(request.url)).query)
         if not kept or given.get("state") != [kept["state"]]:
             raise NotLetIn("the answer belongs to no sign-in of this browser")
@@ -131,7 +131,7 @@ class OidcSignIn:
         if grant is None:
             raise NotLetIn("the person is in none of the groups of the file")
         name = claims.get(self.config.name) or claims["sub"]
-        return Person(issuer=self.config.issuer, subject=str(claims["sub"]), name=str(name), grant=grant)
+        return ProviderPerson(issuer=self.config.issuer, subject=str(claims["sub"]), name=str(name), grant=grant)
 
     async def _discover(self, client: AsyncOAuth2Client) -> None:
         if not self._metadata:

@@ -85,14 +85,14 @@ def _provider(core: Core, sessions: Sessions) -> Callable[[SignIn], OtherSignIn]
     if path is None:
         return None
     try:
-        from console.oidc import OidcSignIn, Person  # noqa: PLC0415 - an extra, for those who have a provider
+        from console.oidc import OidcSignIn, ProviderPerson  # noqa: PLC0415 - an extra, for those who have a provider
     except ImportError as error:
         raise ConfigFileInvalid(f"{path}: signing in at a provider needs pip install 'ticketbus[oidc]'") from error
     config = load_oidc_config(path)
     secret = secret_of(config.client_secret, os.environ, where=f"{path}: client_secret").get_secret_value()
     key = sessions.key_for(b"ticketbus tokens of persons")
 
-    async def admit(person: Person) -> str:
+    async def admit(person: ProviderPerson) -> str:
         return await admit_person(
             core.pool,
             key,

@@ -18,7 +18,7 @@ from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
 from console.app import make_console
 from console.gateway_api import GatewayApi, in_process
-from console.oidc import OidcSignIn, Person
+from console.oidc import OidcSignIn, ProviderPerson
 from console.oidc_config import OidcConfig, load_oidc_config
 from console.page import ROOT
 from console.pages import PAGES
@@ -35,7 +35,7 @@ class Company(Visitor):
     """A visitor whose console knows a provider; `admitted` are the persons that the gateway was told of."""
 
     provider: Provider = field(default_factory=lambda: Provider("", ""))
-    admitted: list[Person] = field(default_factory=list)
+    admitted: list[ProviderPerson] = field(default_factory=list)
 
     def with_provider(self) -> "Company":
         """Open the console anew, with the provider."""
@@ -60,7 +60,7 @@ class Company(Visitor):
         self.http = self.browser()
         return self
 
-    async def admit(self, person: Person) -> str:
+    async def admit(self, person: ProviderPerson) -> str:
         """Let a person in, as the gateway does."""
         if person.subject == "u-revoked":
             raise CommandRefused("not_allowed", "client", "已撤销", "revoked")
