@@ -9,10 +9,10 @@ from typing import Annotated, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import SettingsConfigDict, SettingsError
 
 from bus.domain.errors import BusError
-from bus.domain.terms import State
+from bus.rule_settings import RuleSettings
 from bus.secret_files import SUFFIX, SecretFileUnusable, given_by_files, holds_secret
 
 PREFIX: Final = "TICKETBUS_"
@@ -32,7 +32,7 @@ def _xdg(variable: str, fallback: str) -> Path:
     return (Path(base) if base else Path.home() / fallback) / "ticketbus"
 
 
-class Settings(BaseSettings):
+class Settings(RuleSettings):
     """Read from the environment once, at the start of a program; frozen from then on."""
 
     model_config = SettingsConfigDict(
@@ -136,22 +136,6 @@ class Settings(BaseSettings):
         description="where a worker serves /metrics, /livez and /readyz on http_host; unset: nowhere",
     )
     namespace: str = Field("", pattern=r"^[a-z0-9.-]*$", description="prefix of topic and group names")
-    dedupe_window: timedelta = Field(timedelta(minutes=15), description="ISO 8601 duration; same key, same master")
-    no_key_words: list[str] = Field(
-        default_factory=list,
-        description='JSON list of words that are no incident key, beside those built in: ["无SN", "待录入"]',
-    )
-    departments: list[str] = Field(
-        default_factory=list,
-        description='JSON list of names that are departments and no persons, beside the usual words: ["家电部"]',
-    )
-    sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")
-    calendars_file: Path | None = Field(None, description="YAML of working hours and public holidays")
-    routing_file: Path | None = Field(None, description="YAML of how tickets find who takes them")
-    dwell_limits: dict[State, Annotated[timedelta, Field(ge=timedelta(0))]] = Field(
-        default_factory=dict,
-        description='JSON of the working time after which a ticket is red, by state, else PT2H: {"resolved": "PT24H"}',
-    )
     expectations_file: Path | None = Field(None, description="YAML of which hop is expected after which events")
     sources_file: Path | None = Field(None, description="YAML of the systems that send, beside webhook_secrets")
     targets_file: Path | None = Field(None, description="YAML of the systems that events are delivered to")
@@ -277,10 +261,11 @@ def text_of(settings: Settings, name: str) -> str:
 
 
 def variables() -> Mapping[str, str]:
-    """Answer the environment variable of every setting."""
+    """Answer the environment variable of every setting, those of the service's rules last."""
+    fields = sorted(Settings.model_fields.items(), key=lambda one: one[0] in RuleSettings.model_fields)
     return {
         name: field.validation_alias if isinstance(field.validation_alias, str) else PREFIX + name.upper()
-        for name, field in Settings.model_fields.items()
+        for name, field in fields
     }
 
 

@@ -1,0 +1,31 @@
+"""The settings of the service's own rules, a part of Settings."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from bus.domain.terms import State
+
+
+class RuleSettings(BaseSettings):
+    """What is the same ticket, what is promised, in which hours, and who takes it; `Settings` says how it is read."""
+
+    dedupe_window: timedelta = Field(timedelta(minutes=15), description="ISO 8601 duration; same key, same master")
+    no_key_words: list[str] = Field(
+        default_factory=list,
+        description='JSON list of words that are no incident key, beside those built in: ["无SN", "待录入"]',
+    )
+    departments: list[str] = Field(
+        default_factory=list,
+        description='JSON list of names that are departments and no persons, beside the usual words: ["家电部"]',
+    )
+    sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")
+    calendars_file: Path | None = Field(None, description="YAML of working hours and public holidays")
+    routing_file: Path | None = Field(None, description="YAML of how tickets find who takes them")
+    dwell_limits: dict[State, Annotated[timedelta, Field(ge=timedelta(0))]] = Field(
+        default_factory=dict,
+        description='JSON of the working time after which a ticket is red, by state, else PT2H: {"resolved": "PT24H"}',
+    )
