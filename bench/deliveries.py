@@ -19,7 +19,8 @@ from bench.redriven import redriven
 from bench.seed import seed
 from bus.app import Core
 from bus.delivery.target import delivery_key
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.evolve import evolve
+from bus.domain.ticket import Ticket
 from bus.wire.headers import traceparent
 
 AT_ONCE = 16

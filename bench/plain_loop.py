@@ -6,7 +6,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from bench.bus import Bus
 from bench.records import PARTITIONS
 from bus.app import Core
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.evolve import evolve
+from bus.domain.ticket import Ticket
 from bus.postgres.pool import connected
 from projections.tickets import write
 

@@ -5,16 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from bus.domain.closing_events import ClosureConfirmed, ClosureRejected, TicketReopened, TicketResolved
 from bus.domain.errors import VersionMissing
-from bus.domain.events import (
-    ClosureConfirmed,
-    ClosureRejected,
-    PartsIssued,
-    Recorded,
-    TicketOpened,
-    TicketReopened,
-    TicketResolved,
-)
+from bus.domain.events import PartsIssued, Recorded, TicketOpened
 from bus.domain.no_key import is_no_number
 from bus.domain.promise_events import TicketReclassified
 from bus.domain.terms import TicketId, is_synthetic

@@ -5,7 +5,8 @@ from typing import Any
 
 from bus.domain.errors import InvariantBroken, VersionMissing
 from bus.domain.events import Recorded
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.evolve import evolve
+from bus.domain.ticket import Ticket
 from bus.postgres.pool import Connection
 from bus.stage.missing_versions import missing_versions
 from bus.wire.codec import Codec, ticket_from_json

@@ -5,19 +5,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
+from bus.domain.closing_events import ClosureConfirmed, ClosureRejected, TicketReopened, TicketResolved
 from bus.domain.errors import VersionMissing
-from bus.domain.events import (
-    ClosureConfirmed,
-    ClosureRejected,
-    EngineerArrived,
-    ProgressAsked,
-    Recorded,
-    ReportJoined,
-    TicketAssigned,
-    TicketOpened,
-    TicketReopened,
-    TicketResolved,
-)
+from bus.domain.events import EngineerArrived, ProgressAsked, Recorded, ReportJoined, TicketAssigned, TicketOpened
 from bus.domain.no_key import is_no_number
 from bus.domain.promise_events import TicketReclassified
 from bus.domain.terms import JoinCause, KeyKind, TicketId, is_synthetic

@@ -22,8 +22,9 @@ from bus.config_file import ConfigFileInvalid
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, ProbedTarget, Target, delivery_key
 from bus.delivery.targets_config import load_targets_config
 from bus.domain.events import Event, Recorded, TicketOpened
+from bus.domain.evolve import evolve
 from bus.domain.terms import CommandId, EventId, KeyKind, TicketId, TraceId
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.ticket import Ticket
 from bus.domain.values import Customer, IncidentKey
 from bus.wire.headers import traceparent
 

@@ -13,7 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 from pydantic_core import PydanticCustomError
 
 from adapters.crm.status import Settable, settable
-from bus.domain.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen
+from bus.domain.commands import AskProgress, Command, Note, OpenTicket
 from bus.domain.simplified import simplified
 from bus.domain.terms import KeyKind, Term, Tick
 from bus.domain.values import Customer, IncidentKey

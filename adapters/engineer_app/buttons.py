@@ -4,20 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from bus.domain.commands import (
-    Accept,
-    AddEvidence,
-    Arrive,
-    Command,
-    Depart,
-    Note,
-    Pause,
-    RequestClosure,
-    RequestParts,
-    Resolve,
-    Resume,
-    Start,
-)
+from bus.domain.closing_commands import RequestClosure, Resolve
+from bus.domain.commands import Accept, AddEvidence, Arrive, Command, Depart, Note, Pause, RequestParts, Resume, Start
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import kebab, nearest
 from bus.domain.terms import EvidenceKind, State

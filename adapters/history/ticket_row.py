@@ -10,7 +10,8 @@ from datetime import datetime
 from adapters.csv_form import trimmed
 from adapters.history.table import BoundTable, Seen
 from adapters.history.walk import SETTLED, Reasons, Stand, Step, walk
-from bus.domain.commands import Assign, Command, ConfirmClosure, Note, OpenTicket, Pause, RequestClosure, Resolve
+from bus.domain.closing_commands import ConfirmClosure, RequestClosure, Resolve
+from bus.domain.commands import Assign, Command, Note, OpenTicket, Pause
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import State
 

@@ -4,18 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adapters.history.table import Seen
-from bus.domain.commands import (
-    Assign,
-    Command,
-    ConfirmClosure,
-    Pause,
-    Reopen,
-    RequestClosure,
-    Resolve,
-    Resume,
-    Return,
-    Start,
-)
+from bus.domain.closing_commands import ConfirmClosure, Reopen, RequestClosure, Resolve
+from bus.domain.commands import Assign, Command, Pause, Resume, Return, Start
 from bus.domain.errors import MalformedInput
 from bus.domain.terms import State, WaitingFor
 from bus.domain.values import Assignee

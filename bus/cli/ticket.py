@@ -83,7 +83,7 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     import orjson
 
     from bus.cli.run import resolved
-    from bus.domain.ticket import evolve
+    from bus.domain.evolve import evolve
     from bus.gateway.read.ticket_view import ticket_view
 
     settings, ticket = resolved(data), None

@@ -6,9 +6,10 @@ from typing import NamedTuple
 from bus.consistency.verify import CHUNK
 from bus.domain.batch import UNKNOWN_FINGERPRINT, BatchDecision, CommandResult, ProcessedCommand
 from bus.domain.events import PersonalDataErased, Recorded, ReportJoined, TicketOpened
+from bus.domain.evolve import evolve
 from bus.domain.people_at import people_at
 from bus.domain.terms import TicketId, is_synthetic
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, phones_of, source_name
 from bus.kafka.range_reader import open_reader
 from bus.postgres.named_files import link_files

@@ -8,7 +8,8 @@ from typing import LiteralString
 from bus.archive.reader import archived_rows
 from bus.consistency.report import Difference, LogReport
 from bus.domain.errors import InvariantBroken, MalformedInput
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.evolve import evolve
+from bus.domain.ticket import Ticket
 from bus.postgres.pool import Pool, connected, snapshot
 from bus.wire.codec import Codec, ticket_from_json
 from schemas.topics import LOG

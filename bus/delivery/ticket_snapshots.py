@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from bus.delivery.target import Call
 from bus.domain.errors import StoreUnavailable
 from bus.domain.events import Recorded
+from bus.domain.evolve import evolve
 from bus.domain.terms import TicketId
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.ticket import Ticket
 from bus.intake.store_port import Store
 
 KEPT = 1000  # tickets that are remembered: the next event wanted of one is mostly the one that follows

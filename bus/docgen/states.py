@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from bus.docgen.markdown import code, codes, document, table
-from bus.domain.commands import INSIDE, Command, Reopen
+from bus.domain.closing_commands import Reopen
+from bus.domain.commands import INSIDE, Command
 from bus.domain.naming import VAGUE, kebab
 from bus.domain.terms import State, Substate, WaitingFor
 from bus.domain.transitions import TRANSITIONS, TransitionRule

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bus.domain.calendars import ALWAYS_ALONE, Calendars
-from bus.domain.commands import OpenTicket, Request, RouteTicket
+from bus.domain.commands import OpenTicket, Request
 from bus.domain.dedupe import happened_at
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded
+from bus.domain.inside_commands import RouteTicket
 from bus.domain.named_files import named_files
 from bus.domain.routing import Staff
 from bus.domain.rules import Rules

@@ -19,6 +19,7 @@ from bus.domain.decide import decide, join_ticket, open_ticket
 from bus.domain.dedupe import happened_at, ticket_of_report
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded, TicketAssigned
+from bus.domain.evolve import evolve
 from bus.domain.named_files import check_files
 from bus.domain.preconditions import check_erased
 from bus.domain.promise_events import SlaBreachWithdrawn
@@ -26,7 +27,7 @@ from bus.domain.rules import Rules
 from bus.domain.scope import Scope
 from bus.domain.sla import is_own
 from bus.domain.terms import BUS, EventId, TicketId, TraceId, is_synthetic
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, phones_of, source_name, ticket_number
 
 

@@ -6,11 +6,12 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 from bus.domain.events import Recorded
+from bus.domain.evolve import evolve
 from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import BUS, ClockName, State
 from bus.domain.text import Text
-from bus.domain.ticket import Ticket, clock_of, evolve
+from bus.domain.ticket import Ticket, clock_of
 from bus.domain.values import WorkingCalendar
 from bus.domain.working_hours import working_time
 from bus.domain.working_time import DAY, OFF, WorkingTime

@@ -7,8 +7,10 @@ from typing import Annotated, get_args
 from typing_extensions import Doc
 
 from bus.domain import fields
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
+from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla
 from bus.domain.scope import Scope
-from bus.domain.terms import ClockName, CommandId, Substate, TicketId, TraceId
+from bus.domain.terms import CommandId, Substate, TicketId, TraceId
 from bus.domain.values import PLAIN_TRACE, Assignee, CallerTrace, Customer
 
 
@@ -143,45 +145,6 @@ class AskProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resolve:
-    """Declare the problem solved; photos given here are added to those already in evidence."""
-
-    summary: fields.Summary = ""
-    root_cause: fields.RootCause = ""
-    photos: Annotated[tuple[str, ...], Doc("URIs of photos, beside those already in evidence; at most 50 in all")] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestClosure:
-    """Ask the customer's contact to confirm."""
-
-    note: fields.Remark = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmClosure:
-    """Confirm on the customer's behalf, with the three ticks."""
-
-    confirmed_by: fields.ConfirmedBy = ""
-    ticks: fields.Ticks = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RejectClosure:
-    """Decline on the customer's behalf."""
-
-    rejected_by: fields.RejectedBy = ""
-    reason: fields.Reason = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reopen:
-    """Open again what was solved or closed."""
-
-    reason: fields.Reason = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Reclassify:
     """Change the type or the priority; the promises follow, pauses and what was spent stay."""
 
@@ -196,39 +159,6 @@ class Escalate:
 
     to: fields.Board = ""
     reason: fields.Reason = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WarnSla:
-    """Say that 80 % of a promise is spent; the bus's own timer asks this."""
-
-    clock: ClockName
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreachSla:
-    """Say that a promise was broken; the bus's own timer asks this."""
-
-    clock: ClockName
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteTicket:
-    """Find who takes a ticket that waits; the bus's own timer asks this."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplanPromises:
-    """Count the promises in the hours that their calendar has now; an operator asks this on the bus's own machine."""
-
-    reason: fields.Reason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErasePersonalData:
-    """Erase a closed ticket's personal data; an operator asks this on the bus's own machine."""
-
-    reason: fields.Reason
 
 
 Command = (

@@ -4,17 +4,15 @@ from dataclasses import replace
 from typing import assert_never
 
 from bus.domain import refusals
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
 from bus.domain.commands import (
     Accept,
     AddEvidence,
     Arrive,
     AskProgress,
     Assign,
-    BreachSla,
     Command,
-    ConfirmClosure,
     Depart,
-    ErasePersonalData,
     Escalate,
     IssueParts,
     Note,
@@ -22,57 +20,41 @@ from bus.domain.commands import (
     Pause,
     Reclassify,
     RefuseParts,
-    RejectClosure,
-    Reopen,
-    ReplanPromises,
     Request,
-    RequestClosure,
     RequestParts,
-    Resolve,
     Resume,
     Return,
-    RouteTicket,
     Start,
-    WarnSla,
 )
+from bus.domain.decide_closing import closed
+from bus.domain.decide_waiting import waited
 from bus.domain.events import (
     AssignmentAccepted,
-    ClosureConfirmed,
-    ClosureRejected,
-    ClosureRequested,
     EngineerArrived,
     EngineerDeparted,
     Event,
     EvidenceAdded,
     NoteAdded,
-    PartsIssued,
-    PartsRefused,
-    PartsRequested,
-    PauseReasonChanged,
     PersonalDataErased,
     ProgressAsked,
     ReportJoined,
     TicketAssigned,
     TicketEscalated,
     TicketOpened,
-    TicketReopened,
-    TicketResolved,
     TicketReturned,
-    WorkPaused,
-    WorkResumed,
     WorkStarted,
 )
 from bus.domain.evidence_uri import file_of
+from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla
 from bus.domain.preconditions import check, check_names, check_person, check_photos, check_sha256
 from bus.domain.replan import changed_promises
 from bus.domain.routing import Staff, routed
 from bus.domain.rules import Rules
 from bus.domain.sla import breach, overdue, stopped_in_time, warn, withdrawn
-from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State, Tick, WaitingFor
+from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State
 from bus.domain.text import Text, is_blank
 from bus.domain.ticket import Ticket
 from bus.domain.transitions import TRANSITIONS, legal_in
-from bus.domain.values import QUANTITIES
 
 EVENTS_MAX = 1_000  # of a ticket, before it takes no more of what only says something
 _SAYING = (Note, AddEvidence, AskProgress)
@@ -162,11 +144,11 @@ def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules, st
         case Assign() | Return() | Accept() | Depart() | Arrive() | Start():
             return _dispatching(request, command, ticket, rules)
         case Pause() | Resume() | RequestParts() | IssueParts() | RefuseParts():
-            return _waiting(request, command, ticket)
+            return waited(request, command, ticket)
         case AddEvidence() | Note() | AskProgress() | Escalate():
             return _noting(command, ticket)
         case Resolve() | RequestClosure() | ConfirmClosure() | RejectClosure() | Reopen():
-            return _closing(request, command, ticket, rules)
+            return closed(request, command, ticket, rules)
         case WarnSla(clock=name):
             return warn(ticket, name, request.at)
         case BreachSla(clock=name):
@@ -215,39 +197,6 @@ def _returned(request: Request, ticket: Ticket, reason: str) -> TicketReturned:
     return TicketReturned(state=ticket.state if keeps else State.PENDING, previous_person=person, reason=reason)
 
 
-def _waiting(
-    request: Request, command: Pause | Resume | RequestParts | IssueParts | RefuseParts, ticket: Ticket
-) -> tuple[Event, ...]:
-    paused_for = ticket.paused_for
-    if isinstance(command, RequestParts | IssueParts) and any(p.quantity not in QUANTITIES for p in command.parts):
-        raise refusals.out_of_range("parts.quantity", "备件数量须为 1 至 999999", "ask for 1 to 999999 pieces")
-    match command:
-        case Pause(waiting_for=waiting_for, reason=reason):
-            if paused_for is waiting_for:
-                raise refusals.already("waiting_for", f"已在{waiting_for.zh}", "the ticket waits for them already")
-            pause = WorkPaused if paused_for is None else PauseReasonChanged
-            return (pause(waiting_for=waiting_for, reason=reason),)
-        case Resume(reason=reason):
-            if paused_for is None:
-                raise refusals.already("paused", "该工单未挂起", "the ticket is not paused")
-            return (WorkResumed(reason=reason),)
-        case RequestParts(parts=parts, request_no=request_no, reason=reason):
-            number = request_no or str(request.command_id)
-            asked = PartsRequested(request_no=number, parts=parts, reason=reason)
-            return (asked,) if paused_for else (asked, WorkPaused(waiting_for=WaitingFor.PARTS, reason=reason))
-        case IssueParts(request_no=request_no, document_no=document_no, parts=parts):
-            issued = PartsIssued(request_no=request_no, document_no=document_no, parts=parts)
-            return (issued, *_parts_wait_over(ticket, document_no))
-        case RefuseParts(request_no=request_no, reason=reason):
-            return (PartsRefused(request_no=request_no, reason=reason), *_parts_wait_over(ticket, reason))
-        case _ as unknown:
-            assert_never(unknown)
-
-
-def _parts_wait_over(ticket: Ticket, reason: str) -> tuple[Event, ...]:
-    return (WorkResumed(reason=reason),) if ticket.paused_for is WaitingFor.PARTS else ()
-
-
 def _noting(command: AddEvidence | Note | AskProgress | Escalate, ticket: Ticket) -> tuple[Event, ...]:
     match command:
         case AddEvidence(kind=kind, uri=uri, sha256=sha256, caption=caption):
@@ -263,37 +212,5 @@ def _noting(command: AddEvidence | Note | AskProgress | Escalate, ticket: Ticket
             return (ProgressAsked(asked_by=asked_by, text=text),)
         case Escalate(to=to, reason=reason):
             return (TicketEscalated(to=to, reason=reason),)
-        case _ as unknown:
-            assert_never(unknown)
-
-
-def _closing(
-    request: Request,
-    command: Resolve | RequestClosure | ConfirmClosure | RejectClosure | Reopen,
-    ticket: Ticket,
-    rules: Rules,
-) -> tuple[Event, ...]:
-    match command:
-        case Resolve(photos=photos, summary=summary, root_cause=root_cause):
-            if root_cause not in rules.root_causes and "root_cause" not in request.waives:
-                raise refusals.unknown_word("root_cause", root_cause, sorted(rules.root_causes))
-            check_photos(photos, ticket.photos, field="photos")
-            return (TicketResolved(photos=photos, summary=summary, root_cause=root_cause),)
-        case RequestClosure(note=note):
-            if ticket.closure_requested:
-                raise refusals.already("closure", "已请客户确认", "the customer has been asked already")
-            return (ClosureRequested(note=note),)
-        case ConfirmClosure(confirmed_by=confirmed_by, ticks=ticks):
-            if not ticket.closure_requested:
-                ask = Text("处理人先申请关闭", "the handler asks for closure first")
-                raise refusals.missing("closure_requested", ask)
-            absent = [tick for tick in Tick if tick not in ticks]
-            if absent and "ticks" not in request.waives:
-                raise refusals.missing(f"ticks.{absent[0].value}", Text(absent[0].zh, "tick all three to close"))
-            return (ClosureConfirmed(confirmed_by=confirmed_by, ticks=tuple(dict.fromkeys(ticks))),)
-        case RejectClosure(rejected_by=rejected_by, reason=reason):
-            return (ClosureRejected(rejected_by=rejected_by, reason=reason),)
-        case Reopen(reason=reason):
-            return (TicketReopened(reason=reason),)
         case _ as unknown:
             assert_never(unknown)

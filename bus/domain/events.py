@@ -7,6 +7,13 @@ from typing import Annotated
 from typing_extensions import Doc
 
 from bus.domain import fields, routed
+from bus.domain.closing_events import (
+    ClosureConfirmed,
+    ClosureRejected,
+    ClosureRequested,
+    TicketReopened,
+    TicketResolved,
+)
 from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
 from bus.domain.terms import CommandId, EventId, JoinCause, State, Substate, TicketId, TraceId
 from bus.domain.values import Assignee
@@ -165,45 +172,6 @@ class ProgressAsked:
 
     asked_by: fields.AskedBy
     text: fields.Question
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TicketResolved:
-    """Solved in the handler's eyes, with photos, summary and root cause (R14)."""
-
-    photos: Annotated[tuple[str, ...], Doc("URIs of all photos of the ticket, at most 50")]
-    summary: fields.Summary
-    root_cause: fields.RootCause
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosureRequested:
-    """The handler signed; the customer's contact is asked to (R20)."""
-
-    note: fields.Remark
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosureConfirmed:
-    """The customer's contact signed with the three ticks; the ticket is closed (R20)."""
-
-    confirmed_by: fields.ConfirmedBy
-    ticks: fields.Ticks
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosureRejected:
-    """The customer's contact did not sign; work goes on."""
-
-    rejected_by: fields.RejectedBy
-    reason: fields.Reason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TicketReopened:
-    """What was solved or closed is open again."""
-
-    reason: fields.Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

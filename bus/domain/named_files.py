@@ -3,8 +3,10 @@
 from collections.abc import Collection
 
 from bus.domain import refusals
-from bus.domain.commands import AddEvidence, Command, Resolve
-from bus.domain.events import Event, EvidenceAdded, TicketResolved
+from bus.domain.closing_commands import Resolve
+from bus.domain.closing_events import TicketResolved
+from bus.domain.commands import AddEvidence, Command
+from bus.domain.events import Event, EvidenceAdded
 from bus.domain.evidence_uri import FILE_SCHEME, file_of
 
 

@@ -2,8 +2,9 @@
 
 from bus.domain import refusals
 from bus.domain.calendars import Calendars
-from bus.domain.commands import Reclassify, ReplanPromises
+from bus.domain.commands import Reclassify
 from bus.domain.events import Event
+from bus.domain.inside_commands import ReplanPromises
 from bus.domain.promise_events import PromisesReplanned, TicketReclassified
 from bus.domain.rules import Rules
 from bus.domain.text import Text

@@ -6,6 +6,7 @@ A breach is withdrawn when it is told later that the clock had been stopped in t
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from bus.domain.closing_events import TicketResolved
 from bus.domain.commands import Command, Escalate
 from bus.domain.events import (
     AssignmentAccepted,
@@ -15,7 +16,6 @@ from bus.domain.events import (
     SlaBreached,
     SlaWarned,
     TicketEscalated,
-    TicketResolved,
     WorkPaused,
     WorkStarted,
 )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
 from bus.domain.commands import (
     INSIDE,
     Accept,
@@ -11,11 +12,8 @@ from bus.domain.commands import (
     Arrive,
     AskProgress,
     Assign,
-    BreachSla,
     Command,
-    ConfirmClosure,
     Depart,
-    ErasePersonalData,
     Escalate,
     IssueParts,
     Note,
@@ -23,18 +21,12 @@ from bus.domain.commands import (
     Pause,
     Reclassify,
     RefuseParts,
-    RejectClosure,
-    Reopen,
-    ReplanPromises,
-    RequestClosure,
     RequestParts,
-    Resolve,
     Resume,
     Return,
-    RouteTicket,
     Start,
-    WarnSla,
 )
+from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla
 from bus.domain.terms import State
 from bus.domain.text import Text
 

@@ -5,18 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bus.domain.commands import (
-    Assign,
-    Command,
-    ConfirmClosure,
-    Note,
-    OpenTicket,
-    Request,
-    RequestClosure,
-    Resolve,
-    Resume,
-    Start,
-)
+from bus.domain.closing_commands import ConfirmClosure, RequestClosure, Resolve
+from bus.domain.commands import Assign, Command, Note, OpenTicket, Request, Resume, Start
 from bus.domain.rules import Rules
 from bus.domain.terms import BUS, SANDBOX, KeyKind, State, Substate, Tick, TicketId, TraceId
 from bus.domain.ticket import Ticket

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from bus.domain.events import Recorded
+from bus.domain.evolve import evolve
 from bus.domain.terms import State, Substate, Term, WaitingFor
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.ticket import Ticket
 
 NO_TIME = timedelta(0)
 BEGINNING = datetime.min.replace(tzinfo=UTC)

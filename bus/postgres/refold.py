@@ -8,7 +8,8 @@ from typing import Final, LiteralString
 
 from bus.archive.reader import NONE_ARCHIVED, ArchivedRows, archived_rows
 from bus.domain.errors import ArchiveUnreadable, InvariantBroken, MalformedInput
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.evolve import evolve
+from bus.domain.ticket import Ticket
 from bus.postgres.pool import Connection, Pool, connected
 from bus.postgres.store import columns
 from bus.wire.codec import Codec, ticket_json

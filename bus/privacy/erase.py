@@ -9,8 +9,9 @@ from uuid_utils.compat import uuid7
 
 from bus.archive.reader import log_values
 from bus.domain.batch import Outcome, Refused
-from bus.domain.commands import ErasePersonalData, Request
+from bus.domain.commands import Request
 from bus.domain.errors import BusError
+from bus.domain.inside_commands import ErasePersonalData
 from bus.domain.personal import personal_fields
 from bus.domain.terms import BUS, CommandId, State, TicketId, TraceId
 from bus.domain.text import Text

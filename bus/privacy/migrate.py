@@ -7,11 +7,12 @@ from typing import Any, Final, LiteralString, NamedTuple
 
 from bus.domain.errors import BusError
 from bus.domain.events import PersonalDataErased
+from bus.domain.evolve import evolve
 from bus.domain.fast_replace import replace
 from bus.domain.personal import with_personal
 from bus.domain.terms import TicketId
 from bus.domain.text import Text
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.ticket import Ticket
 from bus.postgres.clear_events import ClearEvents
 from bus.postgres.personal_keys import KEYS_OF_TICKETS
 from bus.postgres.pool import Connection, Pool, connected, in_transaction

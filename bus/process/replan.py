@@ -7,7 +7,8 @@ from typing import Final, LiteralString
 
 from bus.domain.batch import Accepted, CommandResult, Outcome
 from bus.domain.calendars import Calendars
-from bus.domain.commands import ReplanPromises, Request
+from bus.domain.commands import Request
+from bus.domain.inside_commands import ReplanPromises
 from bus.postgres.pool import Pool, connected
 from bus.process.process_manager import WantedCommand, request_of
 from bus.wire.codec import ticket_from_json

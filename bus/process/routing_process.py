@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bus.domain.commands import RouteTicket
+from bus.domain.inside_commands import RouteTicket
 from bus.domain.terms import State
 from bus.domain.ticket import Ticket, has_deadlines
 from bus.process.process_manager import Due, ProcessManager, WantedCommand

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bus.domain import sla_clock
-from bus.domain.commands import BreachSla, WarnSla
+from bus.domain.inside_commands import BreachSla, WarnSla
 from bus.domain.terms import ClockName
 from bus.domain.ticket import Ticket, clock_of, has_deadlines
 from bus.process.process_manager import Due, ProcessManager, WantedCommand

@@ -7,10 +7,11 @@ from bus.app import open_core
 from bus.delivery.target import Call, DeliveryFailed, PreviewedTarget, delivery_key
 from bus.domain.errors import BusError
 from bus.domain.events import Recorded
+from bus.domain.evolve import evolve
 from bus.domain.naming import did_you_mean, nearest
 from bus.domain.terms import TicketId
 from bus.domain.text import Text
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.ticket import Ticket
 from bus.postgres.personal_keys import Reader
 from bus.programs.targets import targets_config_of, unserved_target
 from bus.settings import Settings

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from bus.domain.events import Recorded
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.evolve import evolve
+from bus.domain.ticket import Ticket
 
 
 def differs_since(history: Iterable[Recorded], field: str, listed: str) -> Recorded | None:

@@ -23,6 +23,7 @@ from adapters.webhook_options import WebhookOptions
 from bus.config_file import ConfigFileInvalid
 from bus.delivery.target import DeliveryFailed, FailureKind
 from bus.delivery.targets_config import load_targets_config
+from bus.domain.closing_events import TicketResolved
 from bus.domain.events import (
     Event,
     NoteAdded,
@@ -30,12 +31,12 @@ from bus.domain.events import (
     Recorded,
     TicketAssigned,
     TicketOpened,
-    TicketResolved,
     WorkPaused,
     WorkStarted,
 )
+from bus.domain.evolve import evolve
 from bus.domain.terms import CommandId, EventId, KeyKind, Substate, TicketId, TraceId, WaitingFor
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.ticket import Ticket
 from bus.domain.values import Assignee, Customer, IncidentKey, Part
 from bus.settings import SettingsInvalid
 from bus.wire.codec import plain

@@ -13,7 +13,8 @@ from adapters.crm.adapter import CrmAdapter
 from adapters.crm.status import REOPEN_WORDS, SYNONYMS
 from adapters.webhook_signature import secret, sign
 from bus.domain.batch import Accepted, CommandResult, Outcome, Refused
-from bus.domain.commands import AskProgress, Command, ConfirmClosure, Note, OpenTicket, RejectClosure, Reopen, Request
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen
+from bus.domain.commands import AskProgress, Command, Note, OpenTicket, Request
 from bus.domain.errors import MalformedInput
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit

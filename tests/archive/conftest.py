@@ -12,7 +12,8 @@ from bus.app import Core
 from bus.archive.writing import ArchivedMonth
 from bus.consistency.report import Difference
 from bus.domain.batch import Accepted
-from bus.domain.commands import OpenTicket, Reopen, Request
+from bus.domain.closing_commands import Reopen
+from bus.domain.commands import OpenTicket, Request
 from bus.domain.terms import KeyKind
 from bus.domain.values import Customer, IncidentKey
 from bus.journey.journey import JourneyParts, journey

@@ -6,7 +6,8 @@ from bus.audit.bundle import SealedEvent
 from bus.audit.entry import Entry
 from bus.audit.history import Proof, history_page, history_rows
 from bus.audit.subject import Subject
-from bus.domain.events import ClosureConfirmed, Event, EvidenceAdded, TicketReturned
+from bus.domain.closing_events import ClosureConfirmed
+from bus.domain.events import Event, EvidenceAdded, TicketReturned
 from bus.domain.terms import EvidenceKind, State, Tick
 from tests.audit.lives import AT
 from tests.schemas.codecs import recorded

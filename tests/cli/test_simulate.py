@@ -35,7 +35,8 @@ from bus.cli import simulate
 from bus.delivery.target import Call, DeliveryFailed, Target
 from bus.delivery.targets_config import load_targets_config
 from bus.domain.events import NoteAdded
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.evolve import evolve
+from bus.domain.ticket import Ticket
 from bus.intake.dispatch import utc_now
 from tests.adapters.alert_messages import message, refusal
 from tests.adapters.test_kingdee import call

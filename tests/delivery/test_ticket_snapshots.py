@@ -10,7 +10,8 @@ from bus.delivery.ticket_snapshots import TicketSnapshots
 from bus.domain.commands import Accept, Note
 from bus.domain.errors import StoreUnavailable
 from bus.domain.events import Recorded, TicketAssigned
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.evolve import evolve
+from bus.domain.ticket import Ticket
 from bus.intake.memory_store import MemoryStore
 from tests.domain.given import given
 from tests.domain.people import ASSIGN, OPEN

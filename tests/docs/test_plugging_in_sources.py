@@ -23,7 +23,7 @@ from adapters.mapped.translate import MapTranslator
 from adapters.mapped.transports import AskedList, ListLogin, NextPage, SinceParameter, Transport
 from adapters.mapped.trial import tried
 from bus.cli import app
-from bus.domain.commands import Reopen
+from bus.domain.closing_commands import Reopen
 from bus.domain.errors import MalformedInput
 from tests.history.uci import ROOT
 from tests.mapped.maps import NOW

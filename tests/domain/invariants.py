@@ -8,9 +8,9 @@ from itertools import count, groupby
 from uuid import UUID
 
 from bus.domain.batch import Accepted, CommandResult, Outcome, Refused
+from bus.domain.closing_events import ClosureRejected, TicketReopened, TicketResolved
 from bus.domain.events import (
     AssignmentAccepted,
-    ClosureRejected,
     EngineerArrived,
     EngineerDeparted,
     Recorded,
@@ -18,18 +18,17 @@ from bus.domain.events import (
     SlaWarned,
     TicketAssigned,
     TicketOpened,
-    TicketReopened,
-    TicketResolved,
     TicketReturned,
     WorkPaused,
     WorkResumed,
     WorkStarted,
 )
+from bus.domain.evolve import evolve
 from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import ClockName, EventId, State
-from bus.domain.ticket import Ticket, clock_of, evolve
+from bus.domain.ticket import Ticket, clock_of
 from bus.domain.working_hours import working_time
 from bus.domain.working_time import WHOLE_DAY, WorkingTime
 from bus.intake.dispatch import Dispatcher

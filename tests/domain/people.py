@@ -4,17 +4,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
 from bus.domain.commands import (
     Accept,
     AddEvidence,
     Arrive,
     AskProgress,
     Assign,
-    BreachSla,
     Command,
-    ConfirmClosure,
     Depart,
-    ErasePersonalData,
     Escalate,
     IssueParts,
     Note,
@@ -22,18 +20,12 @@ from bus.domain.commands import (
     Pause,
     Reclassify,
     RefuseParts,
-    RejectClosure,
-    Reopen,
-    ReplanPromises,
-    RequestClosure,
     RequestParts,
-    Resolve,
     Resume,
     Return,
-    RouteTicket,
     Start,
-    WarnSla,
 )
+from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla
 from bus.domain.routing_rules import RoutingMode, RoutingRules
 from bus.domain.terms import ClockName, EvidenceKind, KeyKind, State, Substate, Tick, WaitingFor
 from bus.domain.values import Assignee, Customer, IncidentKey, Part

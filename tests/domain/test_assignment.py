@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bus.domain.commands import Accept, Arrive, Assign, Depart, Resolve, Return, Start
+from bus.domain.closing_commands import Resolve
+from bus.domain.commands import Accept, Arrive, Assign, Depart, Return, Start
 from bus.domain.errors import CommandRefused
 from bus.domain.events import (
     AssignmentAccepted,

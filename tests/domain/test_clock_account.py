@@ -10,13 +10,15 @@ from hypothesis import given as any_of
 from hypothesis import strategies as st
 
 from bus.domain.clock_account import AFTER_HOURS, ALL_DAY, DONE, REST_DAY, WORKED, Stretch, account
-from bus.domain.commands import Accept, BreachSla, Depart, Note, Start, WarnSla
+from bus.domain.commands import Accept, Depart, Note, Start
+from bus.domain.evolve import evolve
+from bus.domain.inside_commands import BreachSla, WarnSla
 from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import due_at, stop
 from bus.domain.terms import ClockName
 from bus.domain.text import Text
-from bus.domain.ticket import clock_of, evolve
+from bus.domain.ticket import clock_of
 from tests.domain.any_history import ANY_ORDER_S, Wish, wishes
 from tests.domain.given import At, Story
 from tests.domain.people import ASSIGN, HOUR, MINUTE, OFFICE_RULES, OPEN, PAUSE, REOPEN, RESOLVE, RESUME, RULES, START

@@ -5,17 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bus.domain.commands import (
-    OUTSIDE,
-    BreachSla,
-    Command,
-    IssueParts,
-    OpenTicket,
-    RefuseParts,
-    RequestParts,
-    Resume,
-    Return,
-)
+from bus.domain.commands import OUTSIDE, Command, IssueParts, OpenTicket, RefuseParts, RequestParts, Resume, Return
+from bus.domain.inside_commands import BreachSla
 from bus.domain.naming import kebab
 from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.sla_clock import Clock

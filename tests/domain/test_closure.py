@@ -4,24 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from bus.domain.commands import (
-    Accept,
-    AddEvidence,
-    ConfirmClosure,
-    RejectClosure,
-    Reopen,
-    RequestClosure,
-    Return,
-    Start,
-)
-from bus.domain.events import (
-    AssignmentAccepted,
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure
+from bus.domain.closing_events import (
     ClosureConfirmed,
     ClosureRejected,
     ClosureRequested,
     TicketReopened,
     TicketResolved,
 )
+from bus.domain.commands import Accept, AddEvidence, Return, Start
+from bus.domain.events import AssignmentAccepted
 from bus.domain.terms import EvidenceKind, State, Tick
 from tests.domain.given import At, given
 from tests.domain.people import (

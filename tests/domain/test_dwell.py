@@ -8,9 +8,10 @@ import pytest
 
 from bus.alerts.rules.dwell_red import red_alerts
 from bus.domain.calendars import Calendars
-from bus.domain.commands import Accept, Assign, BreachSla, Command, Note, Return, Start
+from bus.domain.commands import Accept, Assign, Command, Note, Return, Start
 from bus.domain.drift import DriftReason, drifted
 from bus.domain.dwell import Dwell, dwell_of, heat_map
+from bus.domain.inside_commands import BreachSla
 from bus.domain.terms import ClockName, State, TicketId
 from bus.domain.ticket import Ticket
 from tests.domain.given import At, given

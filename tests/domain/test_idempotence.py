@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from bus.domain.batch import UNKNOWN_FINGERPRINT, Accepted, CommandResult
-from bus.domain.commands import Assign, BreachSla
+from bus.domain.commands import Assign
 from bus.domain.events import TicketAssigned
+from bus.domain.inside_commands import BreachSla
 from bus.domain.terms import ClockName
 from tests.domain.given import At, given, request
 from tests.domain.people import ASSIGN, HOUR, OPEN, START, WANG, WORKING

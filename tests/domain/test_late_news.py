@@ -10,19 +10,10 @@ from hypothesis import assume
 from hypothesis import given as any_of
 from hypothesis import strategies as st
 
-from bus.domain.commands import (
-    Accept,
-    Arrive,
-    Assign,
-    BreachSla,
-    Command,
-    Depart,
-    RejectClosure,
-    RequestParts,
-    Return,
-    Start,
-)
+from bus.domain.closing_commands import RejectClosure
+from bus.domain.commands import Accept, Arrive, Assign, Command, Depart, RequestParts, Return, Start
 from bus.domain.events import WorkPaused
+from bus.domain.inside_commands import BreachSla
 from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.terms import ClockName
 from tests.domain.given import At, Story, given

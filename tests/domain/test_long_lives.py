@@ -9,8 +9,9 @@ from typing import get_args
 import pytest
 
 from bus.domain.batch import Accepted, Outcome
-from bus.domain.commands import INSIDE, Assign, BreachSla, Command, OpenTicket, Pause, Start, WarnSla
+from bus.domain.commands import INSIDE, Assign, Command, OpenTicket, Pause, Start
 from bus.domain.events import Event, ReportJoined
+from bus.domain.inside_commands import BreachSla, WarnSla
 from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.terms import ClockName, State, Substate, TicketId, WaitingFor
 from bus.domain.transitions import TRANSITIONS, legal_in

@@ -4,16 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from bus.domain.closing_events import TicketResolved
 from bus.domain.commands import IssueParts, Pause, RefuseParts, RequestParts, Start
-from bus.domain.events import (
-    PartsIssued,
-    PartsRefused,
-    PartsRequested,
-    PauseReasonChanged,
-    TicketResolved,
-    WorkPaused,
-    WorkResumed,
-)
+from bus.domain.events import PartsIssued, PartsRefused, PartsRequested, PauseReasonChanged, WorkPaused, WorkResumed
 from bus.domain.terms import Substate, WaitingFor
 from bus.domain.values import Part
 from tests.domain.given import given

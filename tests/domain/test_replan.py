@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bus.domain.calendars import Calendar, Calendars
 from bus.domain.clock_account import account
-from bus.domain.commands import BreachSla, Command, ReplanPromises
+from bus.domain.commands import Command
+from bus.domain.inside_commands import BreachSla, ReplanPromises
 from bus.domain.promise_events import PromisesReplanned
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import due_at, stop

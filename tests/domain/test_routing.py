@@ -10,8 +10,9 @@ from hypothesis import given as any_of
 from hypothesis import strategies as st
 
 from bus.domain.batch import Accepted, Outcome
-from bus.domain.commands import Assign, Request, Return, RouteTicket
+from bus.domain.commands import Assign, Request, Return
 from bus.domain.events import TicketAssigned
+from bus.domain.inside_commands import RouteTicket
 from bus.domain.people import Person, Skill
 from bus.domain.routed import RankedPerson, TicketRouted, Unfit
 from bus.domain.routing import LISTED_MAX, PersonLoad, Staff, candidates, route, routed

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from bus.domain import decide, preconditions
+from bus.domain.closing_events import TicketResolved
 from bus.domain.commands import AddEvidence, AskProgress, Note
-from bus.domain.events import EvidenceAdded, NoteAdded, TicketAssigned, TicketResolved
+from bus.domain.events import EvidenceAdded, NoteAdded, TicketAssigned
 from bus.domain.terms import EvidenceKind
 from bus.domain.ticket_keys import is_ticket_number
 from tests.domain.given import given

@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from bus.config_file import ConfigFileInvalid
 from bus.domain.batch import Accepted
 from bus.domain.calendars import ALWAYS_ALONE
-from bus.domain.commands import Accept, BreachSla, Command, WarnSla
+from bus.domain.commands import Accept, Command
 from bus.domain.errors import InvariantBroken
 from bus.domain.events import AssignmentAccepted, SlaBreached, SlaWarned, TicketEscalated, TicketOpened
+from bus.domain.evolve import evolve
+from bus.domain.inside_commands import BreachSla, WarnSla
 from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import ClockName
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.ticket import Ticket
 from bus.domain.values import WorkingCalendar
 from bus.domain.working_hours import working_time
 from bus.rules_config import load_rules

@@ -5,21 +5,9 @@ from typing import Any
 
 import pytest
 
-from bus.domain.commands import (
-    INSIDE,
-    Accept,
-    Assign,
-    BreachSla,
-    Command,
-    ConfirmClosure,
-    ErasePersonalData,
-    OpenTicket,
-    Reopen,
-    ReplanPromises,
-    Resolve,
-    Resume,
-    WarnSla,
-)
+from bus.domain.closing_commands import ConfirmClosure, Reopen, Resolve
+from bus.domain.commands import INSIDE, Accept, Assign, Command, OpenTicket, Resume
+from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, WarnSla
 from bus.domain.naming import kebab
 from bus.domain.terms import State
 from bus.domain.transitions import TRANSITIONS, legal_in

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bus.domain.commands import Accept, AskProgress, Command, RequestClosure, Start
+from bus.domain.closing_commands import RequestClosure
+from bus.domain.commands import Accept, AskProgress, Command, Start
 from bus.domain.events import TicketOpened
 from bus.domain.sla import overdue, warn
 from bus.domain.terms import SANDBOX, ClockName, KeyKind, State, is_synthetic

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given as any_of
 from hypothesis import strategies as st
 
-from bus.domain.commands import Accept, Arrive, BreachSla, Command, Depart, Note, RequestParts, Start
+from bus.domain.closing_events import TicketResolved
+from bus.domain.commands import Accept, Arrive, Command, Depart, Note, RequestParts, Start
 from bus.domain.events import (
     AssignmentAccepted,
     EngineerDeparted,
@@ -17,10 +18,10 @@ from bus.domain.events import (
     ReportJoined,
     SlaBreached,
     TicketEscalated,
-    TicketResolved,
     WorkPaused,
     WorkStarted,
 )
+from bus.domain.inside_commands import BreachSla
 from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import BUS, ClockName, Substate

@@ -10,10 +10,11 @@ from bus.app import Core, require
 from bus.delivery.target import delivery_key
 from bus.domain.errors import BusError
 from bus.domain.events import Recorded, SlaBreached, TicketOpened
+from bus.domain.evolve import evolve
 from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import BUS, ClockName, EventId
-from bus.domain.ticket import Ticket, clock_of, evolve
+from bus.domain.ticket import Ticket, clock_of
 from bus.domain.ticket_keys import key_name
 from bus.intake.command_ids import command_id
 from bus.intake.commands_topic import COMMANDS_HANDLER

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 from bus.domain.batch import Accepted
-from bus.domain.commands import AddEvidence, ErasePersonalData
+from bus.domain.commands import AddEvidence
+from bus.domain.inside_commands import ErasePersonalData
 from bus.domain.named_files import file_uri
 from bus.domain.terms import EvidenceKind, TicketId
 from bus.files.files import Files

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from bus.domain.commands import Command, Note, OpenTicket, Reopen, Request
+from bus.domain.closing_commands import Reopen
+from bus.domain.commands import Command, Note, OpenTicket, Request
 from bus.domain.errors import KafkaUnavailable, MalformedInput, StoreUnavailable
 from bus.domain.events import Recorded
 from bus.domain.rules import Rules

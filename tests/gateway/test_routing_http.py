@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bus.domain.commands import Command, RouteTicket, Start
+from bus.domain.commands import Command, Start
+from bus.domain.inside_commands import RouteTicket
 from bus.domain.routing_rules import RoutingMode
 from bus.domain.terms import BUS, TicketId
 from bus.gateway.read.routing_view import routing_view

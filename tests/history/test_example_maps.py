@@ -8,16 +8,8 @@ import pytest
 
 from adapters.history.map_file import HistoryMap, load_map
 from adapters.history.rows import open_lines
-from bus.domain.events import (
-    ClosureConfirmed,
-    ClosureRequested,
-    NoteAdded,
-    TicketAssigned,
-    TicketOpened,
-    TicketResolved,
-    WorkPaused,
-    WorkStarted,
-)
+from bus.domain.closing_events import ClosureConfirmed, ClosureRequested, TicketResolved
+from bus.domain.events import NoteAdded, TicketAssigned, TicketOpened, WorkPaused, WorkStarted
 from bus.domain.terms import KeyKind, State, WaitingFor
 from bus.domain.ticket import Ticket
 from bus.domain.values import Customer, IncidentKey

@@ -5,20 +5,8 @@ from typing import Any
 
 import pytest
 
-from bus.domain.commands import (
-    Assign,
-    Command,
-    ConfirmClosure,
-    Note,
-    OpenTicket,
-    Pause,
-    Reopen,
-    RequestClosure,
-    Resolve,
-    Resume,
-    Return,
-    Start,
-)
+from bus.domain.closing_commands import ConfirmClosure, Reopen, RequestClosure, Resolve
+from bus.domain.commands import Assign, Command, Note, OpenTicket, Pause, Resume, Return, Start
 from bus.domain.terms import KeyKind, WaitingFor
 from bus.domain.values import Assignee, IncidentKey
 from tests.history.uci import answers, commands, refusal, requests, row, states

@@ -6,17 +6,14 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.domain.closing_events import ClosureConfirmed, ClosureRequested, TicketReopened, TicketResolved
 from bus.domain.events import (
-    ClosureConfirmed,
-    ClosureRequested,
     Event,
     NoteAdded,
     PartsIssued,
     PartsRequested,
     TicketAssigned,
     TicketOpened,
-    TicketReopened,
-    TicketResolved,
     WorkPaused,
     WorkResumed,
     WorkStarted,

@@ -12,8 +12,9 @@ import pytest
 from bus.alerts.log_sink import log_alert
 from bus.alerts.rules.unroutable import UNROUTABLE
 from bus.domain.batch import Accepted, Outcome
-from bus.domain.commands import Assign, RouteTicket
+from bus.domain.commands import Assign
 from bus.domain.events import TicketAssigned
+from bus.domain.inside_commands import RouteTicket
 from bus.domain.people import Person
 from bus.domain.routed import TicketRouted, Unfit
 from bus.domain.routing_rules import RoutingMode, RoutingRules

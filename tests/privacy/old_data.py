@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from bus.app import Core
 from bus.domain.batch import Accepted
-from bus.domain.commands import AskProgress, Command, ErasePersonalData, Note, OpenTicket, RequestClosure, Start
+from bus.domain.closing_commands import RequestClosure
+from bus.domain.commands import AskProgress, Command, Note, OpenTicket, Start
 from bus.domain.events import Event
+from bus.domain.inside_commands import ErasePersonalData
 from bus.domain.terms import KeyKind, TicketId
 from bus.domain.ticket_keys import TicketKey
 from bus.domain.values import Customer, IncidentKey

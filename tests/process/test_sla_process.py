@@ -3,7 +3,8 @@
 from datetime import timedelta
 from uuid import UUID
 
-from bus.domain.commands import Accept, BreachSla, Command, WarnSla
+from bus.domain.commands import Accept, Command
+from bus.domain.inside_commands import BreachSla, WarnSla
 from bus.domain.terms import ClockName
 from bus.domain.ticket import Ticket, clock_of
 from bus.process.process_manager import Due, request_of

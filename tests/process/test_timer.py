@@ -11,9 +11,10 @@ import pytest
 from bus.alerts.alert import Alert
 from bus.alerts.log_sink import log_alert
 from bus.domain.batch import Accepted, Outcome
-from bus.domain.commands import Accept, BreachSla, Command, Note, Request, Start, WarnSla
+from bus.domain.commands import Accept, Command, Note, Request, Start
 from bus.domain.errors import InvariantBroken, StoreUnavailable
 from bus.domain.events import Event, NoteAdded, SlaBreached, SlaWarned, TicketEscalated
+from bus.domain.inside_commands import BreachSla, WarnSla
 from bus.domain.terms import ClockName, TicketId
 from bus.domain.ticket import Ticket
 from bus.intake.dispatch import Dispatcher

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bus.domain.commands import IssueParts, Reclassify, RejectClosure, RequestParts
+from bus.domain.closing_commands import RejectClosure
+from bus.domain.commands import IssueParts, Reclassify, RequestParts
 from bus.domain.errors import InvariantBroken
 from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey

@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from bus.domain.commands import Accept, Command, Start, WarnSla
+from bus.domain.commands import Accept, Command, Start
+from bus.domain.inside_commands import WarnSla
 from bus.domain.terms import ClockName
 from projections.sla_clocks import ClockRow, ClockState, clock_rows
 from projections.ticket_model import fold

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bus.domain.commands import Arrive, AskProgress, Assign, Command, Reclassify, RejectClosure, RequestClosure, Return
+from bus.domain.closing_commands import RejectClosure, RequestClosure
+from bus.domain.commands import Arrive, AskProgress, Assign, Command, Reclassify, Return
 from bus.domain.errors import InvariantBroken
 from bus.domain.events import TicketAssigned
 from bus.domain.terms import SANDBOX, KeyKind

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bus.domain.commands import Return, WarnSla
+from bus.domain.commands import Return
 from bus.domain.errors import InvariantBroken
+from bus.domain.inside_commands import WarnSla
 from bus.domain.terms import ClockName
 from projections.ticket_model import fold
 from projections.tickets import write

@@ -13,8 +13,9 @@ from fastavro import parse_schema, schemaless_writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bus.domain.closing_events import TicketResolved
 from bus.domain.errors import InvariantBroken, MalformedInput
-from bus.domain.events import NoteAdded, Recorded, TicketResolved
+from bus.domain.events import NoteAdded, Recorded
 from bus.wire.codec import PAYLOAD_BYTES_MAX, Codec, RegisteredSchema, event_json
 from schemas.catalogue import BY_CLASS, EVENT_TYPES, RECORD_TYPES, RecordType
 from schemas.messages import CommandSent, HostRead, RequestReceived

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from bus.domain.batch import Accepted
 from bus.domain.commands import Assign, Command, Note, Return
+from bus.domain.evolve import evolve
 from bus.domain.people_at import people_at
 from bus.domain.terms import TicketId
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.ticket import Ticket
 from bus.intake.dispatch import Dispatcher
 from bus.outbox.relay import Relay
 from bus.postgres.pool import Pool, connected

@@ -13,7 +13,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.evolve import evolve
+from bus.domain.ticket import Ticket
 from bus.local.stack import Urls
 from bus.postgres.migrate import migrate
 from bus.postgres.pool import connected, in_transaction, open_pool

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
 from bus.domain.commands import (
     OUTSIDE,
     Accept,
@@ -12,7 +13,6 @@ from bus.domain.commands import (
     AskProgress,
     Assign,
     Command,
-    ConfirmClosure,
     Depart,
     Escalate,
     IssueParts,
@@ -21,11 +21,7 @@ from bus.domain.commands import (
     Pause,
     Reclassify,
     RefuseParts,
-    RejectClosure,
-    Reopen,
-    RequestClosure,
     RequestParts,
-    Resolve,
     Resume,
     Return,
     Start,

@@ -15,8 +15,9 @@ from bus.consistency.subscription_filter import (
 from bus.consistency.subscriptions import Subscription
 from bus.domain.errors import MalformedInput, StoreUnavailable, VersionMissing
 from bus.domain.events import Recorded
+from bus.domain.evolve import evolve
 from bus.domain.terms import TicketId
-from bus.domain.ticket import Ticket, evolve
+from bus.domain.ticket import Ticket
 from bus.gateway.stream.event_frame import StreamEvent
 from bus.intake.reserved_names import plain_name
 from schemas.catalogue import NAME_BY_CE_TYPE

@@ -1,0 +1,47 @@
+"""Commands from solved to closed, and back."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from typing_extensions import Doc
+
+from bus.domain import fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolve:
+    """Declare the problem solved; photos given here are added to those already in evidence."""
+
+    summary: fields.Summary = ""
+    root_cause: fields.RootCause = ""
+    photos: Annotated[tuple[str, ...], Doc("URIs of photos, beside those already in evidence; at most 50 in all")] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestClosure:
+    """Ask the customer's contact to confirm."""
+
+    note: fields.Remark = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmClosure:
+    """Confirm on the customer's behalf, with the three ticks."""
+
+    confirmed_by: fields.ConfirmedBy = ""
+    ticks: fields.Ticks = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectClosure:
+    """Decline on the customer's behalf."""
+
+    rejected_by: fields.RejectedBy = ""
+    reason: fields.Reason = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopen:
+    """Open again what was solved or closed."""
+
+    reason: fields.Reason = ""

@@ -1,0 +1,53 @@
+"""What happens from solved to closed, and back (R14, R20). Pure."""
+
+from typing import assert_never
+
+from bus.domain import refusals
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
+from bus.domain.closing_events import (
+    ClosureConfirmed,
+    ClosureRejected,
+    ClosureRequested,
+    TicketReopened,
+    TicketResolved,
+)
+from bus.domain.commands import Request
+from bus.domain.events import Event
+from bus.domain.preconditions import check_photos
+from bus.domain.rules import Rules
+from bus.domain.terms import Tick
+from bus.domain.text import Text
+from bus.domain.ticket import Ticket
+
+
+def closed(
+    request: Request,
+    command: Resolve | RequestClosure | ConfirmClosure | RejectClosure | Reopen,
+    ticket: Ticket,
+    rules: Rules,
+) -> tuple[Event, ...]:
+    """Answer what ends a ticket or takes it up again, or CommandRefused."""
+    match command:
+        case Resolve(photos=photos, summary=summary, root_cause=root_cause):
+            if root_cause not in rules.root_causes and "root_cause" not in request.waives:
+                raise refusals.unknown_word("root_cause", root_cause, sorted(rules.root_causes))
+            check_photos(photos, ticket.photos, field="photos")
+            return (TicketResolved(photos=photos, summary=summary, root_cause=root_cause),)
+        case RequestClosure(note=note):
+            if ticket.closure_requested:
+                raise refusals.already("closure", "已请客户确认", "the customer has been asked already")
+            return (ClosureRequested(note=note),)
+        case ConfirmClosure(confirmed_by=confirmed_by, ticks=ticks):
+            if not ticket.closure_requested:
+                ask = Text("处理人先申请关闭", "the handler asks for closure first")
+                raise refusals.missing("closure_requested", ask)
+            absent = [tick for tick in Tick if tick not in ticks]
+            if absent and "ticks" not in request.waives:
+                raise refusals.missing(f"ticks.{absent[0].value}", Text(absent[0].zh, "tick all three to close"))
+            return (ClosureConfirmed(confirmed_by=confirmed_by, ticks=tuple(dict.fromkeys(ticks))),)
+        case RejectClosure(rejected_by=rejected_by, reason=reason):
+            return (ClosureRejected(rejected_by=rejected_by, reason=reason),)
+        case Reopen(reason=reason):
+            return (TicketReopened(reason=reason),)
+        case _ as unknown:
+            assert_never(unknown)

@@ -1,0 +1,225 @@
+"""How each event changes a ticket. Pure; `evolve` never refuses: what happened, happened."""
+
+from datetime import datetime
+from typing import assert_never
+
+from bus.domain import sla_clock
+from bus.domain.closing_events import (
+    ClosureConfirmed,
+    ClosureRejected,
+    ClosureRequested,
+    TicketReopened,
+    TicketResolved,
+)
+from bus.domain.errors import InvariantBroken, VersionMissing
+from bus.domain.events import (
+    AssignmentAccepted,
+    EngineerArrived,
+    EngineerDeparted,
+    Event,
+    EvidenceAdded,
+    NoteAdded,
+    PartsIssued,
+    PartsRefused,
+    PartsRequested,
+    PauseReasonChanged,
+    PersonalDataErased,
+    ProgressAsked,
+    Recorded,
+    ReportJoined,
+    SlaBreached,
+    SlaWarned,
+    TicketAssigned,
+    TicketEscalated,
+    TicketOpened,
+    TicketReturned,
+    WorkPaused,
+    WorkResumed,
+    WorkStarted,
+)
+from bus.domain.fast_replace import replace
+from bus.domain.hand_over import handed_over
+from bus.domain.naming import dotted
+from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
+from bus.domain.routed import NOT_ROUTED, Routing, TicketRouted
+from bus.domain.sla_clock import Clock
+from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate
+from bus.domain.ticket import NOBODY, Ticket, clock_of
+
+
+def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
+    """Fold one event; versions must follow each other without a gap, or VersionMissing."""
+    known = 0 if ticket is None else ticket.version
+    if recorded.version != known + 1:
+        raise VersionMissing(recorded.ticket_id, version=recorded.version, known=known)
+    if ticket is None:
+        return _opened(recorded)
+    # A source may tell late of what happened early: the ticket's own time never runs backwards, so no clock does.
+    at = max(recorded.occurred_at, ticket.last_at)
+    changed = handed_over(ticket, _changed(ticket, recorded.event, at), recorded.occurred_at, at)
+    if recorded.actor == BUS:
+        assigner = BUS if changed.assignments > ticket.assignments else ticket.assigner
+        return replace(changed, version=recorded.version, assigner=assigner)
+    return replace(
+        changed,
+        version=recorded.version,
+        assigner=recorded.actor if changed.assignments > ticket.assignments else ticket.assigner,
+        last_at=at,
+        last_action=dotted(type(recorded.event)),
+    )
+
+
+def _opened(recorded: Recorded) -> Ticket:
+    event = recorded.event
+    if not isinstance(event, TicketOpened):
+        raise InvariantBroken(f"{recorded.ticket_id}: the first event is {type(event).__name__}, not TicketOpened")
+    return Ticket(
+        ticket_id=recorded.ticket_id,
+        version=recorded.version,
+        trace_id=recorded.trace_id,
+        historic=recorded.historic,
+        source=recorded.source,
+        source_no=event.source_no,
+        incident_key=event.incident_key,
+        title=event.title,
+        type=event.type,
+        region=event.region,
+        skills=event.skills,
+        serial=event.serial,
+        customer=event.customer,
+        opened_at=event.opened_at,
+        creator=recorded.actor,
+        last_at=max(recorded.occurred_at, event.opened_at),  # what is dated before the opening counts from there
+        last_action=dotted(type(event)),
+        response=Clock(limit_s=event.response_limit_s, running_since=event.opened_at, calendar=event.calendar),
+        resolution=Clock(limit_s=event.resolution_limit_s, running_since=event.opened_at, calendar=event.calendar),
+        handed_over_at=event.opened_at,
+        state_since=max(recorded.occurred_at, event.opened_at),
+    )
+
+
+def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line or two per event type
+    match event:
+        case TicketOpened():
+            raise InvariantBroken(f"{ticket.ticket_id}: opened twice")
+        case ReportJoined(customer=customer, incident_key=key):
+            found = bool(customer.phone) or key.kind is KeyKind.PHONE  # its personal data is found by that again
+            return replace(ticket, reports=ticket.reports + 1, personal_erased=ticket.personal_erased and not found)
+        case TicketRouted(person=person, unroutable=unroutable):
+            return replace(ticket, routing=replace(ticket.routing, suggested=person, unroutable=unroutable))
+        case TicketAssigned():
+            return _assigned(ticket, event)
+        case TicketReturned(state=state):
+            paused_for = ticket.paused_for if state is ticket.state else None
+            routing = Routing(sent_back_by=(*ticket.routing.sent_back_by, *filter(None, [ticket.assignee.person])))
+            returned = replace(
+                ticket, state=state, assignee=NOBODY, accepted_at=None, paused_for=paused_for, routing=routing
+            )
+            return returned if state is ticket.state else replace(_running(returned, at), substate=None)
+        case AssignmentAccepted() | EngineerDeparted():
+            return _responded(replace(ticket, accepted_at=ticket.accepted_at or at), at)
+        case EngineerArrived():
+            return _working(ticket, Substate.ON_SITE, at)
+        case WorkStarted(substate=substate):
+            return _working(ticket, substate, at)
+        case WorkPaused(waiting_for=waiting_for):
+            stopped = sla_clock.stop(ticket.resolution, at)
+            return replace(ticket, paused_for=waiting_for, pauses=ticket.pauses + 1, resolution=stopped)
+        case PauseReasonChanged(waiting_for=waiting_for):
+            return replace(ticket, paused_for=waiting_for)
+        case WorkResumed():
+            return _running(replace(ticket, paused_for=None), at)
+        case PartsRequested():
+            return replace(ticket, substate=Substate.PARTS)
+        case EvidenceAdded(kind=kind, uri=uri):
+            return replace(ticket, photos=(*ticket.photos, uri)) if kind is EvidenceKind.PHOTO else ticket
+        case ProgressAsked():
+            return replace(ticket, asked=ticket.asked + 1)
+        case TicketResolved():
+            return _resolved(ticket, event, at)
+        case ClosureRequested():
+            return replace(ticket, closure_requested=True)
+        case ClosureConfirmed():
+            return replace(ticket, state=State.CLOSED, closed_at=at, closure_requested=False)
+        case ClosureRejected():
+            return _reopened(ticket, State.IN_PROGRESS, at)
+        case TicketReopened():
+            state = State.ASSIGNED if ticket.assignee.person else State.PENDING
+            return replace(_reopened(ticket, state, at), accepted_at=None, routing=NOT_ROUTED)
+        case SlaWarned(clock=name):
+            return _with_clock(ticket, name, replace(clock_of(ticket, name), warned=True))
+        case SlaBreached(clock=name, due_at=due_at):
+            return _with_clock(ticket, name, replace(clock_of(ticket, name), breached_at=due_at))
+        case SlaBreachWithdrawn(clock=name, stopped_at=stopped_at, met=met):
+            return _with_clock(ticket, name, sla_clock.withdraw(clock_of(ticket, name), stopped_at, met=met))
+        case TicketReclassified(type=kind):
+            return replace(ticket, type=kind)
+        case PromisesReplanned(response_limit_s=first, resolution_limit_s=last, calendar=hours):
+            response = sla_clock.replan(ticket.response, first, hours, at)
+            return replace(ticket, response=response, resolution=sla_clock.replan(ticket.resolution, last, hours, at))
+        case PersonalDataErased():
+            return replace(ticket, personal_erased=True)
+        case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated():
+            return ticket
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _assigned(ticket: Ticket, event: TicketAssigned) -> Ticket:
+    known = bool(event.assignee.person)
+    return replace(
+        ticket,
+        state=State.ASSIGNED if ticket.state is State.PENDING else ticket.state,
+        assignee=event.assignee,
+        accepted_at=None,
+        routing=Routing(sent_back_by=ticket.routing.sent_back_by),
+        assignments=ticket.assignments + known,
+        reassignments=ticket.reassignments + (known and ticket.assignments > 0),
+    )
+
+
+def _responded(ticket: Ticket, at: datetime) -> Ticket:
+    return replace(ticket, response=sla_clock.settle(ticket.response, at))
+
+
+def _working(ticket: Ticket, substate: Substate | None, at: datetime) -> Ticket:
+    started = replace(ticket, state=State.IN_PROGRESS, substate=substate, accepted_at=ticket.accepted_at or at)
+    return _responded(started, at)
+
+
+def _running(ticket: Ticket, at: datetime) -> Ticket:
+    return replace(ticket, resolution=sla_clock.run(ticket.resolution, at))
+
+
+def _resolved(ticket: Ticket, event: TicketResolved, at: datetime) -> Ticket:
+    return replace(
+        ticket,
+        state=State.RESOLVED,
+        substate=None,
+        paused_for=None,
+        resolved_at=at,
+        photos=event.photos,
+        summary=event.summary,
+        root_cause=event.root_cause,
+        resolution=sla_clock.settle(ticket.resolution, at),
+    )
+
+
+def _reopened(ticket: Ticket, state: State, at: datetime) -> Ticket:
+    # What comes next has to be shown anew: the photos of the first repair prove nothing about the second.
+    reopened = replace(
+        ticket,
+        state=state,
+        photos=(),
+        resolved_at=None,
+        closed_at=None,
+        closure_requested=False,
+        reopens=ticket.reopens + 1,
+    )
+    return _running(reopened, at)
+
+
+def _with_clock(ticket: Ticket, name: ClockName, changed: Clock) -> Ticket:
+    if name is ClockName.FIRST_RESPONSE:
+        return replace(ticket, response=changed)
+    return replace(ticket, resolution=changed)

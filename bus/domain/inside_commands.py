@@ -1,0 +1,39 @@
+"""Commands that only the bus's own programs ask."""
+
+from dataclasses import dataclass
+
+from bus.domain import fields
+from bus.domain.terms import ClockName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarnSla:
+    """Say that 80 % of a promise is spent; the bus's own timer asks this."""
+
+    clock: ClockName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreachSla:
+    """Say that a promise was broken; the bus's own timer asks this."""
+
+    clock: ClockName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteTicket:
+    """Find who takes a ticket that waits; the bus's own timer asks this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplanPromises:
+    """Count the promises in the hours that their calendar has now; an operator asks this on the bus's own machine."""
+
+    reason: fields.Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasePersonalData:
+    """Erase a closed ticket's personal data; an operator asks this on the bus's own machine."""
+
+    reason: fields.Reason
