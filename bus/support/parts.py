@@ -31,6 +31,8 @@ from schemas.topics import load_contract
 
 LOG_BYTES_MAX: Final = 2 * 1024 * 1024  # of each log its end
 ASKED_S_MAX: Final = 20.0
+# Where what listens on every address is asked.
+_LOCAL: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - nothing is bound
 _POSTGRESQL: Final = b"""
 SELECT name, setting, unit, source FROM pg_settings
 WHERE source NOT IN ('default', 'client')
@@ -158,7 +160,7 @@ class BundleSources:
             raise NothingToShow("TICKETBUS_METRICS_PORT is not set")
         scheme = "https" if self._settings.http_certificate_file else "http"
         host = self._settings.http_host
-        host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - nothing is bound
+        host = _LOCAL.get(host, host)
         return await self._metrics(f"{scheme}://{host}:{self._settings.metrics_port}", "")
 
     async def _metrics(self, url: str, token: str) -> str:
