@@ -1,6 +1,5 @@
 """The newest backup that was verified, in PostgreSQL: how far it restores to, and how old that may be."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, LiteralString
@@ -78,10 +77,8 @@ async def note_damage(connection: Connection, place: str, damage: str) -> None:
 
 
 async def declare_age_max(pool: Pool, age_max: timedelta) -> None:
-    """Write every hour, until cancelled, how old a backup may be by these settings. Raises StoreUnavailable."""
-    while True:
-        await in_transaction(pool, _declare, age_max)
-        await asyncio.sleep(DECLARE_EVERY_S)
+    """Write how old a backup may be by these settings. Raises StoreUnavailable."""
+    await in_transaction(pool, _declare, age_max)
 
 
 async def _declare(connection: Connection, age_max: timedelta) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from bus.aio import unless
 from bus.app import Core
-from bus.backup.verified import declare_age_max
+from bus.backup.verified import DECLARE_EVERY_S, declare_age_max
 from bus.consistency.topic_mismatch import allowed_topics
 from bus.delivery.declarations import DeclaredTarget, keep_declared
 from bus.delivery.delivery_worker import DeliveryWorker
@@ -48,6 +48,7 @@ from bus.programs.pulled_sources import PulledSources
 from bus.programs.reconcile_watch import ReconcileWatch
 from bus.programs.registry_watch import watch_registry
 from bus.programs.rollout_watch import watch_rollouts
+from bus.programs.rounds import in_rounds
 from bus.programs.serving import Serving, serving_of
 from bus.programs.sources import sources
 from bus.programs.target_reconcile_watch import TargetReconcileWatch, target_reconciler_of
@@ -153,7 +154,7 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
         "topics": lambda: unless(stopping, topics.run()),
         "reconciliations": lambda: unless(stopping, reconciling.run()),
         "target reconciliations": lambda: unless(stopping, _reconciling_targets(core, made).run()),
-        "backups": lambda: unless(stopping, declare_age_max(core.pool, core.settings.backup_age_max)),
+        "backups": lambda: unless(stopping, _backups(core)),
         MAPS_PART: lambda: unless(stopping, known.run()),
         "pulled sources": lambda: unless(stopping, pulled.run()),
     }
@@ -190,6 +191,11 @@ async def _serve(wanted: _Wanted, core: Core, stopping: asyncio.Event) -> None:
     finally:
         for _, target in made.values():
             await target.close()
+
+
+def _backups(core: Core) -> Coroutine[Any, Any, None]:
+    declare = functools.partial(declare_age_max, core.pool, core.settings.backup_age_max)
+    return in_rounds(declare, DECLARE_EVERY_S, "backup_age_not_declared")
 
 
 def _reconciling(core: Core, known: Mapping[str, Source]) -> ReconcileWatch:

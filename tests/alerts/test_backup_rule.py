@@ -1,6 +1,5 @@
 """The rule of backups, on what `backup --verify` notes: too old, damaged, none; and on how old one may be."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,7 +11,6 @@ from bus.backup.verified import declare_age_max, note_damage, note_verified
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Pool, connected, in_transaction
 from tests.alerts.test_more_state_rules import DAY, fired, run
-from tests.bus_under_test import eventually
 from tests.programs.test_restoring import BASE, MADE
 
 SYSTEM = b"SELECT system_identifier::text FROM pg_control_system()"
@@ -43,10 +41,5 @@ async def test_backup_not_verified_or_of_too_long_ago_or_damaged(pool: Pool) -> 
         with pytest.raises(BackupFailed):
             await in_transaction(pool, note_verified, other, "b:/3", now)
     for age, alerts in ((timedelta(0), 0), (6 * DAY, 1), (8 * DAY, 0)):
-        declaring = asyncio.create_task(declare_age_max(pool, age))
-
-        async def in_force(expected: int = alerts) -> bool:
-            return len(await fired(pool, rule, later=2 * DAY)) == expected
-
-        await eventually(in_force)
-        declaring.cancel()
+        await declare_age_max(pool, age)
+        assert len(await fired(pool, rule, later=2 * DAY)) == alerts
