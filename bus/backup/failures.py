@@ -11,5 +11,9 @@ class BackupDamaged(BusError):
     """What lies in the directory is not the backup that was made, or not a whole one."""
 
 
+class NotThatStore(BusError):
+    """Two directories of files are of different stores; nothing was copied."""
+
+
 class RestoreRefused(BusError):
     """The backup does not fit what is here; nothing was changed."""

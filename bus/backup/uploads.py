@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, LiteralString
 
 from bus.backup import manifest
-from bus.backup.failures import RestoreRefused
+from bus.backup.failures import NotThatStore
 from bus.backup.manifest import FILES, BackedUpFiles, Manifest, sha256_of
 from bus.postgres.pool import Pool, connected
 from bus.settings import Settings, files_dir
@@ -54,7 +54,7 @@ def copy_new_uploads(settings: Settings, folder: Path, say: Callable[[str], None
         return
     try:
         copy_new(root, folder / FILES)
-    except (OSError, RestoreRefused) as error:
+    except (OSError, NotThatStore) as error:
         say(f"uploaded files are not copied: {error}")
 
 
@@ -71,11 +71,11 @@ def copy_new(source: Path, into: Path, only: Container[str] | None = None) -> in
 
     `only`: these alone, by SHA-256. A file that is not the one of its name is left out. Blocks.
 
-    Raises RestoreRefused where they are two stores, OSError.
+    Raises NotThatStore where they are two stores, OSError.
     """
     own, theirs = store_id(source), store_id(into)
     if own is None or theirs not in (None, own):
-        raise RestoreRefused(f"{into} has the store-id {theirs}, and {source} has {own}: they are not the same store")
+        raise NotThatStore(f"{into} has the store-id {theirs}, and {source} has {own}: they are not the same store")
     copied = 0
     into.mkdir(mode=_OWNER_ONLY, parents=True, exist_ok=True)
     for path in _files(source):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bus.app import Core
-from bus.backup.failures import RestoreRefused
+from bus.backup.failures import NotThatStore
 from bus.backup.manifest import FILES, Manifest
 from bus.backup.uploads import copy_new, store_id
 from bus.files.errors import FilesAway
@@ -40,6 +40,6 @@ async def restore_files(core: Core, backup: Path, made: Manifest) -> RestoredFil
             wanted = await named_files(core.pool, since)
             put_back = await asyncio.to_thread(copy_new, backup / FILES, root, wanted)
         report = await check_files(core.pool, store_of(core.settings), since)
-    except (RestoreRefused, FilesAway, SettingsInvalid, OSError) as error:
+    except (NotThatStore, FilesAway, SettingsInvalid, OSError) as error:
         return RestoredFiles(put_back=put_back, why=str(error))
     return RestoredFiles(put_back=put_back, report=report)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bus.backup import manifest
-from bus.backup.failures import RestoreRefused
+from bus.backup.failures import NotThatStore
 from bus.backup.manifest import BackedUpFiles, Manifest
 from bus.backup.uploads import copy_new, copy_new_uploads, copy_uploads, upload_faults
 from bus.files.errors import FilesAway
@@ -131,7 +131,7 @@ async def test_backed_up_files_are_of_this_store_alone_and_what_is_not_in_it_is_
     assert uploads == BackedUpFiles(files=1, bytes=whole.size)
     assert [one.split()[2].rstrip(":") for one in absent] == sorted([gone.sha256, damaged.sha256])
     (root / "store-id").write_text("another\n")
-    with pytest.raises(RestoreRefused, match="not the same store"):
+    with pytest.raises(NotThatStore, match="not the same store"):
         copy_new(folder / "files", root)
     for other, words in (
         (settings, "its store-id is another"),
