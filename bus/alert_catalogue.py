@@ -11,6 +11,7 @@ from bus.alerts.rules.channels import CHANNEL_FAILING
 from bus.alerts.rules.clocks import CLOCK_SKEW
 from bus.alerts.rules.consumers import CONSUMER_RULES
 from bus.alerts.rules.cross_system import CROSS_SYSTEM
+from bus.alerts.rules.cross_system_failure import CROSS_SYSTEM_FAILURE
 from bus.alerts.rules.deprecated_read import DEPRECATED_READ
 from bus.alerts.rules.dwell_red import DWELL_RED
 from bus.alerts.rules.expiry import EXPIRY_RULES
@@ -61,6 +62,7 @@ _ALL: Final = (
     *TARGET_LIST_RULES,
     HOP_MISSING,
     UNROUTABLE,
+    CROSS_SYSTEM_FAILURE,
     DWELL_RED,
     PROBE_MISSING,
     CROSS_SYSTEM,

@@ -12,6 +12,7 @@ from bus.domain.commands import OUTSIDE
 from bus.domain.events import Recorded
 from bus.domain.naming import dotted
 from schemas.derive import record_schema
+from schemas.insight_messages import InsightMessage
 from schemas.messages import (
     AlertFlipped,
     CheckpointSealed,
@@ -96,7 +97,9 @@ INTAKE = RecordType(cls=RequestReceived, namespace="ticketbus.intake")
 HOST = RecordType(cls=HostRead, namespace="ticketbus.host")
 ALERT = RecordType(cls=AlertFlipped, namespace="ticketbus.alert")
 CHECKPOINT = RecordType(cls=CheckpointSealed, namespace="ticketbus.audit")
-DECISION_TYPES: tuple[RecordType, ...] = (RecordType(cls=PersonChanged, namespace="ticketbus.decision"),)
+DECISION_TYPES: tuple[RecordType, ...] = tuple(
+    RecordType(cls=cls, namespace="ticketbus.decision") for cls in (PersonChanged, *get_args(InsightMessage))
+)
 LETTER_TYPES: tuple[RecordType, ...] = tuple(
     RecordType(cls=cls, namespace="ticketbus.deadletter") for cls in (LetterPosted, LetterDecided)
 )

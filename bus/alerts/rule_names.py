@@ -54,6 +54,7 @@ class RuleName(StrEnum):
     SLA_BREACHES = "sla_breaches"  # unusually many promises were broken in an hour
     ROLLED_BACK = "rolled_back"  # the new version of a target was worse, and its tickets went back
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL
+    CROSS_SYSTEM_FAILURE = "cross_system_failure"  # the golden metric of R29 is above zero, and nobody dealt with it
     DWELL_RED = "dwell_red"  # tickets are in their state for too long
     UNROUTABLE = "unroutable"  # a ticket waits, and nobody suits it
     HOP_MISSING = "hop_missing"  # an event has not come where it was expected, in time

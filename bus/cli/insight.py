@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bus.cli import insight_tasks
 from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 from bus.cli.time_option import read_time_option
@@ -20,6 +21,7 @@ MOST = 100
 commands = typer.Typer(
     name="insight", help="The golden metrics: figures, thresholds and the tickets behind them.", no_args_is_help=True
 )
+commands.add_typer(insight_tasks.commands)
 Name = Annotated[str, typer.Argument(metavar="METRIC", help="As `insight list` names it.")]
 Since = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help="RFC 3339 with offset; without: 30 days before the end.")

@@ -14,6 +14,7 @@ from bus.delivery import metrics as delivery
 from bus.docgen.markdown import code, codes, document, table
 from bus.files import metrics as files
 from bus.gateway import metrics as gateway
+from bus.insight import gauges as insight
 from bus.outbox import metrics as outbox
 from bus.stage import metrics as stage
 from bus.wire import metrics as wire
@@ -26,6 +27,7 @@ _CATALOGUES: tuple[tuple[str, str, ModuleType], ...] = (
     ("Sources over MQTT", "Counted in the worker that reads them.", mapped),
     ("Stages", "Counted in the worker, which serves them where `TICKETBUS_METRICS_PORT` says.", stage),
     ("Consumers", "Set in every worker, from what the last round says.", consumers),
+    ("Golden metrics", "Set in every worker with the stage `sla`, as one of them judged last.", insight),
     ("Findings", "Counted in every program: what a person must hear of, logged as `finding`.", log_sink),
     ("Alerts", "Counted in gateways and workers: a round is held by one of them, messages are sent by any.", alerts),
     (

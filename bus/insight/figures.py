@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import LiteralString
 
-from bus.insight.metric import Metric, MetricFigure, MetricWindow, judge
+from bus.insight.metric import Judgement, Metric, MetricFigure, MetricWindow, judge
 from bus.postgres.pool import Connection, read_rows
 
 _SUMS: LiteralString = """
@@ -31,12 +31,15 @@ class MetricCase:
     cause: str
 
 
-async def read_figure(connection: Connection, metric: Metric, window: MetricWindow) -> MetricFigure:
-    """Read and judge a metric within a time."""
-    return figure_of(metric, window, await read_rows(connection, _over(_SUMS, metric), _Sum, asdict(window)))
+async def read_figure(
+    connection: Connection, metric: Metric, window: MetricWindow, *, over: bool = False
+) -> MetricFigure:
+    """Read and judge a metric within a time; `over`: it was over before."""
+    rows = await read_rows(connection, _over(_SUMS, metric), _Sum, asdict(window))
+    return figure_of(metric, window, rows, was=Judgement.OVER if over else Judgement.OK)
 
 
-def figure_of(metric: Metric, window: MetricWindow, rows: Sequence[_Sum]) -> MetricFigure:
+def figure_of(metric: Metric, window: MetricWindow, rows: Sequence[_Sum], *, was: Judgement) -> MetricFigure:
     """Add up what was read, and judge it. Pure."""
     known = [one for one in rows if one.known]
     units, hits = sum(one.units for one in known), sum(one.hits for one in known)
@@ -50,7 +53,7 @@ def figure_of(metric: Metric, window: MetricWindow, rows: Sequence[_Sum]) -> Met
         hits=hits,
         left_out=sum(one.units for one in rows if not one.known),
         causes={cause: count for cause, count in sorted(causes.items(), key=lambda one: (-one[1], one[0])) if count},
-        judgement=judge(metric, units, hits),
+        judgement=judge(metric, units, hits, was=was),
     )
 
 

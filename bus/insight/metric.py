@@ -33,13 +33,23 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lasting:
+    """What follows once a share is beyond a threshold now, and was at the end of each of so many weeks before."""
+
+    weeks: int
+    threshold: Threshold
+    consequence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     """A share of cases: those of the numerator of all that are known, within a window.
 
     `cases`: a query by `since`, `until` and `dedupe_window` that gives `subject` (a ticket's number, or `letter:7`
     where there is none), `cause`, `units` (1, or how many reports), `hits` (of them in the numerator) and `known`
     (false: the imported history cannot tell, so it counts nowhere). `settles`: so long after its time a case may still
-    change. `causes`: what they are. Without a threshold it is measured alone, and nothing follows.
+    change. `causes`: what they are. Without a threshold it is measured alone, and nothing follows. `consequence`, and
+    that of `lasting`, stand in `bus/insight/consequences.py`. `anew`: cases of before its task was done count no more.
     """
 
     name: str
@@ -50,9 +60,11 @@ class Metric:
     cases: LiteralString
     threshold: Threshold | None = None
     consequence: str = ""
+    lasting: Lasting | None = None
     window: timedelta = MONTH
     settles: timedelta = timedelta(0)
     cases_min: int = CASES_MIN
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +118,11 @@ def judge(metric: Metric, units: int, hits: int, *, was: Judgement = Judgement.O
     """Judge a figure; `was`: how it was judged before, for what is over stays so until it is back. Pure."""
     if units < metric.cases_min:
         return Judgement.TOO_FEW
-    if metric.threshold is None:
-        return Judgement.OK
-    limit = metric.threshold.back if was is Judgement.OVER else metric.threshold.limit
-    share = hits / units
-    return Judgement.OVER if (share < limit if metric.threshold.below else share > limit) else Judgement.OK
+    beyond = metric.threshold is not None and is_beyond(metric.threshold, hits / units, was=was is Judgement.OVER)
+    return Judgement.OVER if beyond else Judgement.OK
+
+
+def is_beyond(threshold: Threshold, share: float, *, was: bool = False) -> bool:
+    """Say whether a share is on the wrong side of a threshold; `was`: it was there before. Pure."""
+    limit = threshold.back if was else threshold.limit
+    return share < limit if threshold.below else share > limit

@@ -15,6 +15,7 @@ from bus.process.timer import ProcessTimer
 from bus.programs.calendar_watch import watch_calendars
 from bus.programs.dwell_watch import watch_dwell
 from bus.programs.health_server import ProgramHealth
+from bus.programs.insight_watch import watch_insight
 
 
 def deadline_tasks(
@@ -30,6 +31,7 @@ def deadline_tasks(
         "dwell": lambda: unless(
             stopping, watch_dwell(core.pool, core.settings.dwell_limits, rules.calendars, core.alerts, utc_now)
         ),
+        "insight": lambda: unless(stopping, watch_insight(core, utc_now)),
         "calendars": lambda: unless(stopping, watch_calendars(rules, core.alerts, utc_now)),
     }
 

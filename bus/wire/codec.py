@@ -18,6 +18,7 @@ from bus.domain.ticket import Ticket
 from bus.wire.schema_equality import same_schema
 from schemas.catalogue import BY_CLASS, BY_SUBJECT, COMMAND, EVENT, RECORD_TYPES, EnvelopeFields, RecordType
 from schemas.field_paths import NO_BYTES
+from schemas.insight_messages import InsightMessage
 from schemas.messages import (
     AlertFlipped,
     CheckpointSealed,
@@ -38,6 +39,7 @@ RecordSent = (
     | LetterDecided
     | AlertFlipped
     | PersonChanged
+    | InsightMessage
 )
 PAYLOAD_BYTES_MAX = 1024 * 1024
 _HEADER = struct.Struct(">bI")

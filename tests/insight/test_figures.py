@@ -18,6 +18,7 @@ from bus.domain.values import Customer, IncidentKey
 from bus.intake.dispatch import utc_now
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
+from bus.programs.insight_watch import round_of
 from bus.wire.event_reader import EventReader
 from projections.store import ProjectionHandler
 from projections.ticket_outcomes import OUTCOMES
@@ -96,6 +97,22 @@ def subjects(bus: Bus, name: str) -> dict[str, str]:
     return {one["subject"]: one["cause"] for one in map(json.loads, done.stdout.splitlines())}
 
 
+def tasks_by_command(bus: Bus) -> None:
+    """List what followed, and end a task as people do."""
+    done = bus.run("insight", "decisions", "--json")
+    found = {one["kind"]: one for one in map(json.loads, done.stdout.splitlines())}
+    assert found.keys() == {"management", "p1"}, done.stderr
+    listed = bus.run(*found["p1"]["see"].split()[1:], "--json")
+    assert len(listed.stdout.splitlines()) == found["p1"]["hits"] == 3, listed.stderr
+    task = str(found["management"]["task"])
+    ended = bus.run("insight", "done", task, "--by", "张工", "--reason", "专项已立 13900000005")
+    assert ended.returncode == 0, ended.stderr
+    text = bus.run("insight", "decisions").stdout
+    assert "管理层 / management" in text
+    assert "张工: 专项已立 139****0005" in text
+    assert "待处理 to be done" in text
+
+
 async def test_figures_of_tickets_that_lived(bus: Bus) -> None:
     async with bus.core() as core:
         lives, now = Lives(core), utc_now() - HOUR
@@ -123,6 +140,8 @@ async def test_figures_of_tickets_that_lived(bus: Bus) -> None:
             for ticket_id, state in ((asked_once, "missed"), (late, "late"), (other_key, "met")):
                 await connection.execute(MISSED, (ticket_id, state))
         await lives.keep()
+        async with connected(core.pool) as connection:
+            assert await round_of(core, connection, utc_now()).judge_in_turn(HOUR)
 
     assert await asyncio.to_thread(subjects, bus, "chase") == {asked_twice: "hardware_fault"}
     recurring = subjects(bus, "recurrence")
@@ -145,5 +164,6 @@ async def test_figures_of_tickets_that_lived(bus: Bus) -> None:
     assert "催单率 / Chase rate" in text
     assert "阈值 threshold: 高于 above 5.0%" in text
     assert len(seen) == 6
+    await asyncio.to_thread(tasks_by_command, bus)
     wrong = bus.run("insight", "why", "chaise")
     assert (wrong.returncode, "did you mean 'chase'" in wrong.stderr) == (2, True)

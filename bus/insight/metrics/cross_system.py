@@ -30,4 +30,5 @@ FULL JOIN (
     threshold=Threshold(limit=0.0, back=0.0),
     consequence="p1",
     cases_min=1,
+    anew=True,
 )

@@ -43,5 +43,5 @@ SELECT r.ticket_id AS subject, r.root_cause AS cause, 1 AS units, (a.ticket_id I
 FROM resolved r LEFT JOIN again a USING (ticket_id)
 LEFT JOIN (SELECT DISTINCT ticket_id FROM phones) p USING (ticket_id)""",
     threshold=Threshold(limit=0.02, back=0.018),
-    consequence="product_batch_held",
+    consequence="recurrence_analysis",
 )

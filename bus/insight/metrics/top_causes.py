@@ -3,7 +3,7 @@
 from typing import Final
 
 from bus.domain.text import Text
-from bus.insight.metric import Metric, Threshold
+from bus.insight.metric import Lasting, Metric, Threshold
 
 TOP_CAUSES: Final = Metric(
     name="top-causes",
@@ -24,4 +24,5 @@ FROM ticket_outcomes t LEFT JOIN (
 WHERE t.resolved_at >= %(since)s AND t.resolved_at < %(until)s""",
     threshold=Threshold(limit=0.70, back=0.68),
     consequence="management",
+    lasting=Lasting(weeks=4, threshold=Threshold(limit=0.75, back=0.73), consequence="first_cause"),
 )

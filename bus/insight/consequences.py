@@ -1,0 +1,41 @@
+"""What follows once a metric is over: whose task it is, and what is asked of them (R22, R27 to R32)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bus.domain.text import Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consequence:
+    """A kind of task: who is to do it, and what."""
+
+    to: Text
+    task: Text
+
+
+_QUALITY: Final = Text("质量部门", "quality")
+_LEAD: Final = Text("服务负责人", "head of service")
+CONSEQUENCES: Final[Mapping[str, Consequence]] = {
+    "review": Consequence(to=_LEAD, task=Text("请复盘未一次修复的工单", "review what was no first-time fix")),
+    "process_audit": Consequence(to=_LEAD, task=Text("请审计派单与跟进流程", "audit how tickets are followed up")),
+    "p1": Consequence(
+        to=Text("集成与运维", "integration and operations"),
+        task=Text("请立即查明失败的环节", "find the hop that fails, now"),
+    ),
+    "management": Consequence(
+        to=Text("管理层", "management"), task=Text("请决定如何减少前三根因", "decide what reduces the top three causes")
+    ),
+    "first_cause": Consequence(
+        to=_QUALITY, task=Text("已持续四周:请专项治理第一根因", "for four weeks: work on the first cause")
+    ),
+    "recurrence_analysis": Consequence(
+        to=_QUALITY, task=Text("请分析复发原因", "analyse why the same cause comes again")
+    ),
+    "knowledge_stale": Consequence(
+        to=Text("知识库编辑", "editors of knowledge"),
+        task=Text("已持续四周:知识陈旧,请更新", "for four weeks: the knowledge is stale, renew it"),
+    ),
+}
+"""By kind, as `Metric.consequence` and `Lasting.consequence` name it."""

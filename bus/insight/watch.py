@@ -1,0 +1,131 @@
+"""Judges the metrics and decides what follows, in one transaction: figures, tasks and their records (R27 to R32)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from bus.insight import task_store
+from bus.insight.consequences import CONSEQUENCES
+from bus.insight.figures import read_figure
+from bus.insight.metric import Metric, MetricWindow, window_of
+from bus.insight.registry import METRICS, metric_of
+from bus.insight.task import SeenFigure, TaskKey, crossings, seen_in, task_texts
+from bus.insight.task_store import InsightTask
+from bus.outbox.record import OutboxRecord, queue
+from bus.postgres.advisory_locks import try_lock
+from bus.postgres.pool import Connection
+from schemas.insight_messages import InsightFigureBack, InsightMessage, InsightTaskDone, InsightTaskOpened
+from schemas.topics import DECISIONS
+
+Encode = Callable[[InsightMessage], bytes]
+
+WEEKS_BACK: Final = timedelta(weeks=8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsightRound:
+    """One look at all metrics, within a transaction: whatever ends it before its commit leaves nothing of it."""
+
+    connection: Connection
+    encode: Encode
+    now: datetime
+    dedupe_window: timedelta
+
+    async def judge_in_turn(self, every: timedelta) -> bool:
+        """Judge, unless another worker does or has done so within `every`; says whether it did."""
+        mine = await try_lock(self.connection, "insight")
+        if not mine or await task_store.judged_lately(self.connection, every):
+            return False
+        await self.judge()
+        return True
+
+    async def judge(self) -> None:
+        """Judge all metrics, and write each task that follows and each figure that is back; once each."""
+        over = await task_store.over_now(self.connection)
+        weeks = await task_store.week_figures(self.connection, (self.now - WEEKS_BACK).date())
+        seen = list[SeenFigure]()
+        for metric in METRICS:
+            figure = await read_figure(
+                self.connection, metric, await self._window(metric), over=TaskKey(metric.consequence) in over
+            )
+            await task_store.keep_judgement(self.connection, figure, self.now)
+            seen += seen_in(metric, figure, weeks.get(metric.name, {}), self.now, over)
+        found = crossings(seen, over.keys())
+        for key, last in found.back.items():
+            await task_store.note_back(self.connection, over[key].task, self.now)
+            await self._publish(over[key], _back(over[key], last, self.now))
+        for one in found.over:
+            task = await task_store.put(self.connection, one, self.now)
+            await self._publish(task, _opened(task, one))
+
+    async def end_task(self, task: int, *, by: str, why: str) -> InsightTask | None:
+        """Note that a task is done; None: there is none of that number, or it was done before."""
+        done = await task_store.note_done(self.connection, task, by=by, why=why, at=self.now)
+        if done is not None:
+            await self._publish(done, _done(done, self.now))
+        return done
+
+    async def _window(self, metric: Metric) -> MetricWindow:
+        usual = window_of(metric, self.now, self.dedupe_window, since=None, until=None)
+        done = (await task_store.last_done(self.connection)).get(metric.consequence) if metric.anew else None
+        return replace(usual, since=done) if done and usual.since < done < usual.until else usual
+
+    async def _publish(self, task: InsightTask, message: InsightMessage) -> None:
+        key = f"{task.kind}:{task.task}"
+        record = OutboxRecord(topic=DECISIONS, key=key, value=self.encode(message), timestamp=self.now)
+        await queue(self.connection, [record])
+
+
+def how_to_see(task: InsightTask) -> str:
+    """Give the command that lists the tickets behind a task. Pure."""
+    metric = metric_of(task.metric)
+    others = " --others" if metric.threshold and metric.threshold.below else ""
+    since, until = (one.astimezone(UTC).isoformat() for one in (task.since, task.until))
+    return f"ticketbus insight why {metric.name} --since {since} --until {until}{others}"
+
+
+def _opened(task: InsightTask, seen: SeenFigure) -> InsightTaskOpened:
+    zh, en = task_texts(metric_of(seen.metric), seen)
+    return InsightTaskOpened(
+        task=task.task,
+        kind=task.kind,
+        about=task.about,
+        metric=task.metric,
+        to=str(CONSEQUENCES[task.kind].to),
+        zh=zh,
+        en=en,
+        units=task.units,
+        hits=task.hits,
+        since=task.since,
+        until=task.until,
+        tickets=tuple(task.tickets),
+        see=how_to_see(task),
+        opened_at=task.opened_at,
+    )
+
+
+def _back(task: InsightTask, last: SeenFigure | None, now: datetime) -> InsightFigureBack:
+    return InsightFigureBack(
+        task=task.task,
+        kind=task.kind,
+        about=task.about,
+        metric=task.metric,
+        units=last.units if last else 0,
+        hits=last.hits if last else 0,
+        since=last.since if last else task.since,
+        until=last.until if last else now,
+        back_at=now,
+    )
+
+
+def _done(task: InsightTask, now: datetime) -> InsightTaskDone:
+    return InsightTaskDone(
+        task=task.task,
+        kind=task.kind,
+        about=task.about,
+        metric=task.metric,
+        done_by=task.done_by,
+        done_why=task.done_why,
+        done_at=now,
+    )

@@ -1,0 +1,36 @@
+"""The worker's watch over the golden metrics: one worker judges them, all show what was judged (R27 to R32)."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from bus.app import Core
+from bus.insight.gauges import show
+from bus.insight.task_store import latest_judgements
+from bus.insight.watch import InsightRound
+from bus.postgres.pool import Connection, connected
+from bus.programs.rounds import in_rounds
+
+EVERY: Final = timedelta(minutes=5)
+LOOK_EVERY_S: Final = 60.0
+
+
+def round_of(core: Core, connection: Connection, now: datetime) -> InsightRound:
+    """Make a round in a transaction."""
+    return InsightRound(
+        connection=connection,
+        encode=core.codec.encode_record,
+        now=now,
+        dedupe_window=core.dispatcher.rules.dedupe_window,
+    )
+
+
+async def watch_insight(core: Core, now: Callable[[], datetime]) -> None:
+    """Judge every five minutes, until cancelled; waits while PostgreSQL is away."""
+
+    async def look() -> None:
+        async with connected(core.pool) as connection:
+            await round_of(core, connection, now()).judge_in_turn(EVERY)
+            show(await latest_judgements(connection))
+
+    await in_rounds(look, LOOK_EVERY_S, "insight_watch_waits")

@@ -1,0 +1,159 @@
+"""What follows from the metrics: once each, whoever dies and whatever the clock does (R27, R28, R29, R31)."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bus.alert_catalogue import RULES
+from bus.alerts.alert import Severity
+from bus.alerts.rule_names import RuleName
+from bus.insight.task_store import latest_judgements, tasks
+from bus.postgres.pool import Pool, connected
+from projections.ticket_outcomes import TicketOutcome
+from schemas.insight_messages import InsightFigureBack, InsightTaskDone, InsightTaskOpened
+from tests.insight.rounds import DAY, HOUR, NOW, fill, judged, outcome, queued, round_at
+from tests.store.conftest import database, pool
+
+__all__ = ["database", "pool"]
+WEEK = timedelta(weeks=1)
+LETTER = """
+INSERT INTO letters (origin, origin_ref, target, ticket_id, version, event, trace_id, reason, kind, cause, detail,
+    attempts, failures, headers, value, died_at, began_at, state)
+VALUES ('delivery:erp', %s, 'erp', %s, 1, '', '', 'x', 'x', 'x', '', 1, '[]', '[]', '', %s, %s, 'discarded')"""
+DIES = """
+import asyncio, sys
+from bus.postgres.pool import connected, open_pool
+from tests.insight.rounds import NOW, round_at
+
+async def main():
+    async with open_pool(sys.argv[1]) as pool, connected(pool) as connection:
+        await round_at(connection, NOW).judge()
+        print("judged", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(autouse=True)
+async def emptied(pool: Pool) -> None:
+    """Begin without tasks."""
+    async with connected(pool) as connection:
+        await connection.execute("TRUNCATE insight_tasks, metric_judgements, outbox, letters CASCADE")
+
+
+def chased(share: int) -> Iterator[TicketOutcome]:
+    """Make a hundred tickets, some of which were asked after twice."""
+    for number in range(100):
+        yield outcome(number, asked=2 if number < share else 0)
+
+
+async def test_watch_a_worker_killed_before_its_commit_leaves_nothing_and_the_next_decides_once(
+    pool: Pool, database: str
+) -> None:
+    await fill(pool, chased(10))
+    dying = await asyncio.create_subprocess_exec(sys.executable, "-c", DIES, database, stdout=asyncio.subprocess.PIPE)
+    assert dying.stdout is not None
+    assert await asyncio.wait_for(dying.stdout.readline(), 60) == b"judged\n"
+    dying.kill()
+    assert await dying.wait() == -9
+
+    async def turn() -> bool:
+        async with connected(pool) as connection:
+            return await round_at(connection, NOW).judge_in_turn(5 * HOUR)
+
+    assert await queued(pool) == []
+    assert sorted(await asyncio.gather(*(turn() for _ in range(4)))) == [False, False, False, True]
+    [(key, opened)] = await queued(pool)
+    assert isinstance(opened, InsightTaskOpened)
+    assert (key, opened.metric, opened.units, opened.hits) == (f"process_audit:{opened.task}", "chase", 100, 10)
+    assert (opened.since, opened.until, opened.opened_at) == (NOW - 30 * DAY, NOW, NOW)
+    assert "催单率 10.00% (10 / 100),高于 5%:请审计" in opened.zh
+    assert opened.see == f"ticketbus insight why chase --since {opened.since.isoformat()} --until {NOW.isoformat()}"
+    for jump in (2 * HOUR, -2 * HOUR, 40 * DAY, -40 * DAY):  # at the last two it has too few cases
+        assert await judged(pool, NOW + jump) == []
+    async with connected(pool) as connection:
+        judgements = {one.metric: one.judgement for one in await latest_judgements(connection)}
+    assert judgements["chase"] == "too few", "the last look counts"
+
+
+async def test_watch_a_figure_is_back_once_and_a_task_is_done_once(pool: Pool) -> None:
+    await fill(pool, chased(6))
+    [(key, _)] = await judged(pool, NOW)
+    await fill(pool, chased(5))
+    assert await judged(pool, NOW + HOUR) == [], "within the hysteresis"
+    await fill(pool, chased(4))
+    [(again, back)] = await judged(pool, NOW + 2 * HOUR)
+    assert isinstance(back, InsightFigureBack)
+    assert (again, back.hits, back.back_at) == (key, 4, NOW + 2 * HOUR)
+    assert await judged(pool, NOW + 3 * HOUR) == []
+    async with connected(pool) as connection:
+        [still] = await tasks(connection, only_open=True)
+        ended = await round_at(connection, NOW).end_task(still.task, by="张工", why="已复盘")
+        twice = await round_at(connection, NOW).end_task(still.task, by="李工", why="也看过")
+        assert await tasks(connection, only_open=True) == []
+        assert await round_at(connection, NOW).end_task(10**9, by="李工", why="x") is None
+    assert ended is not None
+    assert twice is None
+    (*_, (_, done)) = await queued(pool)
+    assert isinstance(done, InsightTaskDone)
+    assert (done.done_by, done.done_why) == ("张工", "已复盘")
+    await fill(pool, chased(6))
+    [(_, anew)] = await judged(pool, NOW + 4 * HOUR)
+    assert isinstance(anew, InsightTaskOpened)
+    assert anew.task > still.task
+
+
+async def test_watch_top_causes_beyond_three_quarters_for_four_weeks_is_work_on_the_first(pool: Pool) -> None:
+    await fill(pool, [outcome(number, root_cause="control_board") for number in range(100)])
+    kinds = [[key.split(":")[0] for key, _ in await judged(pool, NOW + number * WEEK)] for number in range(3)]
+    assert kinds == [["management"], [], []]
+    await fill(pool, [outcome(n, root_cause="control_board" if n < 72 else f"c{n}") for n in range(100)])
+    assert await judged(pool, NOW + 3 * WEEK) == [], "over 70 %, and not over 75 %"
+    late = NOW + 4 * WEEK
+    await fill(pool, [outcome(number, root_cause="control_board", opened_at=late) for number in range(100)])
+    seen = [[key.split(":")[0] for key, _ in await judged(pool, late + number * DAY)] for number in (1, 7, 14, 21)]
+    assert seen == [[], [], [], []], "the weeks begin anew"
+    assert [key.split(":")[0] for key, _ in await judged(pool, late + 28 * DAY)] == ["first_cause"]
+    assert await judged(pool, late + 29 * DAY) == []
+
+
+async def test_watch_a_single_cross_system_failure_is_a_p1_until_somebody_has_dealt_with_it(pool: Pool) -> None:
+    rows = [outcome(number) for number in range(5)]
+    await fill(pool, rows)
+    assert await judged(pool, NOW) == []
+
+    async def letter(number: int, died_at: object) -> None:
+        async with connected(pool) as connection:
+            await connection.execute(LETTER.encode(), (str(number), rows[number].ticket_id, died_at, died_at))
+
+    async def alerts() -> list[tuple[object, str]]:
+        rule = RULES[RuleName.CROSS_SYSTEM_FAILURE]
+        async with connected(pool) as connection:
+            found = rule.evaluate(await rule.read(connection), NOW)
+        assert rule.severity is Severity.P1
+        return [(one.newest, one.zh) for one in found]
+
+    assert await alerts() == []
+    await letter(1, NOW - HOUR)
+    [(key, opened)] = await judged(pool, NOW)
+    assert key == f"p1:{opened.task}"
+    assert [newest for newest, _ in await alerts()] == [1]
+    await letter(2, NOW - HOUR)
+    assert await judged(pool, NOW + HOUR) == []
+    assert [newest for newest, _ in await alerts()] == [2], "people hear of the second as well"
+    async with connected(pool) as connection:
+        await round_at(connection, NOW + HOUR).end_task(opened.task, by="张工", why="ERP 已恢复")
+    assert await alerts() == []
+    await fill(pool, [*rows, replace(outcome(9), opened_at=NOW + 2 * HOUR)])
+    [(_, back)] = await judged(pool, NOW + 3 * HOUR)
+    assert isinstance(back, InsightFigureBack)
+    assert (back.units, back.hits) == (1, 0), "what was dealt with counts no more"
+    await letter(3, NOW + 4 * HOUR)
+    [(_, anew)] = await judged(pool, NOW + 5 * HOUR)
+    assert isinstance(anew, InsightTaskOpened)
+    assert (anew.hits, anew.task > opened.task) == (1, True)
