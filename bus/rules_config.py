@@ -1,6 +1,6 @@
 """Reads the deployment's choices (promises per ticket type, root causes, words) from files and settings into Rules."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -70,16 +70,21 @@ def load_rules(settings: Settings) -> Rules:
         raise ConfigFileInvalid(f"{file}: {'; '.join(faults)}")
     with resources.as_file(shipped.joinpath("routing.yaml")) as default:
         routing = load_routing(settings.routing_file or default, sla)
-    causes = yaml.safe_load(shipped.joinpath("root_causes.yaml").read_text(encoding="utf-8"))
     return Rules(
         dedupe_window=settings.dedupe_window,
         sla=sla,
         calendars=calendars,
-        root_causes=frozenset(causes),
+        root_causes=frozenset(root_cause_words()),
         no_key_words=frozenset(map(plain_word, settings.no_key_words)),
         departments=frozenset(map(plain_word, settings.departments)),
         routing=routing,
     )
+
+
+def root_cause_words() -> Mapping[str, Text]:
+    """Read the root causes: each code with its words."""
+    text = resources.files("schemas").joinpath("root_causes.yaml").read_text(encoding="utf-8")
+    return {code: Text(zh, en) for code, (zh, en) in yaml.safe_load(text).items()}
 
 
 def load_sla(path: Path) -> dict[str, SlaLimit]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from bus.intake.commands_topic import COMMANDS_HANDLER
 from bus.intake.intake_topic import INTAKE_HANDLER
+from bus.knowledge.drafting import KNOWLEDGE_HANDLER
 from bus.stage.offsets import DELIVERIES_HANDLER
 from projections import hosts, read_models
 
@@ -13,6 +14,7 @@ STAGES = (*read_models.STAGES, SLA, INTAKE_HANDLER, COMMANDS_HANDLER, DELIVERY)
 STAGE_OF: Mapping[str, str] = {
     **dict.fromkeys(read_models.TICKET_MODELS, read_models.PROJECTIONS),
     **{name: name for name in (*read_models.OTHER_MODELS, INTAKE_HANDLER, COMMANDS_HANDLER)},
+    KNOWLEDGE_HANDLER: read_models.PROJECTIONS,
     DELIVERIES_HANDLER: DELIVERY,
 }
 # The handlers that read the log of events.

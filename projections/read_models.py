@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from bus.domain.events import Recorded
-from bus.stage.handler import Stage, stage_of
+from bus.stage.handler import Handler, Stage, stage_of
 from bus.stage.runner import CHUNK
 from bus.wire.codec import Codec
 from bus.wire.event_reader import EventReader
@@ -47,16 +47,24 @@ def handler_of(
     return ProjectionHandler(model, model.reader(codec, know, keep))
 
 
-def ticket_stage(events: EventReader, *, namespace: str) -> Stage:
-    """Give the stage of the read models of tickets: records of the log are read and decoded once for all."""
-    handlers = [ProjectionHandler(model, events) for model in TICKET_MODELS.values()]
+def ticket_stage(events: EventReader, *beside: Handler, namespace: str) -> Stage:
+    """Give the stage of the read models of tickets: records of the log are read and decoded once for all.
+
+    `beside`: others that follow the log with them.
+    """
+    handlers = [*(ProjectionHandler(model, events) for model in TICKET_MODELS.values()), *beside]
     return stage_of(PROJECTIONS, LOG, *handlers, namespace=namespace)
 
 
-def stages(events: EventReader, codec: Codec, know: Know, keep: Keep, *, namespace: str) -> tuple[Stage, ...]:
-    """Give the stages that keep all read models; one of another topic than the log has a stage of its own name."""
+def stages(
+    events: EventReader, codec: Codec, know: Know, keep: Keep, *beside: Handler, namespace: str
+) -> tuple[Stage, ...]:
+    """Give the stages that keep all read models; one of another topic than the log has a stage of its own name.
+
+    `beside`: others that follow the log in the stage of the read models of tickets.
+    """
     others = OTHER_MODELS.values()
     return (
-        ticket_stage(events, namespace=namespace),
+        ticket_stage(events, *beside, namespace=namespace),
         *(stage_of(one.name, one.topic, handler_of(one, codec, know, keep), namespace=namespace) for one in others),
     )

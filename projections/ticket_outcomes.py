@@ -37,6 +37,7 @@ class TicketOutcome:
     opened_at: datetime
     resolved_at: datetime | None = None
     root_cause: str = ""
+    knowledge: tuple[str, ...] = ()
     closed_at: datetime | None = None
     reopened_at: datetime | None = None
     handlers: tuple[str, ...] = ()
@@ -82,15 +83,15 @@ def _changed(row: TicketOutcome, recorded: Recorded) -> TicketOutcome:
     match recorded.event:
         case TicketReclassified(type=type_):
             return replace(row, type=type_)
-        case TicketResolved(root_cause=root_cause):
-            return replace(row, resolved_at=recorded.occurred_at, root_cause=root_cause)
+        case TicketResolved(root_cause=root_cause, knowledge=knowledge):
+            return replace(row, resolved_at=recorded.occurred_at, root_cause=root_cause, knowledge=knowledge)
         case ClosureConfirmed():
             return replace(row, closed_at=row.closed_at or recorded.occurred_at)
         case ClosureRejected():
-            return replace(row, resolved_at=None, root_cause="")
+            return replace(row, resolved_at=None, root_cause="", knowledge=())
         case TicketReopened():
             reopened_at = row.reopened_at or (recorded.occurred_at if row.closed_at else None)
-            return replace(row, resolved_at=None, root_cause="", reopened_at=reopened_at)
+            return replace(row, resolved_at=None, root_cause="", knowledge=(), reopened_at=reopened_at)
         case ProgressAsked():
             return replace(row, asked=row.asked + 1)
         case ReportJoined(cause=JoinCause.SAME_SOURCE_NO):
@@ -128,7 +129,8 @@ _STORED = tuple(one.name for one in fields(TicketOutcome) if one.name != "ticket
 
 def _read(key: Key, stored: Sequence[Any]) -> TicketOutcome:
     values = dict(zip(_STORED, stored, strict=True))
-    values |= {"handlers": tuple(values["handlers"]), "key_kind": KeyKind(values["key_kind"])}
+    values |= {name: tuple(values[name]) for name in ("handlers", "knowledge")}
+    values |= {"key_kind": KeyKind(values["key_kind"])}
     return TicketOutcome(ticket_id=TicketId(key[0]), **values)
 
 

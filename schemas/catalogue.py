@@ -15,6 +15,7 @@ from schemas.derive import record_schema
 from schemas.insight_messages import InsightMessage
 from schemas.messages import (
     AlertFlipped,
+    ArticleChanged,
     CheckpointSealed,
     CommandSent,
     HostRead,
@@ -98,7 +99,8 @@ HOST = RecordType(cls=HostRead, namespace="ticketbus.host")
 ALERT = RecordType(cls=AlertFlipped, namespace="ticketbus.alert")
 CHECKPOINT = RecordType(cls=CheckpointSealed, namespace="ticketbus.audit")
 DECISION_TYPES: tuple[RecordType, ...] = tuple(
-    RecordType(cls=cls, namespace="ticketbus.decision") for cls in (PersonChanged, *get_args(InsightMessage))
+    RecordType(cls=cls, namespace="ticketbus.decision")
+    for cls in (PersonChanged, ArticleChanged, *get_args(InsightMessage))
 )
 LETTER_TYPES: tuple[RecordType, ...] = tuple(
     RecordType(cls=cls, namespace="ticketbus.deadletter") for cls in (LetterPosted, LetterDecided)

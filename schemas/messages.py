@@ -8,6 +8,7 @@ from typing import Annotated
 from typing_extensions import Doc
 
 from bus.domain.commands import Command
+from bus.domain.knowledge import Article, ArticleChange, ArticleState
 from bus.domain.people import Person, PersonChange
 
 
@@ -134,5 +135,18 @@ class PersonChanged:
     person: Annotated[Person, Doc("the person as they stand in the directory from now on; contact and photo sealed")]
     change: Annotated[PersonChange, Doc("what became of them")]
     changed_by: Annotated[str, Doc("who decided it, by name")]
+    why: Annotated[str, Doc("why, in their words; empty: nobody said")]
+    changed_at: Annotated[datetime, Doc("when, UTC; also the record's timestamp")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArticleChanged:
+    """An article of the knowledge pool has a new version: drafted, edited, filed or withdrawn. No personal data."""
+
+    article: Annotated[Article, Doc("the article as it stands from now on")]
+    version: Annotated[int, Doc("1, 2, 3 … of the article")]
+    state: Annotated[ArticleState, Doc("where the article stands from now on")]
+    change: Annotated[ArticleChange, Doc("what became of it")]
+    changed_by: Annotated[str, Doc("who decided it, by name; `ticketbus`: a closed ticket made the draft")]
     why: Annotated[str, Doc("why, in their words; empty: nobody said")]
     changed_at: Annotated[datetime, Doc("when, UTC; also the record's timestamp")]

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from importlib import resources
 
-import yaml
-
 from bus.docgen.markdown import code, codes, document, table
 from bus.docgen.shapes import field_table, record_section, records, sentence
 from bus.domain.commands import OUTSIDE, Command, OpenTicket
@@ -13,7 +11,7 @@ from bus.domain.naming import kebab
 from bus.domain.terms import EvidenceKind, KeyKind, Tick, WaitingFor
 from bus.domain.transitions import TRANSITIONS
 from bus.gateway.auth.roles import GRANTS, Access, Role
-from bus.rules_config import load_sla
+from bus.rules_config import load_sla, root_cause_words
 from schemas.messages import CommandSent
 
 _ABOUT = """\
@@ -89,8 +87,7 @@ def _role(role: Role) -> tuple[str, str, str]:
 
 
 def _causes() -> Iterator[tuple[str, str, str]]:
-    text = resources.files("schemas").joinpath("root_causes.yaml").read_text(encoding="utf-8")
-    return ((code(name), zh, ", ".join(en)) for name, (zh, *en) in yaml.safe_load(text).items())
+    return ((code(name), words.zh, words.en) for name, words in root_cause_words().items())
 
 
 def _types() -> Iterator[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ from bus.domain.dedupe import happened_at
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded
 from bus.domain.inside_commands import RouteTicket
+from bus.domain.knowledge import linked_articles
 from bus.domain.named_files import named_files
 from bus.domain.routing import Staff
 from bus.domain.rules import Rules
@@ -91,6 +92,7 @@ class ReadSet:
     trace_ids: tuple[TraceId, ...] = ()
     reported: tuple[tuple[TicketId, str], ...] = ()
     files: tuple[str, ...] = ()
+    articles: tuple[str, ...] = ()
     reported_at: tuple[tuple[TicketKey, datetime], ...] = ()
     window: timedelta = timedelta()
     routes: tuple[tuple[TicketId, datetime], ...] = ()
@@ -111,6 +113,7 @@ class LoadedState:
     traces: set[TraceId] = field(default_factory=set)
     reported: set[tuple[TicketId, str]] = field(default_factory=set)
     files: frozenset[str] = frozenset()
+    articles: frozenset[str] = frozenset()
     earlier: dict[TicketKey, set[KeyHolder]] = field(default_factory=dict)
     staff: Staff = field(default_factory=Staff)
     seal: Callable[[TicketId, Event], Event] = lambda _, event: event
@@ -156,6 +159,7 @@ def wanted(requests: Sequence[Request], rules: Rules) -> ReadSet:
         openings=tuple(openings),
         trace_ids=tuple(sorted(traces)),
         files=tuple(sorted({sha256 for request in requests for sha256 in named_files(request.command)})),
+        articles=tuple(sorted({one for request in requests for one in linked_articles(request.command)})),
         reported=tuple(
             sorted({(r.ticket_id, r.scope.source) for r in requests if r.ticket_id and r.scope and r.scope.source})
         ),

@@ -20,6 +20,7 @@ from bus.domain.dedupe import happened_at, ticket_of_report
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded, TicketAssigned
 from bus.domain.evolve import evolve
+from bus.domain.knowledge import check_links
 from bus.domain.named_files import check_files
 from bus.domain.preconditions import check_erased
 from bus.domain.promise_events import SlaBreachWithdrawn
@@ -160,6 +161,7 @@ def _decided(
     if request.scope and not request.scope.reaches(known, reported=_reported(request, request.scope, known, loaded)):
         raise refusals.not_yours(known.ticket_id)
     check_files(request.command, loaded.files)
+    check_links(request.command, loaded.articles)
     events = decide(request, known, rules, loaded.staff)
     return (CommandResult.CHANGED if events else CommandResult.UNCHANGED), known, events
 

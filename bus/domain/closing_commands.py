@@ -15,6 +15,7 @@ class Resolve:
     summary: fields.Summary = ""
     root_cause: fields.RootCause = ""
     photos: Annotated[tuple[str, ...], Doc("URIs of photos, beside those already in evidence; at most 50 in all")] = ()
+    knowledge: fields.Knowledge = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ class TicketResolved:
     photos: Annotated[tuple[str, ...], Doc("URIs of all photos of the ticket, at most 50")]
     summary: fields.Summary
     root_cause: fields.RootCause
+    knowledge: fields.Knowledge = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from bus.domain.closing_events import (
 )
 from bus.domain.commands import Request
 from bus.domain.events import Event
+from bus.domain.knowledge import linked_articles
 from bus.domain.preconditions import check_photos
 from bus.domain.rules import Rules
 from bus.domain.terms import Tick
@@ -32,7 +33,8 @@ def closed(
             if root_cause not in rules.root_causes and "root_cause" not in request.waives:
                 raise refusals.unknown_word("root_cause", root_cause, sorted(rules.root_causes))
             check_photos(photos, ticket.photos, field="photos")
-            return (TicketResolved(photos=photos, summary=summary, root_cause=root_cause),)
+            linked = linked_articles(command)
+            return (TicketResolved(photos=photos, summary=summary, root_cause=root_cause, knowledge=linked),)
         case RequestClosure(note=note):
             if ticket.closure_requested:
                 raise refusals.already("closure", "已请客户确认", "the customer has been asked already")

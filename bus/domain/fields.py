@@ -49,6 +49,9 @@ Question = Annotated[
 # The end.
 Summary = Annotated[str, Doc("what was found and done, in the handler's words, at most 100,000 characters")]
 RootCause = Annotated[str, Doc("why it failed: a code of schemas/root_causes.yaml (R14)")]
+Knowledge = Annotated[
+    tuple[str, ...], Doc("articles of the knowledge pool that the solution used, as KB-12; empty: none (R30)")
+]
 ConfirmedBy = Annotated[str, Doc("the customer's contact who signed, by name"), Personal()]
 Ticks = Annotated[tuple[terms.Tick, ...], Doc("what the contact ticked; all three are needed to close")]
 RejectedBy = Annotated[str, Doc("the customer's contact who declined, by name"), Personal()]

@@ -32,6 +32,7 @@ class MemoryStore:
         self._numbers = count(1)
         self._turn = asyncio.Lock()
         self.files: set[str] = set()
+        self.articles: set[str] = set()
         self.people: dict[str, Person] = {}
 
     @asynccontextmanager
@@ -112,6 +113,7 @@ class MemoryTransaction:
             done={i: store._done[i] for i in wanted.command_ids if i in store._done},
             reported={one for one in wanted.reported if any(e.source == one[1] for e in store.log.get(one[0], ()))},
             files=frozenset(store.files & {*wanted.files}),
+            articles=frozenset(store.articles & {*wanted.articles}),
             traces={t.trace_id for t in store._tickets.values()} & {*wanted.trace_ids},
             numbers=[next(store._numbers) for one in wanted.openings if one not in store._done],
         )

@@ -18,6 +18,7 @@ from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey
 from bus.domain.values import PLAIN_TRACE
 from bus.postgres.command_rows import ADD_DONE, READ_DONE, done_rows, processed
+from bus.postgres.linked_articles import filed_articles
 from bus.postgres.named_files import link_files, lock_files
 from bus.postgres.personal_keys import KEYS_OF_TICKETS, PersonalKeys
 from bus.postgres.pool import Connection, Pool, connected, guard
@@ -175,6 +176,7 @@ class PostgresTransaction:
         reports = await by_source.fetchall() if by_source else ()
         return LoadedState(
             files=await lock_files(self._connection, wanted.files),
+            articles=await filed_articles(self._connection, wanted.articles),
             reported={(TicketId(ticket_id), source) for ticket_id, source in reports},
             tickets=known,
             names=names,

@@ -42,6 +42,7 @@ from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.identity import identity_routes
+from bus.gateway.routes.knowledge import knowledge_routes
 from bus.gateway.routes.people import people_routes
 from bus.gateway.routes.probes import probe_routes
 from bus.gateway.routes.reads import read_routes
@@ -74,6 +75,7 @@ from bus.programs.audit_asked import audit_tree_of
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.hosts import disks_of_hosts
 from bus.programs.journeys import journeys_of
+from bus.programs.knowledge import knowledge_of
 from bus.programs.live_sources import LiveSources
 from bus.programs.people import directory_of, let_go
 from bus.programs.reconciling import reconcile_asked
@@ -183,6 +185,7 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         subscription_routes(subscribers, core.contract, hosts_of(core.settings), core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),
         people_routes(directory_of(core), functools.partial(let_go, core), core.refused, utc_now),
+        knowledge_routes(knowledge_of(core), core.store, core.refused, utc_now),
         dwell_routes(
             DwellSources(
                 open_tickets=functools.partial(in_transaction, core.pool, open_tickets),

@@ -31,6 +31,7 @@ from bus.journey.expectations_config import Expectations
 from bus.journey.learned_limits import CurrentLimits
 from bus.kafka.clients import kafka_options
 from bus.kafka.range_reader import open_reader
+from bus.knowledge.drafting import DraftHandler
 from bus.postgres.heartbeats import KAFKA_PART, RELAY_PART, STARTING
 from bus.postgres.retention import days_kept, delete_old_rows
 from bus.programs.alerting import AlertChannels, alerting_of, alerting_tasks, open_channels
@@ -41,6 +42,7 @@ from bus.programs.disk_watch import watch_disks
 from bus.programs.expectations import expectations_of
 from bus.programs.health_server import ProgramHealth, serve_health
 from bus.programs.kept_up import KeptUp
+from bus.programs.knowledge import knowledge_of
 from bus.programs.lifecycle import end_with_leftovers, run_until_stopped, serve_until_stopped
 from bus.programs.live_sources import MAPS_PART, live_sources
 from bus.programs.probes import Probes
@@ -260,8 +262,9 @@ def stages_of(
     floor = DiskFloor(pool=core.pool)
     opener = ExpectationOpener(limits=CurrentLimits(expectations=expectations))
     deliveries = EnqueueHandler(events=events, config=targets, now=utc_now, expect=opener.open)
+    drafts = DraftHandler(events=events, knowledge=knowledge_of(core), now=utc_now)
     return (
-        *read_models.stages(events, core.codec, core.schemas.know, core.refused.keep, namespace=namespace),
+        *read_models.stages(events, core.codec, core.schemas.know, core.refused.keep, drafts, namespace=namespace),
         stage_of(DELIVERY, LOG, deliveries, namespace=namespace),
         *(_dispatching(core, floor, name, topic, translator) for name, (topic, translator) in translators.items()),
     )

@@ -21,6 +21,7 @@ from schemas.field_paths import NO_BYTES
 from schemas.insight_messages import InsightMessage
 from schemas.messages import (
     AlertFlipped,
+    ArticleChanged,
     CheckpointSealed,
     CommandSent,
     HostRead,
@@ -40,6 +41,7 @@ RecordSent = (
     | AlertFlipped
     | PersonChanged
     | InsightMessage
+    | ArticleChanged
 )
 PAYLOAD_BYTES_MAX = 1024 * 1024
 _HEADER = struct.Struct(">bI")

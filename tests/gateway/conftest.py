@@ -44,6 +44,7 @@ from bus.gateway.routes.figures import figure_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import DiskAnswer, host_routes
 from bus.gateway.routes.identity import identity_routes
+from bus.gateway.routes.knowledge import knowledge_routes
 from bus.gateway.routes.people import people_routes
 from bus.gateway.routes.probes import probe_routes
 from bus.gateway.routes.reads import read_routes
@@ -73,6 +74,7 @@ from tests.gateway.fake_audit import FakeAudit
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
 from tests.gateway.fake_journey import journey_of
+from tests.gateway.fake_knowledge import FakeKnowledge
 from tests.gateway.fake_people import FakePeople
 from tests.gateway.fake_reconciling import FakeReconciling
 from tests.gateway.fake_rejected import FakeRejectedInputs
@@ -136,6 +138,7 @@ class Gateway:
     subscribers: SubscriptionService = field(default_factory=FakeSubscriptionService)
     rollouts: RolloutService = field(default_factory=FakeRolloutService)
     people: FakePeople = field(default_factory=FakePeople)
+    knowledge: FakeKnowledge = field(default_factory=FakeKnowledge)
     reconciling: FakeReconciling = field(default_factory=FakeReconciling)
     url: str = ""
     check: Callable[[], None] = lambda: None
@@ -194,6 +197,7 @@ class Gateway:
             subscription_routes(self.subscribers, CONTRACT, Hosts(namespace="t"), self.refused),
             rollout_routes(self.rollouts, self.refused),
             people_routes(self.people, self.people.let_go, self.refused, utc_now),
+            knowledge_routes(self.knowledge, self.store, self.refused, utc_now),
             topic_routes(self._check_topics),
             rejected_routes(self.rejected),
             audit_routes(AuditTree(self.audit.state, self.audit.check, self.audit.bundle)),

@@ -34,6 +34,7 @@ _DECIDED = {
     Access.ACK_ESCALATIONS: Text("工单时限", "tickets' promises"),
     Access.DECIDE_CONSUMERS: Text("订阅与灰度", "subscriptions and rollouts"),
     Access.DECIDE_PEOPLE: Text("人员", "the directory of people"),
+    Access.DECIDE_KNOWLEDGE: Text("知识库", "the knowledge pool"),
 }
 
 

@@ -58,6 +58,8 @@ class Access(StrEnum):
     RECONCILE = "reconcile"
     PEOPLE = "people"
     DECIDE_PEOPLE = "decide-people"
+    KNOWLEDGE = "knowledge"
+    DECIDE_KNOWLEDGE = "decide-knowledge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,13 @@ _DISPATCHER = frozenset({OpenTicket, Assign, Return, Reclassify, Escalate, Reope
 
 GRANTS: Mapping[Role, Grant] = {
     Role.SOURCE: Grant(_SOURCE, frozenset({Access.READ})),
-    Role.ENGINEER: Grant(_ENGINEER, _READS),
-    Role.DISPATCHER: Grant(_DISPATCHER, _READS | {Access.PEOPLE}),
+    Role.ENGINEER: Grant(_ENGINEER, _READS | {Access.KNOWLEDGE}),
+    Role.DISPATCHER: Grant(_DISPATCHER, _READS | {Access.PEOPLE, Access.KNOWLEDGE}),
     Role.LEAD: Grant(
         _DISPATCHER | {ConfirmClosure, RejectClosure},
-        _READS | {Access.ALERTS, Access.ACK_ESCALATIONS, Access.CONSUMERS, Access.PEOPLE, Access.DECIDE_PEOPLE},
+        _READS
+        | {Access.ALERTS, Access.ACK_ESCALATIONS, Access.CONSUMERS, Access.PEOPLE, Access.DECIDE_PEOPLE}
+        | {Access.KNOWLEDGE, Access.DECIDE_KNOWLEDGE},
     ),
     Role.SRE: Grant(frozenset(), frozenset(Access) - {Access.REPORT}),
     Role.SUBSCRIBER: Grant(frozenset(), _READS),

@@ -50,6 +50,7 @@ _TAGS = {
     "subscriptions": "订阅 / who reads from outside, and whom to ask",
     "rollouts": "灰度 / new versions of targets, step by step",
     "people": "人员 / who takes tickets, and how they are reached",
+    "knowledge": "知识库 / what closed tickets taught",
     "dwell": "滞留 / how long tickets are in their state",
     "drift": "漂移 / tickets for which nobody acts",
     "deliveries": "投递 / queues towards other systems",
