@@ -14,7 +14,7 @@ from bus.config_file import ConfigFileInvalid, FileModel, read_yaml
 from bus.domain.calendars import BY_REGION, Calendars
 from bus.domain.naming import did_you_mean, nearest
 from bus.domain.no_key import plain_word
-from bus.domain.routing_rules import RoutingMode, RoutingRules, RoutingWeights
+from bus.domain.routing_rules import CLAIM_WITHIN, RoutingMode, RoutingRules, RoutingWeights
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
 from bus.domain.text import Text
@@ -48,9 +48,10 @@ class _Weights(FileModel):
 
 
 class _Routing(FileModel):
-    """Modes and weights."""
+    """Modes, weights, and how long an offer stands."""
 
     mode: _Mode
+    claim_within: Annotated[timedelta, Field(ge=timedelta(seconds=1), le=timedelta(days=1))] = CLAIM_WITHIN
     types: dict[str, _Mode] = Field(default_factory=dict)
     weights: _Weights
 
@@ -122,4 +123,5 @@ def load_routing(path: Path, types: Collection[str]) -> RoutingRules:
             close = nearest(name, types)
             meant = f"did you mean {close!r}?" if close else f"there are {', '.join(types)}"
             raise ConfigFileInvalid(f"{path}: types.{name}: there is no ticket type {name!r}; {meant}")
-    return RoutingRules(mode=read.mode, types=read.types, weights=RoutingWeights(**read.weights.model_dump()))
+    weights = RoutingWeights(**read.weights.model_dump())
+    return RoutingRules(mode=read.mode, types=read.types, weights=weights, claim_within=read.claim_within)

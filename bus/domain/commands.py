@@ -8,7 +8,7 @@ from typing_extensions import Doc
 
 from bus.domain import fields
 from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
-from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla
+from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla, WithdrawOffer
 from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, Substate, TicketId, TraceId
 from bus.domain.values import PLAIN_TRACE, Assignee, CallerTrace, Customer
@@ -187,12 +187,20 @@ Command = (
     | WarnSla
     | BreachSla
     | RouteTicket
+    | WithdrawOffer
     | ReplanPromises
     | ErasePersonalData
 )
 
 # What the bus's own programs ask, and nobody from outside.
-INSIDE: tuple[type[Command], ...] = (WarnSla, BreachSla, RouteTicket, ReplanPromises, ErasePersonalData)
+INSIDE: tuple[type[Command], ...] = (
+    WarnSla,
+    BreachSla,
+    RouteTicket,
+    WithdrawOffer,
+    ReplanPromises,
+    ErasePersonalData,
+)
 OUTSIDE: tuple[type[Command], ...] = tuple(cls for cls in get_args(Command) if cls not in INSIDE)
 
 

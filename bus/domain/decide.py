@@ -45,10 +45,10 @@ from bus.domain.events import (
     WorkStarted,
 )
 from bus.domain.evidence_uri import file_of
-from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla
+from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla, WithdrawOffer
 from bus.domain.preconditions import check, check_names, check_person, check_photos, check_sha256
 from bus.domain.replan import changed_promises
-from bus.domain.routing import Staff, routed
+from bus.domain.routing import Staff, offer_withdrawn, routed
 from bus.domain.rules import Rules
 from bus.domain.sla import breach, overdue, stopped_in_time, warn, withdrawn
 from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State
@@ -157,6 +157,8 @@ def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules, st
             return changed_promises(command, ticket, rules)
         case RouteTicket():
             return routed(ticket, staff, rules, request.at)
+        case WithdrawOffer():
+            return offer_withdrawn(ticket, request.at)
         case ErasePersonalData(reason=reason):
             return (PersonalDataErased(reason=reason),)
         case _ as unknown:

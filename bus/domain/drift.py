@@ -48,7 +48,7 @@ def drifted(ticket: Ticket, now: datetime) -> DriftedTicket | None:
     if any(one.breached_at and not one.settled_at and ticket.last_at <= one.breached_at for one in clocks):
         reasons.append(DriftReason.OVERDUE)
     waits = ticket.state is State.ASSIGNED and ticket.accepted_at is None
-    late = waits and now - (ticket.handed_over_at or ticket.opened_at) > _CLAIM
+    late = waits and now > (ticket.routing.claim_due_at or (ticket.handed_over_at or ticket.opened_at) + _CLAIM)
     if ticket.missed_claims + late >= _MISSED:
         reasons.append(DriftReason.CLAIMS_MISSED)
     if not reasons:

@@ -59,6 +59,7 @@ class TicketAssigned:
     assignee: Annotated[Assignee, Doc("who is responsible from now on")]
     previous_person: Annotated[str, Doc("who was responsible until now, by name; empty: nobody")]
     reason: fields.Reason
+    claim_due_at: Annotated[datetime | None, Doc("an offer: taken back unless claimed by then, UTC; null: none")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ class TicketReturned:
     state: Annotated[State, Doc("the state that the ticket is in from now on")]
     previous_person: Annotated[str, Doc("who was responsible until now, by name; empty: nobody")]
     reason: fields.Reason
+    claim_missed: Annotated[bool, Doc("the bus took an offer back that was not claimed in time")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ from bus.domain.fast_replace import replace
 from bus.domain.hand_over import handed_over
 from bus.domain.naming import dotted
 from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
-from bus.domain.routed import NOT_ROUTED, Routing, TicketRouted
+from bus.domain.routed import NOT_ROUTED, TicketRouted, waits_again
 from bus.domain.sla_clock import Clock
 from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate
 from bus.domain.ticket import NOBODY, Ticket, clock_of
@@ -109,9 +109,9 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return replace(ticket, routing=replace(ticket.routing, suggested=person, unroutable=unroutable))
         case TicketAssigned():
             return _assigned(ticket, event)
-        case TicketReturned(state=state):
+        case TicketReturned(state=state, claim_missed=missed):
             paused_for = ticket.paused_for if state is ticket.state else None
-            routing = Routing(sent_back_by=(*ticket.routing.sent_back_by, *filter(None, [ticket.assignee.person])))
+            routing = waits_again(ticket.routing, ticket.assignee.person, missed=missed)
             returned = replace(
                 ticket, state=state, assignee=NOBODY, accepted_at=None, paused_for=paused_for, routing=routing
             )
@@ -172,7 +172,7 @@ def _assigned(ticket: Ticket, event: TicketAssigned) -> Ticket:
         state=State.ASSIGNED if ticket.state is State.PENDING else ticket.state,
         assignee=event.assignee,
         accepted_at=None,
-        routing=Routing(sent_back_by=ticket.routing.sent_back_by),
+        routing=replace(ticket.routing, suggested="", unroutable="", claim_due_at=event.claim_due_at),
         assignments=ticket.assignments + known,
         reassignments=ticket.reassignments + (known and ticket.assignments > 0),
     )

@@ -14,7 +14,8 @@ def handed_over(before: "Ticket", ticket: "Ticket", own_at: datetime, at: dateti
     """Note what an event changed of that: `own_at` is when it happened, `at` the same by the ticket's own time."""
     moved = ticket.assignee.person != before.assignee.person or ticket.reopens != before.reopens
     entered = ticket.state is not before.state
-    claimed = ticket.accepted_at is not None and ticket.missed_claims > 0
+    offered = ticket.routing.claim_due_at is not None or ticket.routing.missed_by
+    claimed = ticket.accepted_at is not None and (ticket.missed_claims > 0 or offered)
     if not (moved or entered or claimed):
         return ticket
     since = max(own_at, before.handed_over_at or before.opened_at)
@@ -26,4 +27,5 @@ def handed_over(before: "Ticket", ticket: "Ticket", own_at: datetime, at: dateti
         working_since=since if begun else ticket.working_since,
         state_since=at if entered else ticket.state_since,
         missed_claims=0 if ticket.accepted_at else before.missed_claims + missed,
+        routing=replace(ticket.routing, claim_due_at=None, missed_by=()) if claimed else ticket.routing,
     )

@@ -26,6 +26,11 @@ class RouteTicket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawOffer:
+    """Take a ticket back that was offered to somebody who has not claimed it in time; the bus's own timer asks this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplanPromises:
     """Count the promises in the hours that their calendar has now; an operator asks this on the bus's own machine."""
 

@@ -1,6 +1,7 @@
 """What routing decided about a ticket: the whole table with reasons as an event, and what the ticket keeps of it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from typing_extensions import Doc
@@ -20,6 +21,7 @@ class Unfit(Term):
     REGION = "region", "区域不符"
     SKILL = "skill", "缺少技能"
     SENT_BACK = "sent_back", "曾退回此单"
+    MISSED = "claim_missed", "未按时接此单"
     SHIFT = "shift", "不在班"
     BACKUP = "backup", "没有在岗的备份"
     FULL = "full", "已满"
@@ -52,14 +54,27 @@ class TicketRouted:
 
 @dataclass(frozen=True, kw_only=True)  # no slots: bus.domain.fast_replace
 class Routing:
-    """What a ticket keeps of it while it waits: whom the bus suggested, why nobody suits, and who sent it back."""
+    """What a ticket keeps of it until it is claimed: whom the bus suggested, why nobody suits, and who sent it back.
+
+    `claim_due_at`: when the offer to whom it is with ends. `missed_by`: who had it offered and did not claim it.
+    """
 
     suggested: str = ""
     unroutable: str = ""
     sent_back_by: tuple[str, ...] = ()
+    claim_due_at: datetime | None = None
+    missed_by: tuple[str, ...] = ()
 
 
 NOT_ROUTED = Routing()
+
+
+def waits_again(routing: Routing, person: str, *, missed: bool) -> Routing:
+    """Give what a ticket keeps when `person` has it no more: who sent it back, or `missed` to claim it. Pure."""
+    sent_back_by, missed_by = routing.sent_back_by, routing.missed_by
+    if missed:
+        return Routing(sent_back_by=sent_back_by, missed_by=(*missed_by, person))
+    return Routing(sent_back_by=(*sent_back_by, person) if person else sent_back_by, missed_by=missed_by)
 
 
 def reasons_text(codes: str) -> Text:

@@ -3,15 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bus.domain.calendars import Calendars
-from bus.domain.events import Event, TicketAssigned
+from bus.domain.events import Event, TicketAssigned, TicketReturned
 from bus.domain.people import LEVELS, Person, assignee_of
 from bus.domain.routed import NOBODY, RankedPerson, TicketRouted, Unfit
-from bus.domain.routing_rules import RoutingMode, RoutingWeights
+from bus.domain.routing_rules import ASSIGNING, RoutingMode, RoutingWeights
 from bus.domain.rules import Rules
+from bus.domain.terms import State
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import plain_number
 from bus.domain.values import Assignee
@@ -82,7 +83,7 @@ def route(ticket: Ticket, staff: Staff, rules: Rules, now: datetime) -> Ranking:
 
 
 def routed(ticket: Ticket, staff: Staff, rules: Rules, now: datetime) -> tuple[Event, ...]:
-    """Answer with the ranking of a ticket that waits, and its assignment in that mode; nothing where it adds nothing.
+    """Answer with the ranking of a ticket that waits, and its assignment in such a mode; nothing where it adds nothing.
 
     A suggestion stands until the ticket has somebody; that nobody suits is an event again when the reasons change.
     """
@@ -99,9 +100,32 @@ def routed(ticket: Ticket, staff: Staff, rules: Rules, now: datetime) -> tuple[E
         ranking=tuple(ranking.rows[:LISTED_MAX]),
         more=max(0, len(ranking.rows) - LISTED_MAX),
     )
-    if mode is not RoutingMode.ASSIGN or ranking.assignee is None:
+    if mode not in ASSIGNING or ranking.assignee is None:
         return (event,)
-    return event, TicketAssigned(assignee=ranking.assignee, previous_person="", reason="智能派单 / routed")
+    return event, TicketAssigned(
+        assignee=ranking.assignee,
+        previous_person="",
+        reason="智能派单 / routed",
+        claim_due_at=_whole_second(now + rules.routing.claim_within) if mode is RoutingMode.OFFER else None,
+    )
+
+
+def offer_withdrawn(ticket: Ticket, now: datetime) -> tuple[Event, ...]:
+    """Answer with the end of an offer that nobody has claimed in time; never early. The ticket waits again.
+
+    Who missed it does not get it again, until somebody has claimed it.
+    """
+    claim_due_at = ticket.routing.claim_due_at
+    if claim_due_at is None or now < claim_due_at:
+        return ()
+    reason = "未按时接单 / not claimed in time"
+    person = ticket.assignee.person
+    return (TicketReturned(state=State.PENDING, previous_person=person, reason=reason, claim_missed=True),)
+
+
+def _whole_second(at: datetime) -> datetime:
+    """Give the first whole second that is not before `at`: claims are looked up by their text."""
+    return at if not at.microsecond else at.replace(microsecond=0) + timedelta(seconds=1)
 
 
 def _unfit(
@@ -117,6 +141,8 @@ def _unfit(
         return Unfit.SKILL
     if person.person in ticket.routing.sent_back_by:
         return Unfit.SENT_BACK
+    if person.person in ticket.routing.missed_by:
+        return Unfit.MISSED
     calendar = calendars.by_name.get(person.shift)
     if calendar is None or not calendar.working.works_at(now):
         return Unfit.SHIFT

@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
 
 from bus.domain.terms import Term
+
+CLAIM_WITHIN: Final = timedelta(minutes=10)
 
 
 class RoutingMode(Term):
@@ -12,6 +16,11 @@ class RoutingMode(Term):
     OFF = "off", "不派单"
     SUGGEST = "suggest", "建议"
     ASSIGN = "assign", "自动指派"
+    OFFER = "offer", "限时派单"
+
+
+ASSIGNING: Final = frozenset({RoutingMode.ASSIGN, RoutingMode.OFFER})
+"""The modes in which the first of the table has the ticket; an offer ends unless it is claimed in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +39,12 @@ _WEIGHTS = RoutingWeights()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingRules:
-    """The mode, those of ticket types that have another, and the weights."""
+    """The mode, those of ticket types that have another, the weights, and how long an offer stands."""
 
     mode: RoutingMode = RoutingMode.OFF
     types: Mapping[str, RoutingMode] = field(default_factory=dict)
     weights: RoutingWeights = _WEIGHTS
+    claim_within: timedelta = CLAIM_WITHIN
 
     def mode_of(self, kind: str) -> RoutingMode:
         """Give the mode of a ticket type."""

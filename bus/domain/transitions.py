@@ -26,7 +26,7 @@ from bus.domain.commands import (
     Return,
     Start,
 )
-from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla
+from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla, WithdrawOffer
 from bus.domain.terms import State
 from bus.domain.text import Text
 
@@ -66,6 +66,7 @@ _REPLAN = TransitionRule(to=None, action=Text("按新日历重排时限(系统)"
 _DEPART = TransitionRule(to=None, action=Text("出发", "set out"), within=HOUR)
 _ARRIVE = TransitionRule(to=State.IN_PROGRESS, action=Text("到达现场", "arrive on site"), within=4 * HOUR)
 _ROUTE = TransitionRule(to=None, action=Text("智能派单(系统)", "routing (the bus itself)"))
+_WITHDRAW = TransitionRule(to=None, action=Text("收回未按时接的单(系统)", "take an offer back (the bus itself)"))
 _PARTS_ANSWER = Text("备件出库", "the store's answer on parts")
 
 _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
@@ -74,6 +75,7 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     ),
     (State.PENDING, Assign): TransitionRule(to=State.ASSIGNED, action=_ASSIGN, needs=_PERSON, within=5 * MINUTE),
     (State.PENDING, RouteTicket): _ROUTE,
+    (State.ASSIGNED, WithdrawOffer): _WITHDRAW,
     (State.ASSIGNED, Assign): TransitionRule(to=State.ASSIGNED, action=_ASSIGN, needs=(*_PERSON, "reason")),
     (State.IN_PROGRESS, Assign): TransitionRule(to=State.IN_PROGRESS, action=_ASSIGN, needs=(*_PERSON, "reason")),
     (State.RESOLVED, Assign): TransitionRule(to=State.RESOLVED, action=_ASSIGN, needs=_PERSON, historic=True),

@@ -9,7 +9,7 @@ from bus.domain.calendars import Calendars
 from bus.domain.people import Person
 from bus.domain.routed import TicketRouted
 from bus.domain.routing import PersonLoad, Staff, candidates
-from bus.domain.routing_rules import RoutingMode
+from bus.domain.routing_rules import ASSIGNING
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import plain_number
 from bus.postgres.people_rows import PERSON, key_about
@@ -74,7 +74,7 @@ async def staff_for(
 async def note_assigned(connection: Connection, settled: BatchDecision) -> None:
     """Note when each was assigned a ticket by the bus: who waits longest comes first among equals."""
     for one in settled.events:
-        if isinstance(one.event, TicketRouted) and one.event.mode is RoutingMode.ASSIGN and one.event.person:
+        if isinstance(one.event, TicketRouted) and one.event.mode in ASSIGNING and one.event.person:
             await connection.execute(_ASSIGNED, (one.recorded_at, one.event.person))
 
 

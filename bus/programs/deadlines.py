@@ -8,6 +8,7 @@ from typing import Any
 from bus.aio import unless
 from bus.app import Core
 from bus.intake.dispatch import utc_now
+from bus.process.offer_process import OFFERS
 from bus.process.process_manager import ProcessManager
 from bus.process.routing_process import ROUTING
 from bus.process.sla_process import SLA
@@ -23,7 +24,8 @@ def deadline_tasks(
 ) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
     """Give the tasks by their names, and have their health watched. Tickets are routed where rules name a mode."""
     rules = core.dispatcher.rules
-    timers = {"deadlines": _timer(core, SLA)} | ({ROUTING.name: _timer(core, ROUTING)} if rules.routing.is_on else {})
+    timers = {"deadlines": _timer(core, SLA)}
+    timers |= {one.name: _timer(core, one) for one in (ROUTING, OFFERS) if rules.routing.is_on}
     for part, timer in timers.items():
         health.watch(part, timer.trouble)
     return {

@@ -1,5 +1,6 @@
 """The routing file: what is shipped routes nothing, and each fault is named by its place (R5)."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from bus.settings import Settings
 TYPES = load_rules(Settings()).sla
 FILE = """
 mode: assign
-types: {complaint: off, installation: suggest}
+types: {complaint: off, installation: suggest, hardware_fault: offer}
+claim_within: PT5M
 weights: {load: 60, skill: 20, device: 0, first_fix: 10, travel: 10}
 """
 
@@ -25,9 +27,10 @@ def test_routing_file_of_a_deployment_gives_modes_and_weights(tmp_path: Path) ->
     file = tmp_path / "routing.yaml"
     file.write_text(FILE, encoding="utf-8")
     rules = load_rules(Settings(routing_file=file)).routing
-    assert [rules.mode_of(kind) for kind in ("hardware_fault", "complaint", "installation")] == [
-        RoutingMode.ASSIGN, RoutingMode.OFF, RoutingMode.SUGGEST,
+    assert [rules.mode_of(kind) for kind in ("software_fault", "complaint", "installation", "hardware_fault")] == [
+        RoutingMode.ASSIGN, RoutingMode.OFF, RoutingMode.SUGGEST, RoutingMode.OFFER,
     ]  # fmt: skip
+    assert rules.claim_within == timedelta(minutes=5)
     assert rules.weights == RoutingWeights(load=60, skill=20, device=0, first_fix=10, travel=10)
 
 
@@ -36,6 +39,7 @@ def test_routing_file_of_a_deployment_gives_modes_and_weights(tmp_path: Path) ->
     [
         ("mode: assign", "mode: everybody", "mode: "),
         ("complaint", "complain", "types.complain: there is no ticket type 'complain'; did you mean 'complaint'?"),
+        ("PT5M", "PT0S", "claim_within: "),
         ("load: 60", "load: 61", "weights: 各权重之和应为 100,现为 101 / in sum 100, not 101"),
         ("load: 60", "load: -1", "weights.load: "),
         ("device", "gender", "weights.gender: 没有这个字段 / there is no such field"),

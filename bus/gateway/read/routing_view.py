@@ -12,6 +12,7 @@ from bus.domain.routing_rules import RoutingMode
 from bus.domain.terms import State
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket, has_deadlines
+from bus.domain.time_text import TO_THE_MINUTE, time_text
 
 
 class RoutingAnswer(TypedDict):
@@ -69,6 +70,9 @@ def _outcome(ticket: Ticket, mode: RoutingMode) -> Text:
     if ticket.state is not State.PENDING:
         who = ticket.assignee.person
         by = Text(f"(指派:{ticket.assigner})", f", assigned by {ticket.assigner}")
+        if claim_due_at := ticket.routing.claim_due_at:
+            until = time_text(claim_due_at, TO_THE_MINUTE)
+            return Text(f"已派给 {who},须于 {until.zh} 前接单", f"it is offered to {who}, to be claimed by {until.en}")
         return (
             Text(f"{who} 手中{by.zh}", f"it is with {who}{by.en}") if who else Text("不在派单", "it waits for nobody")
         )
