@@ -13,6 +13,7 @@ from bus.alerts.rules.consumers import CONSUMER_RULES
 from bus.alerts.rules.cross_system import CROSS_SYSTEM
 from bus.alerts.rules.cross_system_failure import CROSS_SYSTEM_FAILURE
 from bus.alerts.rules.deprecated_read import DEPRECATED_READ
+from bus.alerts.rules.drift_list import DRIFT_LIST
 from bus.alerts.rules.dwell_red import DWELL_RED
 from bus.alerts.rules.expiry import EXPIRY_RULES
 from bus.alerts.rules.hop_missing import HOP_MISSING
@@ -64,6 +65,7 @@ _ALL: Final = (
     UNROUTABLE,
     CROSS_SYSTEM_FAILURE,
     DWELL_RED,
+    DRIFT_LIST,
     PROBE_MISSING,
     CROSS_SYSTEM,
     SLA_ESCALATION,

@@ -25,6 +25,10 @@ class RuleSettings(BaseSettings):
     sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")
     calendars_file: Path | None = Field(None, description="YAML of working hours and public holidays")
     routing_file: Path | None = Field(None, description="YAML of how tickets find who takes them")
+    morning_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = Field(
+        "07:45", description="when the drift list of a working day is made and sent, by the clocks of the calendar"
+    )
+    morning_calendar: str = Field("", description="whose working days have a drift list; unset: the default calendar")
     dwell_limits: dict[State, Annotated[timedelta, Field(ge=timedelta(0))]] = Field(
         default_factory=dict,
         description='JSON of the working time after which a ticket is red, by state, else PT2H: {"resolved": "PT24H"}',

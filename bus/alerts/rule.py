@@ -18,7 +18,8 @@ class AlertRule(Generic[Readings]):
     """One rule. `read` runs in the transaction of a round; `evaluate` is pure and gives all that is wrong now.
 
     `open_after`: how long it must be wrong before people hear of it; `close_after`: how long right again before it
-    closes. `fires` and `quiet` make a reading, given the time, that must and must not fire: the self-test's inputs.
+    closes. `tells_end`: whether channels hear of that. `fires` and `quiet` make a reading, given the time, that must
+    and must not fire: the self-test's inputs.
     """
 
     name: RuleName
@@ -30,6 +31,7 @@ class AlertRule(Generic[Readings]):
     quiet: Callable[[datetime], Readings]
     open_after: timedelta = timedelta(0)
     close_after: timedelta = timedelta(minutes=1)
+    tells_end: bool = True
 
     @property
     def page(self) -> str:

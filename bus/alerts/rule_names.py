@@ -56,6 +56,7 @@ class RuleName(StrEnum):
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL
     CROSS_SYSTEM_FAILURE = "cross_system_failure"  # the golden metric of R29 is above zero, and nobody dealt with it
     DWELL_RED = "dwell_red"  # tickets are in their state for too long
+    DRIFT_LIST = "drift_list"  # on a working morning: tickets for which nobody acts as they should
     UNROUTABLE = "unroutable"  # a ticket waits, and nobody suits it
     HOP_MISSING = "hop_missing"  # an event has not come where it was expected, in time
     PROBE_MISSING = "probe_missing"  # a probe of the bus, or of a target, is not home in time

@@ -1,4 +1,4 @@
-"""`ticketbus dwell` and `ticketbus drift`: tickets that stand still, and those for which nobody acts."""
+"""`ticketbus dwell`: tickets that stand still."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bus.app import Core
-    from bus.domain.drift import DriftedTicket
     from bus.domain.dwell import Dwell
 
 commands = typer.Typer()
-drift_commands = typer.Typer(name="drift", help="Tickets for which nobody acts.", no_args_is_help=True)
 
 
 @commands.command()
@@ -57,29 +55,6 @@ def dwell(
             )
 
 
-@drift_commands.command("list")
-def list_drift(data: Data = None, as_json: Json = False) -> None:
-    """List tickets whose responsibility drifts: overdue and nothing done since, or two claims missed in a row.
-
-    For the morning meeting. Example: ticketbus drift list --json
-    """
-    from dataclasses import asdict
-
-    from bus.cli.run import echo_json, with_core
-    from bus.domain.drift import drifted
-    from bus.intake.dispatch import utc_now
-    from bus.postgres.open_tickets import open_tickets
-    from bus.postgres.pool import in_transaction
-
-    tickets = with_core(data, lambda core: in_transaction(core.pool, open_tickets))
-    now = utc_now()
-    found = [one for one in (drifted(ticket, now) for ticket in tickets) if one]
-    for one in found:
-        echo_json(asdict(one)) if as_json else echo(_drift_line(one))
-    if not found and not as_json:
-        echo("没有漂移的工单 / no ticket drifts", err=True)
-
-
 def _hours(seconds: int) -> str:
     return f"{seconds / 3600:.1f} h"
 
@@ -89,9 +64,3 @@ def _line(one: "Dwell") -> str:
         f"{one.ticket_id}  {one.state.zh}  {one.region or '-'}  {one.assignee or '-'}  "
         f"工作时间 working {_hours(one.working_s)}  自然时间 wall {_hours(one.wall_s)}"
     )
-
-
-def _drift_line(one: "DriftedTicket") -> str:
-    why = "、".join(f"{reason.zh} {reason.value}" for reason in one.reasons)
-    last = f"{one.last_action} {one.last_at:%m-%d %H:%M}Z"
-    return f"{one.ticket_id}  {one.state.zh}  {one.region or '-'}  {one.assignee or '-'}  {why}  最近 last {last}"

@@ -55,6 +55,7 @@ TABLES: Final[Mapping[str, RowLifetime]] = {
         of="settled_at IS NOT NULL",
         what="hops that were expected, once they came or were expected no more",
     ),
+    "drift_lists": RowLifetime(days=400, since="made_at", what="the drift lists of working mornings"),
     "routing_turns": RowLifetime(days=7, since="next_at", what="when waiting tickets were to be routed again"),
     "refused_inputs": RowLifetime(days=90, since="last_at", what="refused input, by when it last came"),
     "imports": RowLifetime(days=90, since="began_at", what="runs of the import, with what they came to"),

@@ -17,6 +17,7 @@ from bus.programs.calendar_watch import watch_calendars
 from bus.programs.dwell_watch import watch_dwell
 from bus.programs.health_server import ProgramHealth
 from bus.programs.insight_watch import watch_insight
+from bus.programs.morning_watch import mornings, watch_mornings
 
 
 def deadline_tasks(
@@ -24,6 +25,7 @@ def deadline_tasks(
 ) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
     """Give the tasks by their names, and have their health watched. Tickets are routed where rules name a mode."""
     rules = core.dispatcher.rules
+    due = mornings(core.settings, rules.calendars)
     timers = {"deadlines": _timer(core, SLA)}
     timers |= {one.name: _timer(core, one) for one in (ROUTING, OFFERS) if rules.routing.is_on}
     for part, timer in timers.items():
@@ -34,6 +36,7 @@ def deadline_tasks(
             stopping, watch_dwell(core.pool, core.settings.dwell_limits, rules.calendars, core.alerts, utc_now)
         ),
         "insight": lambda: unless(stopping, watch_insight(core, utc_now)),
+        "mornings": lambda: unless(stopping, watch_mornings(core.pool, due)),
         "calendars": lambda: unless(stopping, watch_calendars(rules, core.alerts, utc_now)),
     }
 

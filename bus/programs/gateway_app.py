@@ -35,6 +35,7 @@ from bus.gateway.routes.audit import audit_routes
 from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
+from bus.gateway.routes.drift import DriftSources, drift_routes
 from bus.gateway.routes.dwell import DwellSources, dwell_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.figures import figure_routes
@@ -69,6 +70,7 @@ from bus.intake.source_adapter import Source
 from bus.journey.probes import read_probes
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
+from bus.postgres.drift_lists import read_lists
 from bus.postgres.open_tickets import open_tickets
 from bus.postgres.pool import connected, in_transaction
 from bus.programs.audit_asked import audit_tree_of
@@ -191,6 +193,13 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
                 open_tickets=functools.partial(in_transaction, core.pool, open_tickets),
                 limits=core.settings.dwell_limits,
                 calendars=core.dispatcher.rules.calendars,
+                now=utc_now,
+            )
+        ),
+        drift_routes(
+            DriftSources(
+                open_tickets=functools.partial(in_transaction, core.pool, open_tickets),
+                lists=functools.partial(in_transaction, core.pool, read_lists),
                 now=utc_now,
             )
         ),

@@ -5,7 +5,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from itertools import count
 from typing import Any
 
@@ -19,6 +19,7 @@ from bus.consistency.check_result import CheckResult
 from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
 from bus.domain.calendars import ALWAYS_ALONE
+from bus.domain.drift_list import DriftList
 from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
@@ -38,6 +39,7 @@ from bus.gateway.routes.audit import AuditTree, audit_routes
 from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
+from bus.gateway.routes.drift import DriftSources, drift_routes
 from bus.gateway.routes.dwell import DwellSources, dwell_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.figures import figure_routes
@@ -139,6 +141,7 @@ class Gateway:
     rollouts: RolloutService = field(default_factory=FakeRolloutService)
     people: FakePeople = field(default_factory=FakePeople)
     knowledge: FakeKnowledge = field(default_factory=FakeKnowledge)
+    drift_lists: list[DriftList] = field(default_factory=list)  # the newest first
     reconciling: FakeReconciling = field(default_factory=FakeReconciling)
     url: str = ""
     check: Callable[[], None] = lambda: None
@@ -188,6 +191,7 @@ class Gateway:
             dwell_routes(
                 DwellSources(open_tickets=self.store.open, limits={}, calendars=ALWAYS_ALONE, now=self.deps.now)
             ),
+            drift_routes(DriftSources(open_tickets=self.store.open, lists=self._lists, now=self.deps.now)),
             deadletter_routes(self.dead_letters, self.refused),
             alert_routes(self.alerts, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
@@ -243,6 +247,10 @@ class Gateway:
         async with asyncio.timeout(60):
             while self.hub.positions != self.log.bounds(CONTRACT.public()).ends:
                 await asyncio.sleep(0.001)
+
+    async def _lists(self, day: date | None) -> Sequence[DriftList]:
+        found = [one for one in self.drift_lists if day is None or one.day <= day][:2]
+        return found if found and day in (None, found[0].day) else []
 
     async def _journey(self, anything: str, *, after: int, most: int) -> dict[str, Any] | None:
         return journey_of(anything, self.known_by, self.verdict, after=after, most=most)

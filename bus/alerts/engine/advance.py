@@ -92,7 +92,8 @@ def _unseen(rule: AnyRule | None, state: AlertState, now: datetime) -> AlertStat
 
 def _notified(rule: AnyRule | None, state: AlertState, ladder: Ladder, now: datetime) -> Change:
     if state.closed_at:
-        return Change(state=state, flip=Flip.CLOSED if state.notified_at else None)
+        heard = state.notified_at and (rule is None or rule.tells_end)
+        return Change(state=state, flip=Flip.CLOSED if heard else None)
     if not state.is_open or state.hidden_by:
         return Change(state=state)
     if rule and _is_due_again(rule, state, now):

@@ -1,4 +1,4 @@
-"""The routes of what stands still: how long tickets are in their state, and those that drift (R9, R15)."""
+"""The route of what stands still: how long tickets are in their state (R15)."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from bus.domain.calendars import Calendars
-from bus.domain.drift import DriftedTicket, drifted
 from bus.domain.dwell import Dwell, DwellLimits, DwellPlace, dwells, heat_map, red_ones
 from bus.domain.ticket import Ticket
 from bus.gateway.auth.authorize import admit
@@ -29,12 +28,6 @@ class DwellAnswer(TypedDict):
     red: list[Dwell]
 
 
-class DriftAnswer(TypedDict):
-    """The drift list, by number: tickets that the client reaches and for which nobody acts as they should."""
-
-    tickets: list[DriftedTicket]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DwellSources:
     """What is measured, and by what: `open_tickets` raises StoreUnavailable."""
@@ -46,7 +39,7 @@ class DwellSources:
 
 
 def dwell_routes(sources: DwellSources) -> Sequence[HttpRoute]:
-    """Make the routes. Pure."""
+    """Make the route. Pure."""
 
     async def reached(http: HttpRequest) -> Sequence[Ticket]:
         scope = scope_of(http, await admit(http, Access.PEOPLE))
@@ -58,12 +51,4 @@ def dwell_routes(sources: DwellSources) -> Sequence[HttpRoute]:
         measured = dwells(tickets, sources.limits, sources.calendars, now)
         return json_response({"places": heat_map(measured), "red": red_ones(measured)})
 
-    async def show_drift(http: HttpRequest) -> Response:
-        """List what is overdue and had no update since, and what missed two claims in a row."""
-        tickets, now = await reached(http), sources.now()
-        return json_response({"tickets": [one for each in tickets if (one := drifted(each, now))]})
-
-    return [
-        reading("/v1/dwell", show_dwell, "Show how long tickets are in their state", DwellAnswer),
-        reading("/v1/drift", show_drift, "List the tickets whose responsibility drifts", DriftAnswer),
-    ]
+    return [reading("/v1/dwell", show_dwell, "Show how long tickets are in their state", DwellAnswer)]
