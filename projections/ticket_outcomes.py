@@ -48,6 +48,8 @@ class TicketOutcome:
     joined_number: int = 0
     joined_key: int = 0
     joined_elsewhere: int = 0
+    product: str = ""
+    batch: str = ""
 
 
 def project(row: TicketOutcome | None, recorded: Recorded) -> TicketOutcome | None:
@@ -76,6 +78,8 @@ def _opened(recorded: Recorded, event: TicketOpened) -> TicketOutcome | None:
         key_kind=kind,
         key="" if kind is KeyKind.PHONE else key_name(event).value,  # sealed
         opened_at=event.opened_at,
+        product=event.product,
+        batch=plain_number(event.batch),
     )
 
 

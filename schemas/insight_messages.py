@@ -64,4 +64,34 @@ class InsightTaskDone:
     done_at: Annotated[datetime, Doc("when, UTC; also the record's timestamp")]
 
 
-InsightMessage = InsightTaskOpened | InsightFigureBack | InsightTaskDone
+_Product = Annotated[str, Doc("the product, as its tickets name it; empty: they name none")]
+_Batch = Annotated[str, Doc("the batch, as its tickets name it")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductBatchHeld:
+    """A product batch comes back too often: whoever ships it may hold it; no system is blocked by the bus."""
+
+    task: _Task
+    product: _Product
+    batch: _Batch
+    units: _Units
+    hits: _Hits
+    since: _Since
+    until: _Until
+    held_at: Annotated[datetime, Doc("when, UTC; also the record's timestamp")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductBatchReleased:
+    """Somebody of quality has done the task of a held batch."""
+
+    task: _Task
+    product: _Product
+    batch: _Batch
+    released_by: Annotated[str, Doc("who, by name")]
+    why: Annotated[str, Doc("what was done about it, in their words")]
+    released_at: Annotated[datetime, Doc("when, UTC; also the record's timestamp")]
+
+
+InsightMessage = InsightTaskOpened | InsightFigureBack | InsightTaskDone | ProductBatchHeld | ProductBatchReleased

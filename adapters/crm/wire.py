@@ -125,6 +125,9 @@ class Created(About):
     serial: str = ""
     customer: Reporter = Reporter()
     opened_at: Instant | None = None
+    product: str = ""
+    batch: str = ""
+    customer_ref: str = ""
 
     def command(self) -> OpenTicket:
         return OpenTicket(
@@ -139,6 +142,9 @@ class Created(About):
             serial=self.serial,
             customer=Customer(name=self.customer.name, phone=self.customer.phone, address=self.customer.address),
             opened_at=self.opened_at,
+            product=self.product,
+            batch=self.batch,
+            customer_ref=self.customer_ref,
         )
 
 

@@ -23,7 +23,7 @@ JSON_BYTES_MAX: Final = 256 * 1024 * 1024
 _NEEDED: Final = ("source_no", "opened_at")
 COLUMNS: Final = (
     *_NEEDED, "status", "type", "region", "title", "description", "priority", "serial", "incident_key.kind",
-    "incident_key.value", "customer.name", "customer.phone", "customer.address",
+    "incident_key.value", "customer.name", "customer.phone", "customer.address", "product", "batch", "customer_ref",
 )  # fmt: skip
 """The columns of a CSV without a map; a name with a dot is a part of an object."""
 TicketReader = Callable[[Mapping[str, Any], str], ListedTicket]

@@ -107,6 +107,9 @@ class HistoryMap(_Part):
     customer: CustomerColumns = CustomerColumns()
     region: Column | None = None
     priority: Column | None = None
+    product: Column | None = None
+    batch: Column | None = None
+    customer_ref: Column | None = None
     skills: Names = ()
     states: Annotated[Mapping[str, Shows], BeforeValidator(_stripped)]
     waiting: Annotated[Mapping[str, WaitingFor], BeforeValidator(_stripped)] = {}
@@ -192,8 +195,9 @@ class HistoryMap(_Part):
         """Every column that the map speaks of."""
         one_each = (*self.columns.model_dump().values(), *self.customer.model_dump().values())
         of_ticket = (self.description, self.serial, self.region, self.priority, self.order)
+        of_device = (self.product, self.batch, self.customer_ref)
         key = self.incident_key.column if self.incident_key else None
-        names = (*one_each, *of_ticket, key, *self.title, *self.skills, *self.bookkeeping)
+        names = (*one_each, *of_ticket, *of_device, key, *self.title, *self.skills, *self.bookkeeping)
         return tuple(dict.fromkeys(filter(None, names)))
 
 

@@ -54,6 +54,8 @@ class BoundTable:
         self._skills = tuple(at.get(name) for name in mapped.skills)
         self._region, self._priority = at.get(mapped.region), at.get(mapped.priority)
         self._description, self._serial = at.get(mapped.description), at.get(mapped.serial)
+        self._product, self._batch = at.get(mapped.product), at.get(mapped.batch)
+        self._customer_ref = at.get(mapped.customer_ref)
         self._customer = (at.get(customer.name), at.get(customer.phone), at.get(customer.address))
         self._key = at.get(mapped.incident_key.column) if mapped.incident_key else None
         self._missing_words = frozenset(map(trimmed, mapped.missing))
@@ -186,6 +188,18 @@ class BoundTable:
     def serial(self, values: Sequence[str]) -> str:
         """Read the device's serial number."""
         return self.cell(values, self._serial)
+
+    def product(self, values: Sequence[str]) -> str:
+        """Read the product."""
+        return self.cell(values, self._product)
+
+    def batch(self, values: Sequence[str]) -> str:
+        """Read the batch that it was made in."""
+        return self.cell(values, self._batch)
+
+    def customer_ref(self, values: Sequence[str]) -> str:
+        """Read the source's own number of the customer."""
+        return self.cell(values, self._customer_ref)
 
     def title(self, values: Sequence[str]) -> str:
         """Join the columns that describe the incident, in one line whatever breaks them."""

@@ -183,6 +183,9 @@ def opening_of(table: BoundTable, row: Row) -> OpenTicket:
         description=table.description(values),
         serial=table.serial(values),
         customer=table.customer(values),
+        product=table.product(values),
+        batch=table.batch(values),
+        customer_ref=table.customer_ref(values),
     )
     return replace(within_limits(opening), opened_at=table.opened_at(values))  # the past may be older than the limits
 

@@ -29,8 +29,8 @@ def decisions(
     Example: ticketbus insight decisions --open
     """
     from bus.cli.run import echo_json, with_core
+    from bus.insight.task_records import how_to_see
     from bus.insight.task_store import tasks
-    from bus.insight.watch import how_to_see
     from bus.postgres.pool import in_transaction
 
     found = with_core(data, lambda core: in_transaction(core.pool, tasks, only_open=only_open, most=most))
@@ -80,7 +80,7 @@ def done(
 
 def _show(one: "InsightTask") -> None:
     from bus.insight.consequences import CONSEQUENCES
-    from bus.insight.watch import how_to_see
+    from bus.insight.task_records import how_to_see
 
     figure = "仍超阈值 still over" if one.back_at is None else f"已恢复 back {one.back_at:%Y-%m-%d %H:%M}Z"
     work = f"已完成 done {one.done_at:%Y-%m-%d} {one.done_by}: {one.done_why}" if one.done_at else "待处理 to be done"
@@ -88,4 +88,4 @@ def _show(one: "InsightTask") -> None:
     consequence = CONSEQUENCES[one.kind]
     echo(f"{one.task}  {one.opened_at:%Y-%m-%d %H:%M}Z  {one.kind} {one.about}".rstrip() + f"  → {consequence.to}")
     echo(f"    {one.metric} {share} ({one.hits:,} / {one.units:,}), {figure}; {consequence.task}; {work}")
-    echo(f"    {how_to_see(one)}")
+    echo(f"    {how_to_see(one) or ' '.join(one.tickets)}")

@@ -10,7 +10,7 @@ from bus.domain.evolve import evolve
 from bus.domain.people_at import people_at
 from bus.domain.terms import TicketId, is_synthetic
 from bus.domain.ticket import Ticket
-from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, phones_of, source_name
+from bus.domain.ticket_keys import KeyHolder, TicketKey, customer_refs_of, key_name, phones_of, source_name
 from bus.kafka.range_reader import open_reader
 from bus.postgres.named_files import link_files
 from bus.postgres.personal_keys import Keys, PersonalKeys, opened
@@ -194,8 +194,12 @@ def _newest(borne: Iterable[tuple[TicketKey, KeyHolder]]) -> dict[TicketKey, Key
 
 
 def _phones(reports: Iterable[_Report]) -> set[tuple[str, TicketId]]:
-    real = (one for one in reports if not is_synthetic(one.ticket.ticket_id))
-    return {(phone, one.ticket.ticket_id) for one in real for phone in phones_of(one.event) if is_clear(phone)}
+    real = [one for one in reports if not is_synthetic(one.ticket.ticket_id)]
+    found = {(phone, one.ticket.ticket_id) for one in real for phone in phones_of(one.event) if is_clear(phone)}
+    for one in real:
+        if isinstance(one.event, TicketOpened) and is_clear(one.event.customer_ref):
+            found |= {(ref, one.ticket.ticket_id) for ref in customer_refs_of(one.event, one.ticket.source)}
+    return found
 
 
 def _reports(read: Iterable[_Read], tickets: dict[TicketId, Ticket], keys: Keys) -> Iterator[_Report]:

@@ -29,7 +29,15 @@ from bus.domain.scope import Scope
 from bus.domain.sla import is_own
 from bus.domain.terms import BUS, EventId, TicketId, TraceId, is_synthetic
 from bus.domain.ticket import Ticket
-from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, phones_of, source_name, ticket_number
+from bus.domain.ticket_keys import (
+    KeyHolder,
+    TicketKey,
+    customer_refs_of,
+    key_name,
+    phones_of,
+    source_name,
+    ticket_number,
+)
 
 
 def settle(
@@ -198,7 +206,8 @@ def _learn_names(
     learnt = [source_name(request.source, request.command.source_no)] if request.command.source_no else []
     if not is_synthetic(ticket.ticket_id):  # no key and no phone leads to a virtual one
         learnt += _learn_key(request.command, known, answer, loaded, settled)
-        settled.phones.update((phone, ticket.ticket_id) for phone in phones_of(request.command))
+        refs = customer_refs_of(request.command, request.source) if answer is CommandResult.OPENED else set[str]()
+        settled.phones.update((one, ticket.ticket_id) for one in phones_of(request.command) | refs)
     for name in learnt:
         loaded.names[name] = settled.names[name] = known
 

@@ -31,6 +31,9 @@ class OpenTicket:
     opened_at: Annotated[
         datetime | None, Doc("when it was reported at the source, UTC; null: the command's own time")
     ] = None
+    product: fields.Product = ""
+    batch: fields.Batch = ""
+    customer_ref: fields.CustomerRef = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

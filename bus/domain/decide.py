@@ -85,6 +85,9 @@ def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
             response_limit_s=int(limit.response.total_seconds()),
             resolution_limit_s=int(limit.resolution.total_seconds()),
             calendar=rules.calendars.promised(limit.calendar, command.region, command.opened_at or request.at),
+            product=command.product,
+            batch=command.batch,
+            customer_ref=command.customer_ref,
         ),
     )
 

@@ -37,6 +37,9 @@ class TicketOpened:
     response_limit_s: Annotated[int, Doc("promised time until the first response, in seconds")]
     resolution_limit_s: Annotated[int, Doc("promised time until it is resolved, in seconds; pauses do not count")]
     calendar: fields.WorkingCalendar = None
+    product: fields.Product = ""
+    batch: fields.Batch = ""
+    customer_ref: fields.CustomerRef = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

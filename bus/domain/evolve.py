@@ -95,6 +95,9 @@ def _opened(recorded: Recorded) -> Ticket:
         resolution=Clock(limit_s=event.resolution_limit_s, running_since=event.opened_at, calendar=event.calendar),
         handed_over_at=event.opened_at,
         state_since=max(recorded.occurred_at, event.opened_at),
+        product=event.product,
+        batch=event.batch,
+        customer_ref=event.customer_ref,
     )
 
 

@@ -20,6 +20,11 @@ Region = Annotated[str, Doc("the region as the source names it; dispatchers may 
 Skills = Annotated[tuple[str, ...], Doc("the skills that the work needs, as the source names them")]
 Priority = Annotated[str, Doc("the source's own word for the urgency; SLA clocks go by `type`, not by this")]
 Customer = Annotated[values.Customer, Doc("who reported, as the source has them")]
+Product = Annotated[str, Doc("the product or model that the report is about, as the maker names it; empty: not known")]
+Batch = Annotated[str, Doc("the batch that the device was made in, as the maker numbers it; empty: not known")]
+CustomerRef = Annotated[
+    str, Doc("the source's own number of the customer, for whoever has no phone; empty: it has none"), Personal()
+]
 
 # Who does the work, and where.
 Reason = Annotated[str, Doc("why, in the words of who asked; empty: nobody said")]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bus.domain import terms
+from bus.domain import fields, terms
 from bus.domain.routed import NOT_ROUTED, Routing
 from bus.domain.sla_clock import Clock
 from bus.domain.terms import ClockName, State, Substate, TicketId, TraceId, WaitingFor
@@ -65,6 +65,9 @@ class Ticket:
     routing: Routing = NOT_ROUTED
     state_since: datetime | None = None
     missed_claims: int = 0
+    product: str = ""
+    batch: str = ""
+    customer_ref: fields.CustomerRef = ""
 
 
 def has_deadlines(ticket: Ticket) -> bool:

@@ -8,7 +8,7 @@ from unicodedata import normalize
 from bus.domain.commands import OpenTicket
 from bus.domain.events import ReportJoined, TicketOpened
 from bus.domain.look_alikes import as_read, hyphens
-from bus.domain.no_key import is_no_phone
+from bus.domain.no_key import is_no_number, is_no_phone
 from bus.domain.phone_numbers import PHONE_LENGTH, earlier_spellings, is_lettered, plain_phone
 from bus.domain.terms import SANDBOX, KeyKind, TicketId, TraceId
 from bus.domain.text import IGNORABLE
@@ -56,6 +56,15 @@ def phones_of(report: OpenTicket | TicketOpened | ReportJoined) -> set[str]:
     key = report.incident_key
     found = (report.customer.phone, key.value if key.kind is KeyKind.PHONE else "")
     return {plain_phone(one) for one in found if one and not is_no_phone(one)}
+
+
+def customer_refs_of(report: OpenTicket | TicketOpened, source: str) -> set[str]:
+    """Give the customer's own number, beside the source that it means something in; none for what is no number.
+
+    It stands with the phones: personal as they are, and no phone is spelled like it.
+    """
+    ref = plain_number(report.customer_ref)
+    return {f"ref:{source}:{ref}"} if ref and not is_no_number(ref) else set()
 
 
 def trace_key(trace_id: TraceId) -> TicketKey:

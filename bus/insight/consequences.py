@@ -33,9 +33,14 @@ CONSEQUENCES: Final[Mapping[str, Consequence]] = {
     "recurrence_analysis": Consequence(
         to=_QUALITY, task=Text("请分析复发原因", "analyse why the same cause comes again")
     ),
+    "product_batch_held": Consequence(
+        to=_QUALITY,
+        task=Text("该批次已标记冻结:请分析并决定放行", "the batch is held: analyse it, and decide on its release"),
+    ),
+    "improvement": Consequence(to=_QUALITY, task=Text("同一根因重复出现:请立改进项", "the cause repeats: improve it")),
     "knowledge_stale": Consequence(
         to=Text("知识库编辑", "editors of knowledge"),
         task=Text("已持续四周:知识陈旧,请更新", "for four weeks: the knowledge is stale, renew it"),
     ),
 }
-"""By kind, as `Metric.consequence` and `Lasting.consequence` name it."""
+"""By kind, as `Metric.consequence`, `Lasting.consequence` and `bus/insight/groups.py` name it."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
-from bus.insight.consequences import CONSEQUENCES
 from bus.insight.metric import Judgement, Lasting, Metric, MetricFigure, is_beyond
 
 WEEK: Final = timedelta(weeks=1)
@@ -30,6 +29,8 @@ class SeenFigure:
     until: datetime
     over: bool | None
     tickets: tuple[str, ...] = ()
+    product: str = ""
+    batch: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,20 +82,6 @@ def seen_in(
         was = TaskKey(lasting.consequence) in over_already
         found.append(_seen(lasting.consequence, figure, over=_lasts(metric, lasting, figure, weeks, now, was=was)))
     return found
-
-
-def task_texts(metric: Metric, seen: SeenFigure) -> tuple[str, str]:
-    """Say in Chinese and in English what a metric is, how it was measured, and what is asked. Pure."""
-    threshold = (
-        metric.lasting.threshold if metric.lasting and metric.lasting.consequence == seen.key.kind else metric.threshold
-    )
-    assert threshold is not None
-    asked, share = CONSEQUENCES[seen.key.kind].task, f"{seen.hits / seen.units:.2%} ({seen.hits:,} / {seen.units:,})"
-    zh, en = ("低于", "under") if threshold.below else ("高于", "over")
-    return (
-        f"{metric.title.zh} {share},{zh} {threshold.limit:.0%}:{asked.zh}",
-        f"{metric.title.en} {share}, {en} {threshold.limit:.0%}: {asked.en}",
-    )
 
 
 def _seen(kind: str, figure: MetricFigure, *, over: bool | None) -> SeenFigure:

@@ -11,12 +11,14 @@ from bus.postgres.pool import Connection, read_rows
 
 TICKETS_MAX: Final = 100
 _READ: Final[LiteralString] = """
-SELECT task, kind, about, metric, units, hits, since, until, tickets, opened_at, back_at, done_at, done_by, done_why
+SELECT task, kind, about, metric, units, hits, since, until, tickets, product, batch,
+    opened_at, back_at, done_at, done_by, done_why
 FROM insight_tasks WHERE (%(task)s::bigint IS NULL OR task = %(task)s) AND (NOT %(over)s OR back_at IS NULL)
     AND (NOT %(open)s OR back_at IS NULL OR done_at IS NULL) ORDER BY task DESC LIMIT %(most)s"""
 _PUT: Final[LiteralString] = """
-INSERT INTO insight_tasks (kind, about, metric, units, hits, since, until, tickets, opened_at)
-VALUES (%(kind)s, %(about)s, %(metric)s, %(units)s, %(hits)s, %(since)s, %(until)s, %(tickets)s, %(opened_at)s)
+INSERT INTO insight_tasks (kind, about, metric, units, hits, since, until, tickets, product, batch, opened_at)
+VALUES (%(kind)s, %(about)s, %(metric)s, %(units)s, %(hits)s, %(since)s, %(until)s, %(tickets)s, %(product)s, %(batch)s,
+    %(opened_at)s)
 RETURNING task"""
 _BACK: Final[LiteralString] = "UPDATE insight_tasks SET back_at = %s WHERE task = %s"
 _DONE: Final[LiteralString] = """
@@ -49,6 +51,8 @@ class InsightTask:
     since: datetime
     until: datetime
     tickets: list[str]
+    product: str
+    batch: str
     opened_at: datetime
     back_at: datetime | None
     done_at: datetime | None

@@ -1,21 +1,23 @@
 """Judges the metrics and decides what follows, in one transaction: figures, tasks and their records (R27 to R32)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from bus.insight import task_store
-from bus.insight.consequences import CONSEQUENCES
 from bus.insight.figures import read_figure
+from bus.insight.groups import held_batches, repeated_causes
 from bus.insight.metric import Metric, MetricWindow, window_of
-from bus.insight.registry import METRICS, metric_of
-from bus.insight.task import SeenFigure, TaskKey, crossings, seen_in, task_texts
+from bus.insight.metrics.recurrence import RECURRENCE
+from bus.insight.registry import METRICS
+from bus.insight.task import SeenFigure, TaskKey, crossings, seen_in
+from bus.insight.task_records import back_record, done_records, key_of, opened_records
 from bus.insight.task_store import InsightTask
 from bus.outbox.record import OutboxRecord, queue
 from bus.postgres.advisory_locks import try_lock
 from bus.postgres.pool import Connection
-from schemas.insight_messages import InsightFigureBack, InsightMessage, InsightTaskDone, InsightTaskOpened
+from schemas.insight_messages import InsightMessage
 from schemas.topics import DECISIONS
 
 Encode = Callable[[InsightMessage], bytes]
@@ -51,19 +53,22 @@ class InsightRound:
             )
             await task_store.keep_judgement(self.connection, figure, self.now)
             seen += seen_in(metric, figure, weeks.get(metric.name, {}), self.now, over)
+        month = window_of(RECURRENCE, self.now, self.dedupe_window, since=None, until=None)
+        seen += await held_batches(self.connection, month, over)
+        seen += await repeated_causes(self.connection, month, over)
         found = crossings(seen, over.keys())
         for key, last in found.back.items():
             await task_store.note_back(self.connection, over[key].task, self.now)
-            await self._publish(over[key], _back(over[key], last, self.now))
+            await self._publish(over[key], [back_record(over[key], last, self.now)])
         for one in found.over:
             task = await task_store.put(self.connection, one, self.now)
-            await self._publish(task, _opened(task, one))
+            await self._publish(task, opened_records(task))
 
     async def end_task(self, task: int, *, by: str, why: str) -> InsightTask | None:
         """Note that a task is done; None: there is none of that number, or it was done before."""
         done = await task_store.note_done(self.connection, task, by=by, why=why, at=self.now)
         if done is not None:
-            await self._publish(done, _done(done, self.now))
+            await self._publish(done, done_records(done, self.now))
         return done
 
     async def _window(self, metric: Metric) -> MetricWindow:
@@ -71,61 +76,9 @@ class InsightRound:
         done = (await task_store.last_done(self.connection)).get(metric.consequence) if metric.anew else None
         return replace(usual, since=done) if done and usual.since < done < usual.until else usual
 
-    async def _publish(self, task: InsightTask, message: InsightMessage) -> None:
-        key = f"{task.kind}:{task.task}"
-        record = OutboxRecord(topic=DECISIONS, key=key, value=self.encode(message), timestamp=self.now)
-        await queue(self.connection, [record])
-
-
-def how_to_see(task: InsightTask) -> str:
-    """Give the command that lists the tickets behind a task. Pure."""
-    metric = metric_of(task.metric)
-    others = " --others" if metric.threshold and metric.threshold.below else ""
-    since, until = (one.astimezone(UTC).isoformat() for one in (task.since, task.until))
-    return f"ticketbus insight why {metric.name} --since {since} --until {until}{others}"
-
-
-def _opened(task: InsightTask, seen: SeenFigure) -> InsightTaskOpened:
-    zh, en = task_texts(metric_of(seen.metric), seen)
-    return InsightTaskOpened(
-        task=task.task,
-        kind=task.kind,
-        about=task.about,
-        metric=task.metric,
-        to=str(CONSEQUENCES[task.kind].to),
-        zh=zh,
-        en=en,
-        units=task.units,
-        hits=task.hits,
-        since=task.since,
-        until=task.until,
-        tickets=tuple(task.tickets),
-        see=how_to_see(task),
-        opened_at=task.opened_at,
-    )
-
-
-def _back(task: InsightTask, last: SeenFigure | None, now: datetime) -> InsightFigureBack:
-    return InsightFigureBack(
-        task=task.task,
-        kind=task.kind,
-        about=task.about,
-        metric=task.metric,
-        units=last.units if last else 0,
-        hits=last.hits if last else 0,
-        since=last.since if last else task.since,
-        until=last.until if last else now,
-        back_at=now,
-    )
-
-
-def _done(task: InsightTask, now: datetime) -> InsightTaskDone:
-    return InsightTaskDone(
-        task=task.task,
-        kind=task.kind,
-        about=task.about,
-        metric=task.metric,
-        done_by=task.done_by,
-        done_why=task.done_why,
-        done_at=now,
-    )
+    async def _publish(self, task: InsightTask, messages: Sequence[InsightMessage]) -> None:
+        records = [
+            OutboxRecord(topic=DECISIONS, key=key_of(task, one), value=self.encode(one), timestamp=self.now)
+            for one in messages
+        ]
+        await queue(self.connection, records)

@@ -23,7 +23,7 @@ TELLING = ("phone", "mobile", "mail", "contact", "address", "name", "text", "des
 STAFF: dict[type, set[str]] = {Assignee: {"contact", "backup_contact"}}
 REPORT = {"description", "customer.name", "customer.phone", "customer.address"}
 PERSONAL = {
-    "TicketOpened": REPORT,
+    "TicketOpened": REPORT | {"customer_ref"},
     "ReportJoined": REPORT,
     "AssignmentAccepted": {"note"},
     "NoteAdded": {"text"},
@@ -81,12 +81,13 @@ def test_personal_an_incident_key_is_where_it_is_a_phone() -> None:
         "customer.name": CUSTOMER.name,
         "customer.phone": CUSTOMER.phone,
         "customer.address": CUSTOMER.address,
+        "customer_ref": "",
     }
 
 
 def test_personal_is_found_in_lists_of_records_and_in_a_ticket_s_state() -> None:
     ticket = given(OPEN).ticket
-    assert personal_fields(ticket).keys() == {f"customer.{one.name}" for one in fields(CUSTOMER)}
+    assert personal_fields(ticket).keys() == {f"customer.{one.name}" for one in fields(CUSTOMER)} | {"customer_ref"}
     assert personal_fields((CUSTOMER,)) == {f"0.{one.name}": getattr(CUSTOMER, one.name) for one in fields(CUSTOMER)}
 
 

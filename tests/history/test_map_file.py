@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.history.map_file import MapInvalid, load_map
+from adapters.history.map_file import HistoryMap, MapInvalid, load_map
 from adapters.history.rows import HistoryUnreadable
 from adapters.history.table import BoundTable
 from bus.domain.terms import KeyKind
@@ -84,6 +84,15 @@ def test_map_file_a_cell_is_trimmed_alike_in_every_column() -> None:
     assert TABLE.seen(list(padded.values())) == TABLE.seen(list(row("Awaiting Vendor").values()))
     assert TABLE.changed(list(padded.values()), list(row("Awaiting Vendor").values())) == ()
     assert TABLE.opener(list(padded.values())) == ""
+
+
+def test_map_file_product_batch_and_customer_number_are_a_column_each() -> None:
+    own = {"product": "location", "batch": "priority", "customer_ref": "caller_id"}
+    mapped = HistoryMap.model_validate({**TABLE.map.model_dump(exclude_unset=True), **own})
+    values = row("New", location="WM-9", priority="B-24", caller_id="KH-7")
+    table = BoundTable(mapped, [*values])
+    cells = [*values.values()]
+    assert (table.product(cells), table.batch(cells), table.customer_ref(cells)) == ("WM-9", "B-24", "KH-7")
 
 
 def test_map_file_marks_of_direction_in_cells_and_names_count_for_nothing() -> None:

@@ -34,7 +34,7 @@ def outcome(number: int, *, opened_at: datetime = NOW - DAY, **own: Any) -> Tick
         "key": f"O-{number}",
         "opened_at": opened_at,
         "resolved_at": opened_at + HOUR,
-        "root_cause": f"cause-{number % 23}",
+        "root_cause": f"cause-{number}",
         "closed_at": opened_at + 2 * HOUR,
         "handlers": ("王师傅",),
     }

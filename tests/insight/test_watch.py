@@ -1,20 +1,27 @@
-"""What follows from the metrics: once each, whoever dies and whatever the clock does (R27, R28, R29, R31)."""
+"""What follows from the metrics: once each, whoever dies and whatever the clock does (R22, R27 to R29, R31, R32)."""
 
 import asyncio
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from bus.alert_catalogue import RULES
 from bus.alerts.alert import Severity
 from bus.alerts.rule_names import RuleName
+from bus.domain.terms import TicketId
 from bus.insight.task_store import latest_judgements, tasks
 from bus.postgres.pool import Pool, connected
 from projections.ticket_outcomes import TicketOutcome
-from schemas.insight_messages import InsightFigureBack, InsightTaskDone, InsightTaskOpened
+from schemas.insight_messages import (
+    InsightFigureBack,
+    InsightTaskDone,
+    InsightTaskOpened,
+    ProductBatchHeld,
+    ProductBatchReleased,
+)
 from tests.insight.rounds import DAY, HOUR, NOW, fill, judged, outcome, queued, round_at
 from tests.store.conftest import database, pool
 
@@ -109,17 +116,20 @@ async def test_watch_a_figure_is_back_once_and_a_task_is_done_once(pool: Pool) -
 
 
 async def test_watch_top_causes_beyond_three_quarters_for_four_weeks_is_work_on_the_first(pool: Pool) -> None:
+    async def kinds(now: datetime) -> list[str]:
+        found = [key.split(":")[0] for key, _ in await judged(pool, now)]
+        return [one for one in found if one != "improvement"]
+
     await fill(pool, [outcome(number, root_cause="control_board") for number in range(100)])
-    kinds = [[key.split(":")[0] for key, _ in await judged(pool, NOW + number * WEEK)] for number in range(3)]
-    assert kinds == [["management"], [], []]
+    assert [await kinds(NOW + number * WEEK) for number in range(3)] == [["management"], [], []]
     await fill(pool, [outcome(n, root_cause="control_board" if n < 72 else f"c{n}") for n in range(100)])
-    assert await judged(pool, NOW + 3 * WEEK) == [], "over 70 %, and not over 75 %"
+    assert await kinds(NOW + 3 * WEEK) == [], "over 70 %, and not over 75 %"
     late = NOW + 4 * WEEK
     await fill(pool, [outcome(number, root_cause="control_board", opened_at=late) for number in range(100)])
-    seen = [[key.split(":")[0] for key, _ in await judged(pool, late + number * DAY)] for number in (1, 7, 14, 21)]
+    seen = [await kinds(late + number * DAY) for number in (1, 7, 14, 21)]
     assert seen == [[], [], [], []], "the weeks begin anew"
-    assert [key.split(":")[0] for key, _ in await judged(pool, late + 28 * DAY)] == ["first_cause"]
-    assert await judged(pool, late + 29 * DAY) == []
+    assert await kinds(late + 28 * DAY) == ["first_cause"]
+    assert await kinds(late + 29 * DAY) == []
 
 
 async def test_watch_a_single_cross_system_failure_is_a_p1_until_somebody_has_dealt_with_it(pool: Pool) -> None:
@@ -157,3 +167,58 @@ async def test_watch_a_single_cross_system_failure_is_a_p1_until_somebody_has_de
     [(_, anew)] = await judged(pool, NOW + 5 * HOUR)
     assert isinstance(anew, InsightTaskOpened)
     assert (anew.hits, anew.task > opened.task) == (1, True)
+
+
+async def test_watch_a_product_batch_that_comes_back_is_held_until_quality_has_done_its_task(pool: Pool) -> None:
+    rows = []
+    for number in range(25):  # of each device the same cause twice within the month
+        own = {"product": "WM-9", "batch": "B-24", "serial": f"SN-{number}", "root_cause": f"c-{number}"}
+        rows += [
+            outcome(number, opened_at=NOW - 20 * DAY, **own),
+            outcome(100 + number, opened_at=NOW - 10 * DAY, **own),
+        ]
+    rows += [outcome(n, product="WM-9", batch="B-25", root_cause=f"d-{n}", serial=f"SN-{n}") for n in range(200, 300)]
+    await fill(pool, rows)
+    found = await judged(pool, NOW)
+    kinds = [key.split(":")[0] for key, _ in found]
+    assert kinds == ["recurrence_analysis", "product_batch_held", "product_batch"]
+    (_, task), (held_key, held) = found[1:]
+    assert isinstance(task, InsightTaskOpened)
+    assert isinstance(held, ProductBatchHeld)
+    assert (held_key, held.product, held.batch, held.hits, held.units) == (
+        "product_batch:WM-9 / B-24",
+        "WM-9",
+        "B-24",
+        25,
+        50,
+    )
+    assert task.tickets == tuple(sorted(one.ticket_id for one in rows[1:50:2]))
+    assert "该批次已标记冻结" in task.zh
+    assert await judged(pool, NOW + HOUR) == []
+    async with connected(pool) as connection:
+        await round_at(connection, NOW).end_task(task.task, by="质检员", why="密封圈已换批")
+    (key, released) = (await queued(pool))[-1]
+    assert isinstance(released, ProductBatchReleased)
+    assert (key, released.batch, released.released_by) == (held_key, "B-24", "质检员")
+
+
+async def test_watch_the_third_time_of_a_root_cause_in_a_month_opens_an_improvement_once_with_its_tickets(
+    pool: Pool,
+) -> None:
+    own = {"product": "WM-9", "batch": "B-24", "root_cause": "leakage"}
+    first, second, third, fourth = (outcome(n, opened_at=NOW - (9 - n) * DAY, **own) for n in range(4))
+    other = [replace(first, ticket_id=TicketId("T20261101-000050"), batch="B-25")]
+    imported = replace(third, historic=True)
+    await fill(pool, [first, second, *other])
+    assert await judged(pool, NOW) == []
+    await fill(pool, [first, second, imported, *other])
+    [(key, task)] = await judged(pool, NOW)
+    assert isinstance(task, InsightTaskOpened)
+    assert (key, task.about) == (f"improvement:{task.task}", "leakage / WM-9 / B-24")
+    assert task.tickets == (first.ticket_id, second.ticket_id, third.ticket_id)
+    assert (task.to, task.see) == ("质量部门 / quality", "")
+    await fill(pool, [first, second, imported, fourth, *other])
+    assert await judged(pool, NOW + HOUR) == [], "once, however often it comes"
+    assert await judged(pool, NOW + 23 * DAY) == [], "two are left within 30 days"
+    [(_, back)] = await judged(pool, NOW + 24 * DAY)
+    assert isinstance(back, InsightFigureBack)

@@ -34,7 +34,8 @@ from tests.domain.people import CLOSED, OPEN
 from tests.privacy.everywhere import places_of
 
 NAME, PHONE, STREET, WORDS = "欧阳云岚", "13800004711", "云栖小区七栋", "门锁密码四八二一"
-PERSONAL = (NAME, PHONE, STREET, WORDS)
+REF = "KH-884213-A"
+PERSONAL = (NAME, PHONE, STREET, WORDS, REF)
 STRANGER = Customer(name="司马青禾", phone="13800004712", address="青禾路一号")
 PERSON = Customer(name=NAME, phone=PHONE, address=STREET)
 
@@ -50,7 +51,10 @@ def bus(parts: Urls, tmp_path: Path) -> Iterator[Bus]:
 
 def opening(number: int, customer: Customer, key: IncidentKey | None = None) -> Request:
     own = key or IncidentKey(kind=KeyKind.SERIAL, value=f"SN-{number}")
-    command = replace(OPEN, incident_key=own, source_no=f"C-{number}", customer=customer, description=WORDS)
+    ref = "" if customer is STRANGER else REF
+    command = replace(
+        OPEN, incident_key=own, source_no=f"C-{number}", customer=customer, description=WORDS, customer_ref=ref
+    )
     return request(number, command, 0)
 
 

@@ -192,6 +192,9 @@ class TicketAnswer(TicketHead):
     """A ticket as committed."""
 
     customer: Customer
+    product: str
+    batch: str
+    customer_ref: str
     accepted_at: datetime | None
     closure_requested: bool
     photos: tuple[str, ...]

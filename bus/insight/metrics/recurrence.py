@@ -10,10 +10,11 @@ RECURRENCE: Final = Metric(
     row="R32",
     title=Text("30 天复发率", "30-day recurrence"),
     definition=Text(
-        "已解决且填写根因的工单中,报修前 30 天内同一设备或同一客户电话已解决过同一根因的比例;设备和电话均不知道的不计",
+        "已解决且填写根因的工单中,报修前 30 天内同一设备或同一客户(电话,或来源的客户编号)已解决过同一根因的比例;"
+        "设备和客户均不知道的不计",
         "of the tickets resolved with a root cause, those for which the same cause was solved in the 30 days before "
-        "they were opened, for the same device or a customer of the same phone; without device and phone it is left "
-        "out",
+        "they were opened, for the same device or the same customer, by phone or by the source's own number of them; "
+        "without device and customer it is left out",
     ),
     causes=Text("按根因", "by root cause"),
     cases="""
