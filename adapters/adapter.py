@@ -13,6 +13,7 @@ from bus.alerts.engine.channel import Channel
 from bus.config_file import ConfigFileInvalid, FileModel, secret_of
 from bus.delivery.recipients import Recipients, RecipientsInMemory
 from bus.delivery.target import Call, Target
+from bus.domain.closure_proof import ClosureProofs
 from bus.domain.errors import BusError
 from bus.domain.ticket import Ticket
 from bus.intake.source_adapter import Source
@@ -51,13 +52,14 @@ class SourceServices:
 class TargetServices:
     """What the bus lends to a target: its name in the targets file, tickets as an event left them, the clock.
 
-    `recipients`: what is remembered of persons that it writes to.
+    `recipients`: what is remembered of persons that it writes to. `proofs` makes the links and codes of closures.
     """
 
     name: str
     ticket_at: TicketAt
     now: Callable[[], datetime]
     recipients: Recipients = field(default_factory=RecipientsInMemory)
+    proofs: ClosureProofs = field(default_factory=ClosureProofs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

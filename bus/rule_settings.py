@@ -29,6 +29,16 @@ class RuleSettings(BaseSettings):
         "07:45", description="when the drift list of a working day is made and sent, by the clocks of the calendar"
     )
     morning_calendar: str = Field("", description="whose working days have a drift list; unset: the default calendar")
+    closure_reminders: list[Annotated[timedelta, Field(gt=timedelta(0))]] = Field(
+        default=[timedelta(hours=24), timedelta(hours=48)],
+        description='JSON list of how long after a request the customer is reminded to confirm: ["PT24H", "PT48H"]',
+    )
+    closure_expires_after: timedelta = Field(
+        timedelta(days=7), gt=timedelta(0), le=timedelta(days=90), description="until a request to confirm expires"
+    )
+    closure_url: str | None = Field(
+        None, pattern=r"^https?://[^\s?#]+$", description="what stands before /close/… for customers; unset: `url`"
+    )
     dwell_limits: dict[State, Annotated[timedelta, Field(ge=timedelta(0))]] = Field(
         default_factory=dict,
         description='JSON of the working time after which a ticket is red, by state, else PT2H: {"resolved": "PT24H"}',

@@ -12,13 +12,15 @@ from pydantic import BeforeValidator, Field, RootModel, model_validator
 from bus.calendars_config import load_calendars
 from bus.config_file import ConfigFileInvalid, FileModel, read_yaml
 from bus.domain.calendars import BY_REGION, Calendars
+from bus.domain.closure_ask import ClosureRules
+from bus.domain.closure_proof import ClosureProofs, closure_key
 from bus.domain.naming import did_you_mean, nearest
 from bus.domain.no_key import plain_word
 from bus.domain.routing_rules import CLAIM_WITHIN, RoutingMode, RoutingRules, RoutingWeights
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
 from bus.domain.text import Text
-from bus.settings import Settings
+from bus.settings import Settings, secret_of
 
 _Weight = Annotated[int, Field(ge=0, le=100, strict=True)]
 _Mode = Annotated[RoutingMode, BeforeValidator(lambda given: "off" if given is False else given)]  # YAML reads it so
@@ -79,6 +81,11 @@ def load_rules(settings: Settings) -> Rules:
         no_key_words=frozenset(map(plain_word, settings.no_key_words)),
         departments=frozenset(map(plain_word, settings.departments)),
         routing=routing,
+        closure=ClosureRules(
+            remind_after=tuple(settings.closure_reminders),
+            expires_after=settings.closure_expires_after,
+            key=closure_key(master.encode()) if (master := secret_of(settings, "master_key")) else b"",
+        ),
     )
 
 
@@ -86,6 +93,11 @@ def root_cause_words() -> Mapping[str, Text]:
     """Read the root causes: each code with its words."""
     text = resources.files("schemas").joinpath("root_causes.yaml").read_text(encoding="utf-8")
     return {code: Text(zh, en) for code, (zh, en) in yaml.safe_load(text).items()}
+
+
+def closure_proofs(settings: Settings, rules: Rules) -> ClosureProofs:
+    """Give what makes links and codes; links lead to the page as customers reach it, else to the gateway."""
+    return ClosureProofs(key=rules.closure.key, page_url=settings.closure_url or settings.url or "")
 
 
 def load_sla(path: Path) -> dict[str, SlaLimit]:

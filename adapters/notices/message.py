@@ -7,12 +7,13 @@ from typing import Any, Final, Literal
 from adapters.mapping.event_rules import takes
 from adapters.notices.map_link import map_link
 from adapters.notices.notices_file import FoundPerson, ListedPerson, NoticeCard, NoticeEntry, NoticesFile
-from adapters.notices.wording import MAP, NOTHING, Wording
+from adapters.notices.wording import CLOSURE, MAP, NOTHING, Wording
 from bus.domain.phone_numbers import mobile_number, plain_phone
 
 Channel = Literal["wecom", "dingtalk", "wechat", "sms"]
 Form = Literal["card", "wechat", "sms"]
 FORMS: Final[Mapping[Channel, Form]] = {"wecom": "card", "dingtalk": "card", "wechat": "wechat", "sms": "sms"}
+NO_PROOFS: Final[Mapping[str, str]] = {"link": "", "code": ""}  # nobody is asked to confirm
 _OF_ONE: Final = ("wechat", "sms")  # channels whose message is for one person
 
 
@@ -48,9 +49,18 @@ def notice_of(file: NoticesFile, target: str, document: Mapping[str, Any]) -> No
     return None
 
 
-def message_of(file: NoticesFile, notice: NoticeEntry, channel: Channel, document: Mapping[str, Any]) -> NoticeMessage:
-    """Fill a notice's words, and look its people up. Raises MalformedInput where an expression does not fit."""
-    document = {**document, MAP: map_link(document, file.map)}
+def message_of(
+    file: NoticesFile,
+    notice: NoticeEntry,
+    channel: Channel,
+    document: Mapping[str, Any],
+    proofs: Mapping[str, str] = NO_PROOFS,
+) -> NoticeMessage:
+    """Fill a notice's words, and look its people up; `proofs`: the link and the code of a closure.
+
+    Raises MalformedInput where an expression does not fit.
+    """
+    document = {**document, MAP: map_link(document, file.map), CLOSURE: proofs}
     addresses, missing = dict[str, None](), list[str]()
     for one in notice.to:
         role = one if isinstance(one, str) else "from"

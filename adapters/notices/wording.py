@@ -20,6 +20,9 @@ from schemas.catalogue import EVENT_TYPES
 
 NOTHING: Final = "—"  # where the event or ticket has nothing
 MAP: Final = "map"  # the placeholder of the link to a map
+CLOSURE: Final = "closure"  # what proves that an answer comes from the customer who was asked to confirm
+_PROOFS: Final = ("link", "code")
+_ASKING: Final = ("ClosureRequested", "ClosureReminded")
 _CHARS_MAX: Final = 2_000
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _PLAIN: Final = re.compile(r"[a-z_]+(\.[a-z_0-9]+)*")
@@ -27,7 +30,7 @@ _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 ENVELOPE: Final = (
     "key", "type", "name", "event_id", "ticket_id", "version", "occurred_at", "actor", "source", "trace_id",
 )  # fmt: skip
-_ROOTS: Final = (*ENVELOPE, "event", "ticket", MAP)
+_ROOTS: Final = (*ENVELOPE, "event", "ticket", MAP, CLOSURE)
 EVENTS: Final[Mapping[str, type]] = {one.cls.__name__: one.cls for one in EVENT_TYPES}
 
 
@@ -68,6 +71,8 @@ def absent(text: str, events: Sequence[str]) -> str:
     if root not in _ROOTS:
         meant = did_you_mean(nearest(root, _ROOTS))
         return str(fault(f"没有 {root}{meant.zh}", f"there is no {root}{meant.en}"))
+    if root == CLOSURE:
+        return _absent_proof(rest, events)
     kinds: Mapping[str, type] = {}
     if root == "event":
         kinds = {name: EVENTS[name] for name in events}
@@ -75,6 +80,15 @@ def absent(text: str, events: Sequence[str]) -> str:
         kinds = {"ticket": Ticket}
     faults = (_absent_of(name, kind, rest) for name, kind in kinds.items())
     return "; ".join(filter(None, faults))
+
+
+def _absent_proof(path: Sequence[str], events: Sequence[str]) -> str:
+    if len(path) != 1 or path[0] not in _PROOFS:
+        return str(fault(f"closure 有 {'、'.join(_PROOFS)}", f"closure has {', '.join(_PROOFS)}"))
+    if never := [name for name in events if name not in _ASKING]:
+        zh, en = f"{'、'.join(never)} 没有 closure", f"{', '.join(never)} has no closure"
+        return str(fault(f"{zh},只有 {'、'.join(_ASKING)} 有", f"{en}: {' and '.join(_ASKING)} have"))
+    return ""
 
 
 def _absent_of(name: str, kind: Any, path: Sequence[str]) -> str:

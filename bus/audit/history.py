@@ -27,7 +27,8 @@ EVENTS_ZH: Final[Mapping[str, str]] = {
     "ProgressAsked": "催单", "TicketResolved": "解决", "ClosureRequested": "申请关闭", "ClosureConfirmed": "确认关闭",
     "ClosureRejected": "拒绝关闭", "TicketReopened": "重开", "SlaWarned": "SLA 预警", "SlaBreached": "SLA 超时",
     "SlaBreachWithdrawn": "SLA 超时撤销", "PromisesReplanned": "时限重排", "TicketReclassified": "改类",
-    "TicketRouted": "智能派单",
+    "TicketRouted": "智能派单", "ClosureReminded": "催客户确认", "ClosureExpired": "确认过期",
+    "ClosureCodeRefused": "验证码错误",
     "TicketEscalated": "升级", "PersonalDataErased": "个人数据删除",
 }  # fmt: skip
 _STYLE: Final = """

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from bus.domain import refusals
+from bus.domain import closure_refusals, refusals
 from bus.domain.batch import (
     UNKNOWN_FINGERPRINT,
     Accepted,
@@ -14,6 +14,7 @@ from bus.domain.batch import (
     ProcessedCommand,
     Refused,
 )
+from bus.domain.closing_events import ClosureCodeRefused
 from bus.domain.commands import Note, OpenTicket, Request
 from bus.domain.decide import decide, join_ticket, open_ticket
 from bus.domain.dedupe import happened_at, ticket_of_report
@@ -124,6 +125,8 @@ def _settle_one(
     )
     if events:
         loaded.tickets[ticket_id] = settled.tickets[ticket_id] = ticket
+        if isinstance(events[-1], ClosureCodeRefused):  # it counts, and the command has no effect all the same
+            raise closure_refusals.wrong_code(events[-1].left)
         loaded.done[request.command_id] = done
         settled.done.append(done)
         _learn_names(request, ticket, answer, loaded, settled)

@@ -27,10 +27,13 @@ class RequestClosure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmClosure:
-    """Confirm on the customer's behalf, with the three ticks."""
+    """Confirm on the customer's behalf, with the three ticks; who works on the ticket needs their code."""
 
     confirmed_by: fields.ConfirmedBy = ""
     ticks: fields.Ticks = ()
+    code: Annotated[
+        str, Doc("the six digits that the contact had by SMS and reads out; empty: confirmed in another way")
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Events from solved to closed, and back."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 from typing_extensions import Doc
@@ -23,6 +24,33 @@ class ClosureRequested:
     """The handler signed; the customer's contact is asked to (R20)."""
 
     note: fields.Remark
+    remind_at: fields.ReminderTimes = ()
+    expires_at: Annotated[
+        datetime | None, Doc("when the request expires unanswered, UTC; null: never, as of an imported past")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureReminded:
+    """The customer's contact has not answered and is asked once more."""
+
+    number: Annotated[int, Doc("which reminder of this request it is, from 1")]
+    remind_at: fields.ReminderTimes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureExpired:
+    """The customer's contact has not answered in time: nothing is confirmed, the ticket stays 已解决."""
+
+    requested_version: Annotated[int, Doc("the version of the ClosureRequested that expired")]
+    expired_at: Annotated[datetime, Doc("when it expired, UTC")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureCodeRefused:
+    """Somebody who works on the ticket gave a wrong code: nothing is confirmed."""
+
+    left: Annotated[int, Doc("how often a code of this request may still be tried")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +59,7 @@ class ClosureConfirmed:
 
     confirmed_by: fields.ConfirmedBy
     ticks: fields.Ticks
+    via: fields.ConfirmedVia = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing_extensions import Doc
 
 from bus.domain import fields
 from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
-from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla, WithdrawOffer
+from bus.domain.inside_commands import InsideCommand
 from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, Substate, TicketId, TraceId
 from bus.domain.values import PLAIN_TRACE, Assignee, CallerTrace, Customer
@@ -187,23 +187,11 @@ Command = (
     | Reopen
     | Reclassify
     | Escalate
-    | WarnSla
-    | BreachSla
-    | RouteTicket
-    | WithdrawOffer
-    | ReplanPromises
-    | ErasePersonalData
+    | InsideCommand
 )
 
 # What the bus's own programs ask, and nobody from outside.
-INSIDE: tuple[type[Command], ...] = (
-    WarnSla,
-    BreachSla,
-    RouteTicket,
-    WithdrawOffer,
-    ReplanPromises,
-    ErasePersonalData,
-)
+INSIDE: tuple[type[Command], ...] = get_args(InsideCommand)
 OUTSIDE: tuple[type[Command], ...] = tuple(cls for cls in get_args(Command) if cls not in INSIDE)
 
 

@@ -27,6 +27,7 @@ from bus.domain.commands import (
     Start,
 )
 from bus.domain.decide_closing import closed
+from bus.domain.decide_confirming import followed_up
 from bus.domain.decide_waiting import waited
 from bus.domain.events import (
     AssignmentAccepted,
@@ -45,7 +46,15 @@ from bus.domain.events import (
     WorkStarted,
 )
 from bus.domain.evidence_uri import file_of
-from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla, WithdrawOffer
+from bus.domain.inside_commands import (
+    BreachSla,
+    ErasePersonalData,
+    FollowUpClosure,
+    ReplanPromises,
+    RouteTicket,
+    WarnSla,
+    WithdrawOffer,
+)
 from bus.domain.preconditions import check, check_names, check_person, check_photos, check_sha256
 from bus.domain.replan import changed_promises
 from bus.domain.routing import Staff, offer_withdrawn, routed
@@ -135,7 +144,7 @@ def decide(request: Request, ticket: Ticket, rules: Rules, staff: Staff | None =
         _check_not_full(request, ticket)
     check(request, command, duty, rules)
     events = _answer(request, command, ticket, rules, staff or Staff())
-    if isinstance(command, WarnSla | BreachSla):
+    if isinstance(command, WarnSla | BreachSla | FollowUpClosure):
         return events
     return (*overdue(ticket, max(request.at, ticket.last_at)), *withdrawn(ticket, events, request.at), *events)
 
@@ -162,6 +171,8 @@ def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules, st
             return routed(ticket, staff, rules, request.at)
         case WithdrawOffer():
             return offer_withdrawn(ticket, request.at)
+        case FollowUpClosure():
+            return followed_up(request, ticket)
         case ErasePersonalData(reason=reason):
             return (PersonalDataErased(reason=reason),)
         case _ as unknown:

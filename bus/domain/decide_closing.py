@@ -5,19 +5,16 @@ from typing import assert_never
 from bus.domain import refusals
 from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
 from bus.domain.closing_events import (
-    ClosureConfirmed,
     ClosureRejected,
-    ClosureRequested,
     TicketReopened,
     TicketResolved,
 )
 from bus.domain.commands import Request
+from bus.domain.decide_confirming import closure_requested, confirmed
 from bus.domain.events import Event
 from bus.domain.knowledge import linked_articles
 from bus.domain.preconditions import check_photos
 from bus.domain.rules import Rules
-from bus.domain.terms import Tick
-from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 
 
@@ -36,17 +33,9 @@ def closed(
             linked = linked_articles(command)
             return (TicketResolved(photos=photos, summary=summary, root_cause=root_cause, knowledge=linked),)
         case RequestClosure(note=note):
-            if ticket.closure_requested:
-                raise refusals.already("closure", "已请客户确认", "the customer has been asked already")
-            return (ClosureRequested(note=note),)
-        case ConfirmClosure(confirmed_by=confirmed_by, ticks=ticks):
-            if not ticket.closure_requested:
-                ask = Text("处理人先申请关闭", "the handler asks for closure first")
-                raise refusals.missing("closure_requested", ask)
-            absent = [tick for tick in Tick if tick not in ticks]
-            if absent and "ticks" not in request.waives:
-                raise refusals.missing(f"ticks.{absent[0].value}", Text(absent[0].zh, "tick all three to close"))
-            return (ClosureConfirmed(confirmed_by=confirmed_by, ticks=tuple(dict.fromkeys(ticks))),)
+            return (closure_requested(request, note, ticket, rules.closure),)
+        case ConfirmClosure():
+            return confirmed(request, command, ticket, rules.closure)
         case RejectClosure(rejected_by=rejected_by, reason=reason):
             return (ClosureRejected(rejected_by=rejected_by, reason=reason),)
         case Reopen(reason=reason):

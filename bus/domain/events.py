@@ -8,8 +8,11 @@ from typing_extensions import Doc
 
 from bus.domain import fields, routed
 from bus.domain.closing_events import (
+    ClosureCodeRefused,
     ClosureConfirmed,
+    ClosureExpired,
     ClosureRejected,
+    ClosureReminded,
     ClosureRequested,
     TicketReopened,
     TicketResolved,
@@ -235,6 +238,9 @@ Event = (
     | ClosureRequested
     | ClosureConfirmed
     | ClosureRejected
+    | ClosureReminded
+    | ClosureExpired
+    | ClosureCodeRefused
     | TicketReopened
     | SlaWarned
     | SlaBreached

@@ -5,12 +5,16 @@ from typing import assert_never
 
 from bus.domain import sla_clock
 from bus.domain.closing_events import (
+    ClosureCodeRefused,
     ClosureConfirmed,
+    ClosureExpired,
     ClosureRejected,
+    ClosureReminded,
     ClosureRequested,
     TicketReopened,
     TicketResolved,
 )
+from bus.domain.closure_asked import closure_asked
 from bus.domain.errors import InvariantBroken, VersionMissing
 from bus.domain.events import (
     AssignmentAccepted,
@@ -140,10 +144,10 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return replace(ticket, asked=ticket.asked + 1)
         case TicketResolved():
             return _resolved(ticket, event, at)
-        case ClosureRequested():
-            return replace(ticket, closure_requested=True)
+        case ClosureRequested() | ClosureReminded() | ClosureExpired() | ClosureCodeRefused():
+            return closure_asked(ticket, event)
         case ClosureConfirmed():
-            return replace(ticket, state=State.CLOSED, closed_at=at, closure_requested=False)
+            return replace(ticket, state=State.CLOSED, closed_at=at, closure_requested=False, closure=None)
         case ClosureRejected():
             return _reopened(ticket, State.IN_PROGRESS, at)
         case TicketReopened():
@@ -217,6 +221,7 @@ def _reopened(ticket: Ticket, state: State, at: datetime) -> Ticket:
         resolved_at=None,
         closed_at=None,
         closure_requested=False,
+        closure=None,
         reopens=ticket.reopens + 1,
     )
     return _running(reopened, at)

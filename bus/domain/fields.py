@@ -58,6 +58,10 @@ Knowledge = Annotated[
     tuple[str, ...], Doc("articles of the knowledge pool that the solution used, as KB-12; empty: none (R30)")
 ]
 ConfirmedBy = Annotated[str, Doc("the customer's contact who signed, by name"), Personal()]
+ConfirmedVia = Annotated[
+    terms.ConfirmedVia | None, Doc("how the contact confirmed; null: an imported past, or an event of before 0.3.0")
+]
+ReminderTimes = Annotated[tuple[datetime, ...], Doc("when the bus reminds the contact, UTC; none of an imported past")]
 Ticks = Annotated[tuple[terms.Tick, ...], Doc("what the contact ticked; all three are needed to close")]
 RejectedBy = Annotated[str, Doc("the customer's contact who declined, by name"), Personal()]
 Board = Annotated[str, Doc("the role whose board the ticket is put on; the bus itself names team_lead")]

@@ -31,6 +31,11 @@ class WithdrawOffer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpClosure:
+    """Remind who was asked to confirm, or let the request expire, as is due; the bus's own timer asks this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplanPromises:
     """Count the promises in the hours that their calendar has now; an operator asks this on the bus's own machine."""
 
@@ -42,3 +47,6 @@ class ErasePersonalData:
     """Erase a closed ticket's personal data; an operator asks this on the bus's own machine."""
 
     reason: fields.Reason
+
+
+InsideCommand = WarnSla | BreachSla | RouteTicket | WithdrawOffer | FollowUpClosure | ReplanPromises | ErasePersonalData

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bus.domain.calendars import ALWAYS_ALONE, Calendars
+from bus.domain.closure_ask import ASK_TWICE, ClosureRules
 from bus.domain.routing_rules import NO_ROUTING, RoutingRules
 from bus.domain.sla_clock import SlaLimit
 
@@ -25,3 +26,4 @@ class Rules:
     departments: frozenset[str] = frozenset()
     calendars: Calendars = ALWAYS_ALONE
     routing: RoutingRules = NO_ROUTING
+    closure: ClosureRules = ASK_TWICE

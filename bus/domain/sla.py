@@ -6,7 +6,7 @@ A breach is withdrawn when it is told later that the clock had been stopped in t
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bus.domain.closing_events import TicketResolved
+from bus.domain.closing_events import ClosureExpired, ClosureReminded, TicketResolved
 from bus.domain.commands import Command, Escalate
 from bus.domain.events import (
     AssignmentAccepted,
@@ -28,6 +28,8 @@ STOPS: Mapping[ClockName, tuple[type[Event], ...]] = {
     ClockName.FIRST_RESPONSE: (AssignmentAccepted, EngineerDeparted, EngineerArrived, WorkStarted),
     ClockName.RESOLUTION: (TicketResolved, WorkPaused),
 }
+
+_OWN = (SlaWarned, SlaBreached, SlaBreachWithdrawn, PromisesReplanned, ClosureReminded, ClosureExpired)
 
 
 def overdue(ticket: Ticket, at: datetime) -> tuple[Event, ...]:
@@ -85,7 +87,7 @@ def is_own(event: Event, command: Command) -> bool:
     """Say whether an event is the bus's own: a clock that ran out before the command, or had not after all. Pure."""
     if isinstance(event, TicketEscalated):
         return not isinstance(command, Escalate)
-    return isinstance(event, SlaWarned | SlaBreached | SlaBreachWithdrawn | PromisesReplanned)
+    return isinstance(event, _OWN)
 
 
 def warn(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:

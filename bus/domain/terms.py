@@ -11,6 +11,7 @@ EventId = NewType("EventId", UUID)
 
 BUS = "ticketbus"  # the actor of what nobody but the bus did: its clocks and escalations
 SANDBOX = "sandbox"  # the source of virtual tickets, which no client can have
+CLOSURE_PAGE = "closure-page"  # the source of what a customer answers on the page, which no client can have either
 
 
 def is_synthetic(ticket_id: str) -> bool:
@@ -87,6 +88,15 @@ class Tick(Term):
     FULLY_SOLVED = "fully_solved", "问题彻底解决"
     NO_SIDE_RISK = "no_side_risk", "无衍生风险"
     NO_FOLLOW_UP = "no_follow_up", "无需后续支持"
+
+
+class ConfirmedVia(Term):
+    """How the customer's contact confirmed (R20)."""
+
+    PAGE = "page", "确认页面"
+    CODE = "code", "短信验证码"
+    CRM = "crm", "客户系统"
+    CONSOLE = "console", "控制台"
 
 
 class JoinCause(Term):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bus.domain import fields, terms
+from bus.domain.closure_ask import ClosureAsk
 from bus.domain.routed import NOT_ROUTED, Routing
 from bus.domain.sla_clock import Clock
 from bus.domain.terms import ClockName, State, Substate, TicketId, TraceId, WaitingFor
@@ -20,6 +21,7 @@ class Ticket:
     two tell of people and systems, never of the bus's own clocks. `handed_over_at`: when it last came to whom it is
     with, `working_since`: when work on it last began, by their senders' times; None in a state of an earlier version.
     `state_since`: by the ticket's own time. `missed_claims`: how often in a row it went on from who had not claimed it.
+    `closure`: the request that waits for the customer; None in a state of an earlier version, too.
     """
 
     ticket_id: TicketId
@@ -68,6 +70,7 @@ class Ticket:
     product: str = ""
     batch: str = ""
     customer_ref: fields.CustomerRef = ""
+    closure: ClosureAsk | None = None
 
 
 def has_deadlines(ticket: Ticket) -> bool:

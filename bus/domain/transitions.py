@@ -26,7 +26,15 @@ from bus.domain.commands import (
     Return,
     Start,
 )
-from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla, WithdrawOffer
+from bus.domain.inside_commands import (
+    BreachSla,
+    ErasePersonalData,
+    FollowUpClosure,
+    ReplanPromises,
+    RouteTicket,
+    WarnSla,
+    WithdrawOffer,
+)
 from bus.domain.terms import State
 from bus.domain.text import Text
 
@@ -62,6 +70,7 @@ _SLA = TransitionRule(to=None, action=Text("SLA 计时(系统)", "SLA clock (the
 _RECLASSIFY = TransitionRule(
     to=None, action=Text("更改类型或优先级并说明原因", "change type or priority and say why"), needs=("reason",)
 )
+_FOLLOW_UP = TransitionRule(to=None, action=Text("催客户确认(系统)", "the customer is reminded (the bus itself)"))
 _REPLAN = TransitionRule(to=None, action=Text("按新日历重排时限(系统)", "promises planned anew (the bus itself)"))
 _DEPART = TransitionRule(to=None, action=Text("出发", "set out"), within=HOUR)
 _ARRIVE = TransitionRule(to=State.IN_PROGRESS, action=Text("到达现场", "arrive on site"), within=4 * HOUR)
@@ -140,13 +149,17 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     **{(state, AddEvidence): _EVIDENCE for state in (*OPEN, State.RESOLVED)},
 }
 
+_ALWAYS: tuple[tuple[type[Command], TransitionRule], ...] = (
+    (Note, _NOTE),
+    (AskProgress, _ASK),
+    (WarnSla, _SLA),
+    (BreachSla, _SLA),
+    (FollowUpClosure, _FOLLOW_UP),
+)
+
 TRANSITIONS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     **_STEPS,
-    **{
-        (state, command): duty
-        for state in State
-        for command, duty in ((Note, _NOTE), (AskProgress, _ASK), (WarnSla, _SLA), (BreachSla, _SLA))
-    },
+    **{(state, command): duty for state in State for command, duty in _ALWAYS},
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from bus.aio import unless
 from bus.app import Core
 from bus.intake.dispatch import utc_now
+from bus.process.closure_process import CLOSURE
 from bus.process.offer_process import OFFERS
 from bus.process.process_manager import ProcessManager
 from bus.process.routing_process import ROUTING
@@ -26,7 +27,7 @@ def deadline_tasks(
     """Give the tasks by their names, and have their health watched. Tickets are routed where rules name a mode."""
     rules = core.dispatcher.rules
     due = mornings(core.settings, rules.calendars)
-    timers = {"deadlines": _timer(core, SLA)}
+    timers = {"deadlines": _timer(core, SLA), CLOSURE.name: _timer(core, CLOSURE)}
     timers |= {one.name: _timer(core, one) for one in (ROUTING, OFFERS) if rules.routing.is_on}
     for part, timer in timers.items():
         health.watch(part, timer.trouble)

@@ -33,6 +33,7 @@ from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.audit import audit_routes
 from bus.gateway.routes.clocks import clock_routes
+from bus.gateway.routes.closure_page import closure_page_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.drift import DriftSources, drift_routes
@@ -121,6 +122,7 @@ def gateway_app(
             files=functools.partial(ticket_files, core.pool, core.addresses),
             mode_of=core.dispatcher.rules.routing.mode_of,
         ),
+        closure_page_routes(core.dispatcher.rules.closure.key, writes, utc_now),
         clock_routes(core.store, core.dispatcher.rules.calendars, utc_now),
         *_operator_routes(core, known),
         source_routes(known, writes, spool.waits),

@@ -25,7 +25,15 @@ from bus.domain.commands import (
     Return,
     Start,
 )
-from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, RouteTicket, WarnSla, WithdrawOffer
+from bus.domain.inside_commands import (
+    BreachSla,
+    ErasePersonalData,
+    FollowUpClosure,
+    ReplanPromises,
+    RouteTicket,
+    WarnSla,
+    WithdrawOffer,
+)
 from bus.domain.routing_rules import RoutingMode, RoutingRules
 from bus.domain.terms import ClockName, EvidenceKind, KeyKind, State, Substate, Tick, WaitingFor
 from bus.domain.values import Assignee, Customer, IncidentKey, Part
@@ -91,6 +99,7 @@ SAMPLES: Mapping[type[Command], Command] = {
         BreachSla(clock=ClockName.RESOLUTION),
         RouteTicket(),
         WithdrawOffer(),
+        FollowUpClosure(),
         ReplanPromises(reason="公布新的节假日"),
         ErasePersonalData(reason="客户要求"),
     )

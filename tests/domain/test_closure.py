@@ -14,12 +14,13 @@ from bus.domain.closing_events import (
 )
 from bus.domain.commands import Accept, AddEvidence, Return, Start
 from bus.domain.events import AssignmentAccepted
-from bus.domain.terms import EvidenceKind, State, Tick
+from bus.domain.terms import ConfirmedVia, EvidenceKind, State, Tick
 from tests.domain.given import At, given
 from tests.domain.people import (
     ASKED_TO_CLOSE,
     CLOSED,
     CONFIRM,
+    HOUR,
     MINUTE,
     REOPEN,
     RESOLVE,
@@ -31,6 +32,7 @@ from tests.domain.people import (
 )
 
 PHOTO = AddEvidence(kind=EvidenceKind.PHOTO, uri="photo://1")
+ASKED = ClosureRequested(note="请确认", remind_at=(START + 24 * HOUR, START + 48 * HOUR), expires_at=START + 168 * HOUR)
 REJECT = RejectClosure(rejected_by="陈女士", reason="仍有异响")
 
 
@@ -61,13 +63,13 @@ def test_closure_a_root_cause_outside_the_list_is_refused_with_the_nearest() -> 
 
 def test_closure_the_handler_asks_before_the_customer_signs() -> None:
     given(*RESOLVED).when(CONFIRM).then_refused("missing", "closure_requested")
-    given(*RESOLVED).when(RequestClosure(note="请确认")).then(ClosureRequested(note="请确认"))
+    given(*RESOLVED).when(RequestClosure(note="请确认")).then(ASKED)
     given(*ASKED_TO_CLOSE).when(RequestClosure()).then_refused("already", "closure")
 
 
 def test_closure_three_ticks_close_the_ticket() -> None:
     story = given(*ASKED_TO_CLOSE).when(At(START + MINUTE, CONFIRM))
-    ticket = story.then(ClosureConfirmed(confirmed_by="陈女士", ticks=tuple(Tick))).ticket
+    ticket = story.then(ClosureConfirmed(confirmed_by="陈女士", ticks=tuple(Tick), via=ConfirmedVia.CONSOLE)).ticket
     assert (ticket.state, ticket.closed_at, ticket.resolved_at) == (State.CLOSED, START + MINUTE, START)
 
 

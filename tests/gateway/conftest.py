@@ -19,6 +19,7 @@ from bus.consistency.check_result import CheckResult
 from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
 from bus.domain.calendars import ALWAYS_ALONE
+from bus.domain.closure_proof import closure_key
 from bus.domain.drift_list import DriftList
 from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.app import make_app
@@ -37,6 +38,7 @@ from bus.gateway.read.figures import DayFigures, FigureRow, spread, window
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.audit import AuditTree, audit_routes
 from bus.gateway.routes.clocks import clock_routes
+from bus.gateway.routes.closure_page import closure_page_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.drift import DriftSources, drift_routes
@@ -98,6 +100,7 @@ from tests.gateway.fakes import (
 from tests.gateway.giving import giving
 
 BODY_BYTES_MAX = 262_144
+CLOSURE_KEY = closure_key(b"m" * 32)
 OPENING: dict[str, Any] = {"incident_key": {"kind": "serial", "value": "SN-1"}, "title": "不制冷",
                            "type": "hardware_fault", "region": "east"}  # fmt: skip
 PERSON = {"role": "engineer", "person": "王工", "contact": "13800000001", "backup_person": "李工",
@@ -187,6 +190,7 @@ class Gateway:
                 in_clear=FakeClear(),
                 files=self._files_of,
             ),
+            closure_page_routes(CLOSURE_KEY, writes, self.deps.now),
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
             dwell_routes(
                 DwellSources(open_tickets=self.store.open, limits={}, calendars=ALWAYS_ALONE, now=self.deps.now)

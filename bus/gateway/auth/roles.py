@@ -74,6 +74,7 @@ _READS = frozenset({Access.READ, Access.STREAM})
 _SOURCE = frozenset({OpenTicket, Note, AskProgress, ConfirmClosure, RejectClosure, Reopen, IssueParts, RefuseParts})
 _ENGINEER = frozenset(
     {Accept, Depart, Arrive, Start, Pause, Resume, RequestParts, AddEvidence, Note, Resolve, RequestClosure}
+    | {ConfirmClosure}  # by the customer's code alone
 )
 _DISPATCHER = frozenset({OpenTicket, Assign, Return, Reclassify, Escalate, Reopen, Note, AddEvidence, AskProgress})
 

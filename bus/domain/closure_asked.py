@@ -1,0 +1,33 @@
+"""How a ticket's request to confirm its closure goes on until it is answered (R20). Pure."""
+
+from typing import assert_never
+
+from bus.domain.closing_events import ClosureCodeRefused, ClosureExpired, ClosureReminded, ClosureRequested
+from bus.domain.closure_ask import ClosureAsk, next_at
+from bus.domain.fast_replace import replace
+from bus.domain.ticket import Ticket
+
+
+def closure_asked(
+    ticket: Ticket, event: ClosureRequested | ClosureReminded | ClosureExpired | ClosureCodeRefused
+) -> Ticket:
+    """Fold what happens to a request; one that expired waits no more, and may be made anew."""
+    ask = ticket.closure
+    match event:
+        case ClosureRequested(remind_at=remind_at, expires_at=expires_at):
+            made = ClosureAsk(
+                version=ticket.version + 1,
+                remind_at=remind_at,
+                expires_at=expires_at,
+                next_at=next_at(remind_at, expires_at),
+            )
+            return replace(ticket, closure_requested=True, closure=made)
+        case ClosureExpired():
+            return replace(ticket, closure_requested=False, closure=None)
+        case ClosureReminded(number=number, remind_at=remind_at):
+            due = next_at(remind_at, ask.expires_at if ask else None)
+            return replace(ticket, closure=ask and replace(ask, reminded=number, remind_at=remind_at, next_at=due))
+        case ClosureCodeRefused():
+            return replace(ticket, closure=ask and replace(ask, wrong_codes=ask.wrong_codes + 1))
+        case _ as unknown:
+            assert_never(unknown)

@@ -1,0 +1,91 @@
+"""What proves that an answer comes from who was asked to confirm: the link of the page, and the code of an SMS. Pure.
+
+Both are made of the ticket, the version of the request and a key, as RFC 4226 makes its codes: nothing of them is
+stored anywhere, nor stands in any event, and a request made anew makes others.
+"""
+
+import hmac
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final
+from unicodedata import normalize
+
+from bus.domain.closure_ask import ClosureAsk
+from bus.domain.terms import TicketId
+
+CODE_TRIES: Final = 5
+CODE_DIGITS: Final = 6
+PAGE_PATH: Final = "/close/"
+_TOKEN_CHARS_MAX: Final = 120
+_MAC_CHARS: Final = 22  # of 128 bits in base64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageClaim:
+    """Which request of which ticket a link is for, and until when it holds."""
+
+    ticket_id: TicketId
+    version: int
+    expires_at: datetime
+
+
+def closure_key(master: bytes) -> bytes:
+    """Derive the key of links and codes, so that there is no other secret to keep."""
+    return hmac.digest(master, b"ticketbus closure", sha256)
+
+
+def code_of(key: bytes, ticket_id: str, version: int) -> str:
+    """Give the code of a request: six digits."""
+    number = int.from_bytes(_mac(key, "code", ticket_id, version)[:8])
+    return f"{number % 10**CODE_DIGITS:0{CODE_DIGITS}}"
+
+
+def is_code(key: bytes, ticket_id: str, version: int, typed: str) -> bool:
+    """Say whether somebody typed the code of a request; blanks and wide digits do not matter."""
+    plain = "".join(normalize("NFKC", typed).split())
+    return hmac.compare_digest(code_of(key, ticket_id, version).encode(), plain.encode())
+
+
+def token_of(key: bytes, claim: PageClaim) -> str:
+    """Give the token of a link; it holds for one request of one ticket, until it expires."""
+    named = f"{claim.ticket_id}.{claim.version}.{int(claim.expires_at.timestamp())}"
+    return f"{named}.{_signature(key, named)}"
+
+
+def claim_of(key: bytes, token: str) -> PageClaim | None:
+    """Read a token; None: it is none of ours. Whether it has expired is the caller's to ask."""
+    named, _, signature = token[:_TOKEN_CHARS_MAX].rpartition(".")
+    if not key or not hmac.compare_digest(_signature(key, named).encode(), signature.encode()):
+        return None
+    ticket_id, version, expires_at = named.split(".")
+    at = datetime.fromtimestamp(int(expires_at), UTC)
+    return PageClaim(ticket_id=TicketId(ticket_id), version=int(version), expires_at=at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureProofs:
+    """Makes links and codes of requests. `page_url`: what stands before the page's path; empty: there are no links."""
+
+    key: bytes = field(default=b"", repr=False)
+    page_url: str = ""
+
+    def link(self, ticket_id: TicketId, ask: ClosureAsk) -> str:
+        """Give the link of a request; empty where there is no page, and of a request that never expires."""
+        if not self.key or not self.page_url or ask.expires_at is None:
+            return ""
+        claim = PageClaim(ticket_id=ticket_id, version=ask.version, expires_at=ask.expires_at)
+        return f"{self.page_url.rstrip('/')}{PAGE_PATH}{token_of(self.key, claim)}"
+
+    def code(self, ticket_id: TicketId, ask: ClosureAsk) -> str:
+        """Give the code of a request; empty without a key."""
+        return code_of(self.key, ticket_id, ask.version) if self.key else ""
+
+
+def _signature(key: bytes, named: str) -> str:
+    return urlsafe_b64encode(hmac.digest(key, f"page|{named}".encode(), sha256)).decode()[:_MAC_CHARS]
+
+
+def _mac(key: bytes, what: str, ticket_id: str, version: int) -> bytes:
+    return hmac.digest(key, f"{what}|{ticket_id}|{version}".encode(), sha256)

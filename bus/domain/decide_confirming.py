@@ -1,0 +1,96 @@
+"""What happens when the customer confirms, does not answer in time, or is reminded (R20). Pure."""
+
+from bus.domain import closure_refusals, refusals
+from bus.domain.closing_commands import ConfirmClosure
+from bus.domain.closing_events import (
+    ClosureCodeRefused,
+    ClosureConfirmed,
+    ClosureExpired,
+    ClosureReminded,
+    ClosureRequested,
+)
+from bus.domain.closure_ask import ClosureRules, reminders
+from bus.domain.closure_proof import CODE_TRIES, is_code
+from bus.domain.commands import Request
+from bus.domain.events import Event, TicketEscalated
+from bus.domain.simplified import simplified
+from bus.domain.terms import CLOSURE_PAGE, SANDBOX, ConfirmedVia, Tick
+from bus.domain.text import Text
+from bus.domain.ticket import Ticket, has_deadlines
+
+_EXPIRED = Text("客户未在期限内确认关闭", "the customer has not confirmed the closure in time")
+
+
+def closure_requested(request: Request, note: str, ticket: Ticket, rules: ClosureRules) -> ClosureRequested:
+    """Ask the customer; when they are reminded, and when the request expires, stands in the event."""
+    if ticket.closure_requested:
+        raise refusals.already("closure", "已请客户确认", "the customer has been asked already")
+    if not has_deadlines(ticket):
+        return ClosureRequested(note=note)
+    remind_at, expires_at = reminders(request.received_at, rules, ticket.resolution.calendar)
+    return ClosureRequested(note=note, remind_at=remind_at, expires_at=expires_at)
+
+
+def confirmed(request: Request, command: ConfirmClosure, ticket: Ticket, rules: ClosureRules) -> tuple[Event, ...]:
+    """Close the ticket, or note a wrong code; whoever works on it confirms by the customer's code alone."""
+    if not ticket.closure_requested:
+        raise refusals.missing("closure_requested", Text("处理人先申请关闭", "the handler asks for closure first"))
+    absent = [tick for tick in Tick if tick not in command.ticks]
+    if absent and "ticks" not in request.waives:
+        raise refusals.missing(f"ticks.{absent[0].value}", Text(absent[0].zh, "tick all three to close"))
+    via = _via(request, command, ticket)
+    if via is ConfirmedVia.CODE and (wrong := _wrong_code(request, command.code, ticket, rules)):
+        return (wrong,)
+    ticks = tuple(dict.fromkeys(command.ticks))
+    return (ClosureConfirmed(confirmed_by=command.confirmed_by, ticks=ticks, via=via),)
+
+
+def _via(request: Request, command: ConfirmClosure, ticket: Ticket) -> ConfirmedVia | None:
+    """Say how it is confirmed; None of an imported past. A handler is nobody's customer, whichever way they come."""
+    if request.historic:
+        return None
+    handler = ticket.assignee.person
+    practice = request.source == SANDBOX
+    if handler and not practice and _spelled(command.confirmed_by) == _spelled(handler):
+        raise closure_refusals.handler_is_no_customer()
+    if request.source == CLOSURE_PAGE:
+        return ConfirmedVia.PAGE
+    if command.code.strip():
+        return ConfirmedVia.CODE
+    works_on_it = request.scope is not None and bool(request.scope.person)
+    if works_on_it or (handler and not practice and _spelled(request.actor) == _spelled(handler)):
+        raise closure_refusals.code_wanted()
+    by_source = bool(request.source_no) or (request.scope is not None and bool(request.scope.source))
+    return ConfirmedVia.CRM if by_source else ConfirmedVia.CONSOLE
+
+
+def _wrong_code(request: Request, typed: str, ticket: Ticket, rules: ClosureRules) -> ClosureCodeRefused | None:
+    ask = ticket.closure
+    if ask is None or not rules.key:
+        raise closure_refusals.no_codes()
+    if ask.expires_at is None or request.received_at >= ask.expires_at:
+        raise closure_refusals.code_expired()
+    if ask.wrong_codes >= CODE_TRIES:
+        raise closure_refusals.code_locked()
+    if is_code(rules.key, ticket.ticket_id, ask.version, typed):
+        return None
+    return ClosureCodeRefused(left=CODE_TRIES - ask.wrong_codes - 1)
+
+
+def followed_up(request: Request, ticket: Ticket) -> tuple[Event, ...]:
+    """Remind the customer once of all reminders that were missed, or let the request expire; nothing before its time.
+
+    What expired is on the team lead's board: it is no confirmation, and the ticket stays 已解决.
+    """
+    ask, at = ticket.closure, request.at
+    if ask is None or ask.next_at is None or at < ask.next_at:
+        return ()
+    if ask.expires_at is not None and at >= ask.expires_at:
+        expired = ClosureExpired(requested_version=ask.version, expired_at=ask.expires_at)
+        return (expired, TicketEscalated(to="team_lead", reason=str(_EXPIRED)))
+    left = tuple(one for one in ask.remind_at if one > at)
+    return (ClosureReminded(number=ask.reminded + 1, remind_at=left),)
+
+
+def _spelled(name: str) -> str:
+    return "".join(simplified(name).casefold().split())

@@ -1,0 +1,124 @@
+"""The page on which a customer confirms a closure by a link, or says why not (R20)."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+
+from bus.domain.closing_events import ClosureConfirmed, ClosureRejected
+from bus.domain.closure_proof import PageClaim, token_of
+from bus.domain.terms import CLOSURE_PAGE, ConfirmedVia, State, Tick, TicketId
+from bus.domain.ticket import Ticket
+from bus.gateway.http.routing import without_secret
+from bus.intake.dispatch import utc_now
+from tests.gateway.conftest import CLOSURE_KEY, PERSON, Gateway
+
+TICKS = [tick.value for tick in Tick]
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+async def _asked(gateway: Gateway) -> TicketId:
+    ticket_id = TicketId(await gateway.opened())
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("assign", {"assignee": PERSON}),
+        ("start", {}),
+        ("resolve", {"photos": ["https://p/1.jpg"], "summary": "更换<b>主控板</b>", "root_cause": "fan"}),
+        ("request-closure", {}),
+    ]
+    for step, body in steps:
+        answer = await gateway.post(f"/v1/tickets/{ticket_id}/{step}", body)
+        assert answer.status_code == 200, answer.text
+    return ticket_id
+
+
+async def _ticket(gateway: Gateway, ticket_id: TicketId) -> Ticket:
+    ticket = await gateway.store.ticket(ticket_id)
+    assert ticket
+    return ticket
+
+
+async def _link(gateway: Gateway, ticket_id: TicketId, **own: Any) -> str:
+    ask = (await _ticket(gateway, ticket_id)).closure
+    assert ask
+    assert ask.expires_at
+    claim = PageClaim(ticket_id=ticket_id, version=ask.version, expires_at=own.get("expires_at", ask.expires_at))
+    return f"/close/{token_of(CLOSURE_KEY, claim)}"
+
+
+async def _answer(gateway: Gateway, link: str, **fields: Any) -> httpx2.Response:
+    return await gateway.http.post(link, data=fields, headers=FORM)
+
+
+async def test_closure_page_a_look_changes_nothing_and_three_ticks_close_once_r20(gateway: Gateway) -> None:
+    ticket_id = await _asked(gateway)
+    link, before = await _link(gateway, ticket_id), await _ticket(gateway, ticket_id)
+    for _ in range(2):
+        shown = await gateway.http.get(link, params={"from": "singlemessage"})
+        assert shown.status_code == 200
+    assert await _ticket(gateway, ticket_id) == before
+    assert [one.zh for one in Tick if one.zh not in shown.text] == []
+    assert "更换&lt;b&gt;主控板" in shown.text
+    assert 'name="viewport"' in shown.text
+    assert "script" not in shown.text
+    headers = shown.headers
+    assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
+    assert "default-src 'none'" in headers["content-security-policy"]
+
+    done = await _answer(gateway, link, answer="confirm", tick=TICKS, name="陈女士")
+    assert (done.status_code, "已收到您的确认" in done.text) == (200, True)
+    again = await _answer(gateway, link, answer="confirm", tick=TICKS, name="别人")
+    assert (again.status_code, "已收到您的确认" in again.text) == (200, True)
+    *_, last = await gateway.store.events(ticket_id)
+    assert (last.event, last.source) == (
+        ClosureConfirmed(confirmed_by="陈女士", ticks=tuple(Tick), via=ConfirmedVia.PAGE), CLOSURE_PAGE,
+    )  # fmt: skip
+    assert (await _ticket(gateway, ticket_id)).version == before.version + 1
+
+
+async def test_closure_page_what_is_not_solved_goes_on_r20(gateway: Gateway) -> None:
+    ticket_id = await _asked(gateway)
+    link = await _link(gateway, ticket_id)
+    silent = await _answer(gateway, link, answer="reject", name="陈女士", words=" ")
+    assert (silent.status_code, "请说明哪里没有解决" in silent.text) == (422, True)
+    told = await _answer(gateway, link, answer="reject", name="陈女士", words="仍有异响")
+    assert (told.status_code, "已收到您的反馈" in told.text) == (200, True)
+    late = await _answer(gateway, link, answer="confirm", tick=TICKS, name="陈女士")
+    assert (late.status_code, "已收到您的反馈" in late.text) == (200, True)
+    *_, last = await gateway.store.events(ticket_id)
+    assert last.event == ClosureRejected(rejected_by="陈女士", reason="仍有异响")
+    assert (await _ticket(gateway, ticket_id)).state is State.IN_PROGRESS
+
+
+async def test_closure_page_an_answer_that_confirms_nothing_keeps_the_form_r20(gateway: Gateway) -> None:
+    ticket_id = await _asked(gateway)
+    link, before = await _link(gateway, ticket_id), await _ticket(gateway, ticket_id)
+    two = await _answer(gateway, link, answer="confirm", tick=TICKS[:2], name="陈女士")
+    assert (two.status_code, "三项都勾选才能确认" in two.text, two.text.count(" checked")) == (422, True, 2)
+    nobody = await _answer(gateway, link, answer="confirm", tick=TICKS, name=" ")
+    assert (nobody.status_code, "请填写您的姓名" in nobody.text) == (422, True)
+    handler = await _answer(gateway, link, answer="confirm", tick=TICKS, name=PERSON["person"])
+    assert (handler.status_code, "处理人不能代客户确认" in handler.text) == (422, True)
+    for body in (b"", b"answer=maybe", b"\xff\xfe", b"a=1&" * 50, b'{"answer": "confirm"}'):
+        assert (await gateway.http.post(link, content=body, headers=FORM)).status_code == 422
+    assert await _ticket(gateway, ticket_id) == before
+
+
+async def test_closure_page_a_link_of_nobody_of_another_request_or_of_yesterday_r20(gateway: Gateway) -> None:
+    ticket_id = await _asked(gateway)
+    link, before = await _link(gateway, ticket_id), await _ticket(gateway, ticket_id)
+    yesterday = await _link(gateway, ticket_id, expires_at=utc_now() - timedelta(seconds=1))
+    for wrong in (yesterday, link[:-1] + ("A" if link[-1] != "A" else "B"), "/close/x", "/close/" + "x" * 5000):
+        for answer in (await gateway.http.get(wrong), await _answer(gateway, wrong, answer="confirm", tick=TICKS)):
+            assert (answer.status_code, "已过期" in answer.text, ticket_id in answer.text) == (410, True, False)
+    assert await _ticket(gateway, ticket_id) == before
+
+    await gateway.post(f"/v1/tickets/{ticket_id}/reopen", {"reason": "又坏"})
+    assert (await gateway.http.get(link)).status_code == 410
+
+
+async def test_closure_page_says_so_while_the_store_is_away_and_logs_no_token_r20(gateway: Gateway) -> None:
+    link = await _link(gateway, await _asked(gateway))
+    gateway.store.away = True
+    answer = await _answer(gateway, link, answer="confirm", tick=TICKS, name="陈女士")
+    assert (answer.status_code, "请稍后" in answer.text) == (503, True)
+    assert without_secret(link) == "/close/…"
