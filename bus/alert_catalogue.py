@@ -17,6 +17,7 @@ from bus.alerts.rules.drift_list import DRIFT_LIST
 from bus.alerts.rules.dwell_red import DWELL_RED
 from bus.alerts.rules.expiry import EXPIRY_RULES
 from bus.alerts.rules.hop_missing import HOP_MISSING
+from bus.alerts.rules.knowledge_unfiled import KNOWLEDGE_UNFILED
 from bus.alerts.rules.log_verify import LOG_NOT_VERIFIED
 from bus.alerts.rules.outside import OUTSIDE_ALERT
 from bus.alerts.rules.probe import PROBE_MISSING
@@ -66,6 +67,7 @@ _ALL: Final = (
     CROSS_SYSTEM_FAILURE,
     DWELL_RED,
     DRIFT_LIST,
+    KNOWLEDGE_UNFILED,
     PROBE_MISSING,
     CROSS_SYSTEM,
     SLA_ESCALATION,

@@ -58,6 +58,7 @@ class RuleName(StrEnum):
     DWELL_RED = "dwell_red"  # tickets are in their state for too long
     DRIFT_LIST = "drift_list"  # on a working morning: tickets for which nobody acts as they should
     UNROUTABLE = "unroutable"  # a ticket waits, and nobody suits it
+    KNOWLEDGE_UNFILED = "knowledge_unfiled"  # drafts of the knowledge pool are not filed within 24 hours
     HOP_MISSING = "hop_missing"  # an event has not come where it was expected, in time
     PROBE_MISSING = "probe_missing"  # a probe of the bus, or of a target, is not home in time
     OUTSIDE_ALERT = "outside_alert"  # another system says so by its Alertmanager

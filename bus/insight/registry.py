@@ -10,10 +10,19 @@ from bus.insight.metrics.chase import CHASE
 from bus.insight.metrics.cross_system import CROSS_SYSTEM
 from bus.insight.metrics.duplicates import DUPLICATES
 from bus.insight.metrics.first_time_fix import FIRST_TIME_FIX
+from bus.insight.metrics.knowledge_reuse import KNOWLEDGE_REUSE
 from bus.insight.metrics.recurrence import RECURRENCE
 from bus.insight.metrics.top_causes import TOP_CAUSES
 
-METRICS: Final[Sequence[Metric]] = (FIRST_TIME_FIX, CHASE, CROSS_SYSTEM, TOP_CAUSES, RECURRENCE, DUPLICATES)
+METRICS: Final[Sequence[Metric]] = (
+    FIRST_TIME_FIX,
+    CHASE,
+    CROSS_SYSTEM,
+    KNOWLEDGE_REUSE,
+    TOP_CAUSES,
+    RECURRENCE,
+    DUPLICATES,
+)
 _BY_NAME: Final[Mapping[str, Metric]] = {one.name: one for one in METRICS}
 
 

@@ -172,7 +172,7 @@ async def test_figures_of_tickets_that_lived(bus: Bus) -> None:
     text = bus.run("insight", "show", "chase").stdout
     assert "催单率 / Chase rate" in text
     assert "阈值 threshold: 高于 above 5.0%" in text
-    assert len(seen) == 6
+    assert len(seen) == 7
     await asyncio.to_thread(tasks_by_command, bus)
     wrong = bus.run("insight", "why", "chaise")
     assert (wrong.returncode, "did you mean 'chase'" in wrong.stderr) == (2, True)

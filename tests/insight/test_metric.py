@@ -12,6 +12,7 @@ from bus.insight.metrics.chase import CHASE
 from bus.insight.metrics.cross_system import CROSS_SYSTEM
 from bus.insight.metrics.duplicates import DUPLICATES
 from bus.insight.metrics.first_time_fix import FIRST_TIME_FIX
+from bus.insight.metrics.knowledge_reuse import KNOWLEDGE_REUSE
 from bus.insight.registry import METRICS, metric_of
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -32,6 +33,10 @@ WINDOW = timedelta(minutes=15)
         (FIRST_TIME_FIX, 100, 75, Judgement.OK, Judgement.OK),
         (FIRST_TIME_FIX, 100, 76, Judgement.OVER, Judgement.OVER),
         (FIRST_TIME_FIX, 100, 77, Judgement.OVER, Judgement.OK),
+        (KNOWLEDGE_REUSE, 100, 29, Judgement.OK, Judgement.OVER),
+        (KNOWLEDGE_REUSE, 100, 30, Judgement.OK, Judgement.OK),
+        (KNOWLEDGE_REUSE, 100, 39, Judgement.OVER, Judgement.OVER),
+        (KNOWLEDGE_REUSE, 100, 40, Judgement.OVER, Judgement.OK),
         (CROSS_SYSTEM, 1, 1, Judgement.OK, Judgement.OVER),
         (CROSS_SYSTEM, 300_000, 1, Judgement.OK, Judgement.OVER),
         (CROSS_SYSTEM, 300_000, 0, Judgement.OVER, Judgement.OK),
@@ -65,7 +70,7 @@ def test_metric_window_ends_where_cases_no_longer_change() -> None:
 
 
 def test_metric_names_are_listed_and_a_misspelled_one_is_refused_with_the_nearest() -> None:
-    assert {one.row for one in METRICS} == {"R3", "R27", "R28", "R29", "R31", "R32"}
+    assert {one.row for one in METRICS} == {"R3", "R27", "R28", "R29", "R30", "R31", "R32"}
     assert [metric_of(one.name) for one in METRICS] == [*METRICS]
     with pytest.raises(MalformedInput, match="did you mean 'recurrence'"):
         metric_of("recurence")

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bus.alert_catalogue import RULES as RULES_OF_ALERTS
+from bus.alerts.alert import Alert
+from bus.alerts.rule_names import RuleName
 from bus.domain.batch import Refused
 from bus.domain.closing_commands import Reopen, RequestClosure, Resolve
 from bus.domain.commands import Command, Start
@@ -14,6 +17,9 @@ from bus.domain.inside_commands import ErasePersonalData
 from bus.domain.knowledge import ArticleChange, ArticleState
 from bus.domain.terms import TicketId
 from bus.domain.values import Customer
+from bus.insight.figures import read_cases, read_figure
+from bus.insight.metric import MetricWindow
+from bus.insight.metrics.knowledge_reuse import KNOWLEDGE_REUSE
 from bus.intake.dispatch import Dispatcher
 from bus.knowledge.drafting import DraftHandler
 from bus.knowledge.past import draft_past
@@ -129,6 +135,15 @@ async def test_pool_a_closure_drafts_once_an_editor_files_and_a_solution_links_w
     assert [(one.article.number, one.reused) for one in await knowledge.listed(ArticleList())] == [
         ("KB-2", 0), ("KB-1", 1),
     ]  # fmt: skip
+    async with connected(knowledge.pool) as connection:
+        month = MetricWindow(since=NOW - timedelta(days=30), until=NOW, dedupe_window=RULES.dedupe_window)
+        figure = await read_figure(connection, KNOWLEDGE_REUSE, month)
+        cases = await read_cases(connection, KNOWLEDGE_REUSE, month, most=9)
+        await connection.execute("UPDATE ticket_outcomes SET historic = true WHERE ticket_id = %s", (ticket,))
+        past = await read_figure(connection, KNOWLEDGE_REUSE, month)
+    assert (figure.units, figure.hits, figure.causes) == (2, 1, {"power_supply": 1})
+    assert [one.subject for one in cases] == [other]
+    assert (past.units, past.hits, past.left_out) == (1, 1, 1), "an imported past knows no articles"
     await dispatched(postgres_store, 3, Reopen(reason="又不转"))
     await read_log(knowledge.pool, postgres_store, other)
     assert (await knowledge.listed(ArticleList(most=1, before=2)))[0].reused == 0, "what was no solution used nothing"
@@ -203,6 +218,30 @@ async def test_pool_no_row_and_no_record_names_anybody_also_once_the_ticket_is_e
     await dispatched(postgres_store, 6, ErasePersonalData(reason="本人要求"))
     await read_log(knowledge.pool, postgres_store, other)
     assert len(await knowledge.listed(ArticleList())) == 1, "nobody knows any more which names to mask"
+
+
+async def test_pool_drafts_that_nobody_files_for_a_day_are_an_alert_until_they_are_filed_or_withdrawn(
+    knowledge: KnowledgePool, postgres_store: PostgresStore
+) -> None:
+    tickets = [await closed(postgres_store, number, f"漏水{number}", RESOLVE) for number in (9, 10)]
+    await read_log(knowledge.pool, postgres_store, *tickets)
+
+    async def alerts(ages: str) -> Sequence[Alert]:
+        rule = RULES_OF_ALERTS[RuleName.KNOWLEDGE_UNFILED]
+        async with connected(knowledge.pool) as connection:
+            query = b"UPDATE knowledge_articles SET drafted_at = now() - number * %s::interval"
+            await connection.execute(query, (ages,))
+            return rule.evaluate(await rule.read(connection), datetime.now(UTC))
+
+    assert await alerts("11 hours 59 minutes") == []
+    (alert,) = await alerts("12 hours")
+    assert (alert.facts, "KB-2" in alert.zh) == ({"drafts": 1}, True)
+    (both,) = await alerts("24 hours")
+    assert both.facts == {"drafts": 2}
+    await knowledge.change(2, ArticleChange.WITHDRAWN, EDITOR)
+    assert [one.facts for one in await alerts("24 hours")] == [{"drafts": 1}]
+    await knowledge.change(1, ArticleChange.FILED, EDITOR)
+    assert await alerts("24 hours") == []
 
 
 async def test_pool_the_imported_past_and_what_was_closed_before_come_in_by_command_alone(
