@@ -12,10 +12,11 @@ from pydantic import SecretStr
 from bus.settings import Settings
 
 STATE_FILE: Final = "stack.json"
+RULE_FILES: Final = ("sla_file", "calendars_file", "work_orders_file")
 # What a local stack may fill in; its state file holds these under "lends".
 LENT: Final = (
     "database_url", "kafka_bootstrap", "schema_registry_url", "schema_registry_basic_auth", "url", "token",
-    "webhook_secrets", "sla_file", "calendars_file", "dedupe_window", "master_key",
+    "webhook_secrets", "dedupe_window", "master_key", *RULE_FILES,
 )  # fmt: skip
 SAME_START_S: Final = 2.0  # the boot time is in whole seconds
 
@@ -48,7 +49,7 @@ def borrow(settings: Settings, lent: Mapping[str, Any]) -> Settings:
         update["webhook_secrets"] = {
             source: [SecretStr(secret) for secret in secrets] for source, secrets in update["webhook_secrets"].items()
         }
-    for name in ("sla_file", "calendars_file"):
+    for name in RULE_FILES:
         if name in update:
             update[name] = Path(update[name])
     if "dedupe_window" in update:

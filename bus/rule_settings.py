@@ -39,6 +39,7 @@ class RuleSettings(BaseSettings):
     closure_url: str | None = Field(
         None, pattern=r"^https?://[^\s?#]+$", description="what stands before /close/… for customers; unset: `url`"
     )
+    work_orders_file: Path | None = Field(None, description="YAML of the templates of work orders")
     dwell_limits: dict[State, Annotated[timedelta, Field(ge=timedelta(0))]] = Field(
         default_factory=dict,
         description='JSON of the working time after which a ticket is red, by state, else PT2H: {"resolved": "PT24H"}',

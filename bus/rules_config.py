@@ -21,6 +21,7 @@ from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
 from bus.domain.text import Text
 from bus.settings import Settings, secret_of
+from bus.work_orders_config import load_work_orders
 
 _Weight = Annotated[int, Field(ge=0, le=100, strict=True)]
 _Mode = Annotated[RoutingMode, BeforeValidator(lambda given: "off" if given is False else given)]  # YAML reads it so
@@ -86,6 +87,7 @@ def load_rules(settings: Settings) -> Rules:
             expires_after=settings.closure_expires_after,
             key=closure_key(master.encode()) if (master := secret_of(settings, "master_key")) else b"",
         ),
+        work_orders=load_work_orders(settings.work_orders_file, sla),
     )
 
 

@@ -21,7 +21,9 @@ from bus.settings import Settings, secret_files, variables
 from schemas.topics import Contract, physical
 
 CONTRACT, CONFIG, TOPICS, REGISTRY = "contract", "config", "topics.json", "registry.json"
-_CONTRACT_FILES: Final = ("topics.yaml", "sla.yaml", "root_causes.yaml", "expectations.yaml", "calendars.yaml")
+_CONTRACT_FILES: Final = (
+    "topics.yaml", "sla.yaml", "root_causes.yaml", "expectations.yaml", "calendars.yaml", "work_orders.yaml",
+)  # fmt: skip
 _NAMES_FILE: Final = "_file"
 _REGISTRY_CALLS: Final = 8
 _LOG: LiteralString = """

@@ -53,6 +53,7 @@ from bus.cli import (
     ticket,
     topics,
     trace,
+    work_order,
 )
 from bus.cli.echo import echo
 from bus.domain.errors import BusError, DatabaseNotPrepared, Refusal, StoreUnavailable
@@ -101,6 +102,7 @@ for commands in (
     notices.commands,
     people.commands,
     route.commands,
+    work_order.commands,
     dwell.commands,
     drift.commands,
     consumers.commands,

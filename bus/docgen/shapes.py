@@ -2,7 +2,7 @@
 
 import inspect
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -52,14 +52,14 @@ def field_table(cls: type, *, but: str = "", asked: bool = False) -> str:
     return table(("Field", "Type", *([""] if asked else []), "Meaning"), rows)
 
 
-def records(classes: Iterator[type]) -> tuple[type, ...]:
-    """Find the records that classes hold, each once, in the order in which they are met. Pure."""
+def records(classes: Iterable[type]) -> tuple[type, ...]:
+    """Find the records that classes and these records hold, each once, in the order in which they are met. Pure."""
     found: dict[type, None] = {}
     for cls in classes:
         for hint in get_type_hints(cls).values():
             for part in (hint, *get_args(hint)):
-                if isinstance(part, type) and is_dataclass(part):
-                    found[part] = None
+                if isinstance(part, type) and is_dataclass(part) and part not in found:
+                    found |= dict.fromkeys((part, *records([part])))
     return tuple(found)
 
 

@@ -1,12 +1,13 @@
 """A batch of requests as values: what it needs to be loaded, what was loaded, and what it came to. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bus.domain.calendars import ALWAYS_ALONE, Calendars
 from bus.domain.commands import OpenTicket, Request
+from bus.domain.decide_work_order import WorkOrderFacts
 from bus.domain.dedupe import happened_at
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded
@@ -19,6 +20,8 @@ from bus.domain.terms import CommandId, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey, key_name, source_name, trace_key
 from bus.domain.values import CallerTrace
+from bus.domain.work_order_commands import ApproveStep, RejectStep
+from bus.domain.work_template import WorkOrderTemplate
 
 # A command restored from the log: its body is not known any more, so any body counts as the same.
 UNKNOWN_FINGERPRINT = ""
@@ -81,7 +84,7 @@ class ReadSet:
     once: they are locked as names. `reported`: tickets and sources of which it is to be known whether the source has
     an event there. `reported_at`: by which incident key and when something happened; tickets of that key opened within
     `window` of it are wanted, beside the newest. `routes`: tickets to route and when, for whom staff is
-    wanted that works then by `calendars`.
+    wanted that works then by `calendars`. `approvers`: people whose role in the directory is wanted.
     """
 
     opening_names: tuple[TicketKey, ...]
@@ -97,6 +100,7 @@ class ReadSet:
     window: timedelta = timedelta()
     routes: tuple[tuple[TicketId, datetime], ...] = ()
     calendars: Calendars = ALWAYS_ALONE
+    approvers: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,6 +108,7 @@ class LoadedState:
     """The store's answer to ReadSet; deciding works on it in place. `seal` encrypts an event's personal texts (R50).
 
     `names` holds the newest ticket of each, `earlier` others of an incident key that a report of the batch may join.
+    `templates`: what the work orders of the tickets follow. `roles`: those of the approvers who are in the directory.
     """
 
     tickets: dict[TicketId, Ticket]
@@ -116,7 +121,13 @@ class LoadedState:
     articles: frozenset[str] = frozenset()
     earlier: dict[TicketKey, set[KeyHolder]] = field(default_factory=dict)
     staff: Staff = field(default_factory=Staff)
+    templates: dict[TicketId, WorkOrderTemplate] = field(default_factory=dict)
+    roles: Mapping[str, str] = field(default_factory=dict)
     seal: Callable[[TicketId, Event], Event] = lambda _, event: event
+
+    def facts(self, ticket_id: TicketId) -> WorkOrderFacts:
+        """Give what deciding about the work order of a ticket needs."""
+        return WorkOrderFacts(template=self.templates.get(ticket_id), roles=self.roles)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -166,6 +177,7 @@ def wanted(requests: Sequence[Request], rules: Rules) -> ReadSet:
         reported_at=tuple(sorted(reported_at)),
         window=rules.dedupe_window,
         calendars=rules.calendars,
+        approvers=tuple(sorted({r.actor for r in requests if isinstance(r.command, ApproveStep | RejectStep)})),
         routes=tuple(
             sorted((r.ticket_id, r.at) for r in requests if r.ticket_id and isinstance(r.command, RouteTicket))
         ),

@@ -39,6 +39,7 @@ from bus.domain.ticket_keys import (
     source_name,
     ticket_number,
 )
+from bus.domain.work_order_events import WorkOrderStarted
 
 
 def settle(
@@ -112,6 +113,8 @@ def _settle_one(
         settled.events.append(recorded)
         if isinstance(event, TicketAssigned):
             loaded.staff.count(event.assignee.person, request.at)
+        elif isinstance(event, WorkOrderStarted):
+            loaded.templates[ticket_id] = event.template
     assert ticket is not None
     done = ProcessedCommand(
         command_id=request.command_id,
@@ -173,7 +176,7 @@ def _decided(
         raise refusals.not_yours(known.ticket_id)
     check_files(request.command, loaded.files)
     check_links(request.command, loaded.articles)
-    events = decide(request, known, rules, loaded.staff)
+    events = decide(request, known, rules, loaded.staff, loaded.facts(known.ticket_id))
     return (CommandResult.CHANGED if events else CommandResult.UNCHANGED), known, events
 
 

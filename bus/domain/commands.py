@@ -12,6 +12,7 @@ from bus.domain.inside_commands import InsideCommand
 from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, Substate, TicketId, TraceId
 from bus.domain.values import PLAIN_TRACE, Assignee, CallerTrace, Customer
+from bus.domain.work_order_commands import ApproveStep, CancelWorkOrder, RejectStep, SignStep, StartWorkOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +188,11 @@ Command = (
     | Reopen
     | Reclassify
     | Escalate
+    | StartWorkOrder
+    | SignStep
+    | ApproveStep
+    | RejectStep
+    | CancelWorkOrder
     | InsideCommand
 )
 

@@ -29,6 +29,7 @@ from bus.domain.commands import (
 from bus.domain.decide_closing import closed
 from bus.domain.decide_confirming import followed_up
 from bus.domain.decide_waiting import waited
+from bus.domain.decide_work_order import NO_FACTS, WorkOrderFacts, check_finished, worked
 from bus.domain.events import (
     AssignmentAccepted,
     EngineerArrived,
@@ -64,6 +65,7 @@ from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State
 from bus.domain.text import Text, is_blank
 from bus.domain.ticket import Ticket
 from bus.domain.transitions import TRANSITIONS, legal_in
+from bus.domain.work_order_commands import ApproveStep, CancelWorkOrder, RejectStep, SignStep, StartWorkOrder
 
 EVENTS_MAX = 1_000  # of a ticket, before it takes no more of what only says something
 _SAYING = (Note, AddEvidence, AskProgress)
@@ -128,7 +130,9 @@ def _check_not_full(request: Request, ticket: Ticket) -> None:
         raise refusals.ticket_full(ticket.ticket_id, EVENTS_MAX)
 
 
-def decide(request: Request, ticket: Ticket, rules: Rules, staff: Staff | None = None) -> tuple[Event, ...]:
+def decide(
+    request: Request, ticket: Ticket, rules: Rules, staff: Staff | None = None, facts: WorkOrderFacts = NO_FACTS
+) -> tuple[Event, ...]:
     """Answer a command on a ticket with what happens, or CommandRefused. Nothing may happen: an empty answer.
 
     First SLA targets that fell due before it are breached, and breaches withdrawn that it shows to be none.
@@ -143,13 +147,17 @@ def decide(request: Request, ticket: Ticket, rules: Rules, staff: Staff | None =
     if isinstance(command, _SAYING):
         _check_not_full(request, ticket)
     check(request, command, duty, rules)
-    events = _answer(request, command, ticket, rules, staff or Staff())
+    if isinstance(command, Resolve):
+        check_finished(request, ticket, rules, facts)
+    events = _answer(request, command, ticket, rules, staff=staff or Staff(), facts=facts)
     if isinstance(command, WarnSla | BreachSla | FollowUpClosure):
         return events
     return (*overdue(ticket, max(request.at, ticket.last_at)), *withdrawn(ticket, events, request.at), *events)
 
 
-def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules, staff: Staff) -> tuple[Event, ...]:
+def _answer(
+    request: Request, command: Command, ticket: Ticket, rules: Rules, *, staff: Staff, facts: WorkOrderFacts
+) -> tuple[Event, ...]:
     match command:
         case OpenTicket():
             raise AssertionError("openings are answered by open_ticket and join_ticket")
@@ -161,6 +169,8 @@ def _answer(request: Request, command: Command, ticket: Ticket, rules: Rules, st
             return _noting(command, ticket)
         case Resolve() | RequestClosure() | ConfirmClosure() | RejectClosure() | Reopen():
             return closed(request, command, ticket, rules)
+        case StartWorkOrder() | SignStep() | ApproveStep() | RejectStep() | CancelWorkOrder():
+            return worked(request, command, ticket, rules, facts)
         case WarnSla(clock=name):
             return warn(ticket, name, request.at)
         case BreachSla(clock=name):

@@ -20,6 +20,13 @@ from bus.domain.closing_events import (
 from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
 from bus.domain.terms import CommandId, EventId, JoinCause, State, Substate, TicketId, TraceId
 from bus.domain.values import Assignee
+from bus.domain.work_order_events import (
+    StepApproved,
+    StepRejected,
+    StepSignedOff,
+    WorkOrderCancelled,
+    WorkOrderStarted,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +255,11 @@ Event = (
     | TicketReclassified
     | PromisesReplanned
     | TicketEscalated
+    | WorkOrderStarted
+    | StepSignedOff
+    | StepApproved
+    | StepRejected
+    | WorkOrderCancelled
     | PersonalDataErased
 )
 

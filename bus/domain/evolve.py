@@ -49,6 +49,14 @@ from bus.domain.routed import NOT_ROUTED, TicketRouted, waits_again
 from bus.domain.sla_clock import Clock
 from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate
 from bus.domain.ticket import NOBODY, Ticket, clock_of
+from bus.domain.work_order import CHANGES, REOPENED, progressed
+from bus.domain.work_order_events import (
+    StepApproved,
+    StepRejected,
+    StepSignedOff,
+    WorkOrderCancelled,
+    WorkOrderStarted,
+)
 
 
 def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
@@ -61,6 +69,8 @@ def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
     # A source may tell late of what happened early: the ticket's own time never runs backwards, so no clock does.
     at = max(recorded.occurred_at, ticket.last_at)
     changed = handed_over(ticket, _changed(ticket, recorded.event, at), recorded.occurred_at, at)
+    if isinstance(recorded.event, CHANGES | REOPENED):
+        changed = replace(changed, work_order=progressed(changed.work_order, recorded))
     if recorded.actor == BUS:
         assigner = BUS if changed.assignments > ticket.assignments else ticket.assigner
         return replace(changed, version=recorded.version, assigner=assigner)
@@ -140,6 +150,8 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return replace(ticket, substate=Substate.PARTS)
         case EvidenceAdded(kind=kind, uri=uri):
             return replace(ticket, photos=(*ticket.photos, uri)) if kind is EvidenceKind.PHOTO else ticket
+        case StepSignedOff(photos=uris):
+            return replace(ticket, photos=tuple(dict.fromkeys((*ticket.photos, *uris)))) if uris else ticket
         case ProgressAsked():
             return replace(ticket, asked=ticket.asked + 1)
         case TicketResolved():
@@ -168,6 +180,8 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return replace(ticket, personal_erased=True)
         case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated():
             return ticket
+        case WorkOrderStarted() | StepApproved() | StepRejected() | WorkOrderCancelled():
+            return ticket  # see `progressed`
         case _ as unknown:
             assert_never(unknown)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
-from bus.domain import terms, values
+from bus.domain import terms, values, work_template
 from bus.domain.personal import Personal
 
 # The report.
@@ -50,6 +50,14 @@ AskedBy = Annotated[str, Doc("who of the customer's side asked, by name; empty: 
 Question = Annotated[
     str, Doc("what the customer asked, in their words, at most 100,000 characters; empty: not known"), Personal()
 ]
+
+# Work orders.
+StepKey = Annotated[str, Doc("the step, by the key that its template gives it")]
+MeasuredValues = Annotated[
+    tuple[work_template.MeasuredValue, ...], Doc("what was measured, each value that the step asks once")
+]
+StepPhotos = Annotated[tuple[str, ...], Doc("URIs of photos of this step, which are evidence of the ticket as well")]
+ApprovalLevel = Annotated[str, Doc("the level awaited: `safety` 安全签核, or a role of the directory of people")]
 
 # The end.
 Summary = Annotated[str, Doc("what was found and done, in the handler's words, at most 100,000 characters")]

@@ -8,6 +8,8 @@ from bus.domain.closing_events import TicketResolved
 from bus.domain.commands import AddEvidence, Command
 from bus.domain.events import Event, EvidenceAdded
 from bus.domain.evidence_uri import FILE_SCHEME, file_of
+from bus.domain.work_order_commands import SignStep
+from bus.domain.work_order_events import StepSignedOff
 
 
 def file_uri(sha256: str) -> str:
@@ -20,7 +22,7 @@ def named_files(record: Command | Event) -> tuple[str, ...]:
     match record:
         case AddEvidence(uri=uri) | EvidenceAdded(uri=uri):
             uris: tuple[str, ...] = (uri,)
-        case Resolve(photos=uris) | TicketResolved(photos=uris):
+        case Resolve(photos=uris) | TicketResolved(photos=uris) | SignStep(photos=uris) | StepSignedOff(photos=uris):
             pass
         case _:
             return ()
@@ -32,7 +34,7 @@ def check_files(command: Command, known: Collection[str]) -> None:
 
     Raises CommandRefused.
     """
-    field = "photos" if isinstance(command, Resolve) else "uri"
+    field = "uri" if isinstance(command, AddEvidence) else "photos"
     for sha256 in named_files(command):
         if sha256 not in known:
             raise refusals.no_such_file(field, file_uri(sha256))

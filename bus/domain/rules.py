@@ -1,13 +1,14 @@
-"""What a deployment may choose about the domain: dedupe window, promises, root causes, words."""
+"""What a deployment may choose about the domain: dedupe window, promises, root causes, words, work orders."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bus.domain.calendars import ALWAYS_ALONE, Calendars
 from bus.domain.closure_ask import ASK_TWICE, ClosureRules
 from bus.domain.routing_rules import NO_ROUTING, RoutingRules
 from bus.domain.sla_clock import SlaLimit
+from bus.domain.work_template import WorkOrderTemplate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,3 +28,4 @@ class Rules:
     calendars: Calendars = ALWAYS_ALONE
     routing: RoutingRules = NO_ROUTING
     closure: ClosureRules = ASK_TWICE
+    work_orders: Mapping[str, WorkOrderTemplate] = field(default_factory=dict)

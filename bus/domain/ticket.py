@@ -9,6 +9,7 @@ from bus.domain.routed import NOT_ROUTED, Routing
 from bus.domain.sla_clock import Clock
 from bus.domain.terms import ClockName, State, Substate, TicketId, TraceId, WaitingFor
 from bus.domain.values import Assignee, Customer, IncidentKey
+from bus.domain.work_order import WorkOrder
 
 NOBODY = Assignee()
 
@@ -71,6 +72,7 @@ class Ticket:
     batch: str = ""
     customer_ref: fields.CustomerRef = ""
     closure: ClosureAsk | None = None
+    work_order: WorkOrder | None = None
 
 
 def has_deadlines(ticket: Ticket) -> bool:

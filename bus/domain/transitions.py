@@ -37,6 +37,7 @@ from bus.domain.inside_commands import (
 )
 from bus.domain.terms import State
 from bus.domain.text import Text
+from bus.domain.work_order_commands import ApproveStep, CancelWorkOrder, RejectStep, SignStep, StartWorkOrder
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -76,6 +77,12 @@ _DEPART = TransitionRule(to=None, action=Text("出发", "set out"), within=HOUR)
 _ARRIVE = TransitionRule(to=State.IN_PROGRESS, action=Text("到达现场", "arrive on site"), within=4 * HOUR)
 _ROUTE = TransitionRule(to=None, action=Text("智能派单(系统)", "routing (the bus itself)"))
 _WITHDRAW = TransitionRule(to=None, action=Text("收回未按时接的单(系统)", "take an offer back (the bus itself)"))
+_START_ORDER = TransitionRule(
+    to=None, action=Text("按模板启动作业单", "start a work order out of a template"), needs=("template",)
+)
+_CANCEL_ORDER = TransitionRule(
+    to=None, action=Text("撤销作业单并说明原因", "cancel the work order and say why"), needs=("reason",)
+)
 _PARTS_ANSWER = Text("备件出库", "the store's answer on parts")
 
 _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
@@ -122,6 +129,15 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
         needs=("photos", "summary", "root_cause"),
         within=24 * HOUR,
     ),
+    (State.IN_PROGRESS, SignStep): TransitionRule(
+        to=None, action=Text("签核作业单步骤", "sign a step of the work order off"), needs=("step",)
+    ),
+    (State.IN_PROGRESS, ApproveStep): TransitionRule(
+        to=None, action=Text("批准步骤(安全签核或按角色)", "approve a step"), needs=("step", "level")
+    ),
+    (State.IN_PROGRESS, RejectStep): TransitionRule(
+        to=None, action=Text("退回步骤并说明原因", "send a step back and say why"), needs=("step", "level", "reason")
+    ),
     (State.RESOLVED, RequestClosure): TransitionRule(
         to=None, action=Text("请客户确认", "ask the customer to confirm"), within=2 * HOUR
     ),
@@ -145,6 +161,8 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     ),
     **{(state, Reclassify): _RECLASSIFY for state in OPEN},
     **{(state, Escalate): _ESCALATE for state in OPEN},
+    **{(state, StartWorkOrder): _START_ORDER for state in OPEN},
+    **{(state, CancelWorkOrder): _CANCEL_ORDER for state in OPEN},
     **{(state, ReplanPromises): _REPLAN for state in (*OPEN, State.RESOLVED)},
     **{(state, AddEvidence): _EVIDENCE for state in (*OPEN, State.RESOLVED)},
 }

@@ -17,6 +17,8 @@ from bus.domain.routing import PersonLoad, Staff
 from bus.domain.terms import CommandId, State, TicketId
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey
+from bus.domain.work_order_events import WorkOrderStarted
+from bus.domain.work_template import WorkOrderTemplate
 
 
 class MemoryStore:
@@ -57,6 +59,12 @@ class MemoryStore:
         open_states = (State.ASSIGNED, State.IN_PROGRESS)
         held = Counter(one.assignee.person for one in self._tickets.values() if one.state in open_states)
         return Staff(people=self.people, loads={name: PersonLoad(open_tickets=held[name]) for name in self.people})
+
+    def template(self, ticket_id: TicketId) -> WorkOrderTemplate | None:
+        """Give what the work order of a ticket follows."""
+        order = self._tickets[ticket_id].work_order if ticket_id in self._tickets else None
+        event = self.log[ticket_id][order.started_in - 1].event if order else None
+        return event.template if isinstance(event, WorkOrderStarted) else None
 
     def opened_near(self, name: TicketKey, at: datetime, window: timedelta) -> Sequence[KeyHolder]:
         """Give the earlier tickets of a key that were opened within a window of a time."""
@@ -110,6 +118,8 @@ class MemoryTransaction:
             names=names,
             earlier=earlier,
             staff=store.staff() if wanted.routes else Staff(),
+            templates={i: found for i in ids if (found := store.template(i))},
+            roles={name: store.people[name].role for name in wanted.approvers if name in store.people},
             done={i: store._done[i] for i in wanted.command_ids if i in store._done},
             reported={one for one in wanted.reported if any(e.source == one[1] for e in store.log.get(one[0], ()))},
             files=frozenset(store.files & {*wanted.files}),

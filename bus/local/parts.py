@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bus.lent_settings import RULE_FILES
 from bus.local import kafka, postgres, schema_registry
 from bus.local.jars import Jars
 from bus.local.probes import http_ok, port_answers
@@ -119,8 +120,8 @@ def lends(settings: Settings, state: StackState, *, programs: bool) -> dict[str,
         values["token"] = settings.token.get_secret_value() if settings.token else secrets.token
         values["webhook_secrets"] = {"crm": [secrets.webhook_crm]} | given
         values["dedupe_window"] = settings.dedupe_window.total_seconds()
-        for name, file in (("sla_file", settings.sla_file), ("calendars_file", settings.calendars_file)):
-            if file:
+        for name in RULE_FILES:
+            if file := getattr(settings, name):
                 values[name] = str(file.resolve())
     return values
 

@@ -8,7 +8,8 @@ from bus.domain.events import TicketAssigned, TicketReturned
 from bus.domain.text import Text
 from bus.kafka.range_reader import RangeReader, open_reader
 from bus.postgres.pool import Connection, Pool, connected
-from bus.postgres.store import Read, columns
+from bus.postgres.store import columns
+from bus.postgres.work_orders import Read
 from bus.settings import Settings
 from bus.wire.partitioner import partition_of
 from bus.wire.record import identity

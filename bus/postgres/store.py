@@ -1,6 +1,6 @@
 """The PostgreSQL store: a batch is loaded and locked in three queries and appended in one round trip."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain
 from typing import Any, LiteralString
@@ -23,6 +23,7 @@ from bus.postgres.named_files import link_files, lock_files
 from bus.postgres.personal_keys import KEYS_OF_TICKETS, PersonalKeys
 from bus.postgres.pool import Connection, Pool, connected, guard
 from bus.postgres.staff import note_assigned, staff_for
+from bus.postgres.work_orders import Read, roles_of, templates_of
 from bus.wire.codec import Codec, record_type, ticket_from_json, ticket_json
 from bus.wire.partitioner import partition_of
 from bus.wire.ticket_sealing import TicketSealing
@@ -90,9 +91,6 @@ DELETE FROM ticket_names n USING unnest(%b::text[], %b::text[]) AS w (kind, valu
 WHERE n.kind = w.kind AND n.value = w.value AND n.ticket_id IS NULL"""
 
 
-Read = Callable[[Sequence[bytes]], Awaitable[Sequence[Recorded]]]
-
-
 class PostgresStore:
     """Where a change becomes true. Safe for many tasks at once; each transaction takes a connection of the pool.
 
@@ -109,7 +107,9 @@ class PostgresStore:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["PostgresTransaction"]:
         async with connected(self._pool) as connection:
-            transaction = PostgresTransaction(connection, self._codec, self._contract, self._keys, self._shards)
+            transaction = PostgresTransaction(
+                connection, self._codec, self._contract, self._keys, shards=self._shards, read=self._decoded
+            )
             yield transaction
             await transaction.delete_unused_names()
 
@@ -137,6 +137,9 @@ class PostgresStore:
         """Read events of a ticket, archived ones as well."""
         async with connected(self._pool) as connection:
             values = await event_values(connection, query, asked)
+        return await self._decoded(values)
+
+    async def _decoded(self, values: Sequence[bytes]) -> Sequence[Recorded]:
         return await self._read_events(values) if self._read_events else [self._codec.decode(one) for one in values]
 
     async def _read(self, query: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
@@ -148,8 +151,9 @@ class PostgresTransaction:
     """One transaction on one connection."""
 
     def __init__(
-        self, connection: Connection, codec: Codec, contract: Contract, keys: PersonalKeys, shards: int
+        self, connection: Connection, codec: Codec, contract: Contract, keys: PersonalKeys, *, shards: int, read: Read
     ) -> None:
+        self._read = read
         self._connection, self._codec, self._contract, self._shards = connection, codec, contract, shards
         self._keys, self._sealing = keys, TicketSealing({})
         self._unused: set[TicketKey] = set()
@@ -182,6 +186,8 @@ class PostgresTransaction:
             names=names,
             earlier=earlier,
             staff=await staff_for(self._connection, self._keys, routes, wanted.calendars),
+            templates=await templates_of(self._connection, found, self._read),
+            roles=await roles_of(self._connection, wanted.approvers),
             done=done,
             numbers=await self._numbers(new) if new else [],
             traces={TraceId(trace_id) for (trace_id,) in await traces.fetchall()},

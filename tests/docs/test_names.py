@@ -19,7 +19,7 @@ INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
 FILE = re.compile(r"(?<![\w/}])(?:bus|adapters|projections|deadletter|schemas|tests|docs)/[\w./-]*\w")
 PAGE_IN_CODE = re.compile(r"\b(docs/[\w-]+\.md)(?:#([\w-]+))?")
-COMMAND = re.compile(r"(?:^|[\s(])ticketbus ([a-z]+)(?: ([a-z][a-z0-9]*(?:-[a-z0-9]+)*))?", re.MULTILINE)
+COMMAND = re.compile(r"(?:^|[\s(])ticketbus ([a-z]+(?:-[a-z]+)*)(?: ([a-z][a-z0-9]*(?:-[a-z0-9]+)*))?", re.MULTILINE)
 NOT_SETTINGS = {"TICKETBUS_TEST_DATA", "TICKETBUS_WEBHOOK_SECRET_CRM"}  # the tests', and what `ticketbus env` exports
 
 THE_JANUARY_MISTAKE = "ticket.assigns"

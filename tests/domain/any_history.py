@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bus.domain.commands import Command, OpenTicket, Start
 from bus.domain.terms import KeyKind
 from bus.domain.values import IncidentKey
+from bus.domain.work_order_commands import ApproveStep
 from tests.domain.any_value import anything
 from tests.domain.people import (
     ASSIGNED,
@@ -21,6 +22,7 @@ from tests.domain.people import (
     RESUME,
     RULES,
     SAMPLES,
+    SIGNED,
     WORKING,
 )
 
@@ -70,6 +72,7 @@ _WAYS: list[tuple[Command, ...]] = [
     CLOSED,
     (PAUSE, RESUME),
     (REOPEN, Start()),
+    (*SIGNED, SAMPLES[ApproveStep]),
 ]
 
 

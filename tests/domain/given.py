@@ -17,7 +17,7 @@ from bus.domain.events import Event, Recorded
 from bus.domain.rules import Rules
 from bus.domain.terms import CommandId, EventId, TicketId, TraceId
 from bus.domain.ticket import Ticket
-from tests.domain.people import RULES, START
+from tests.domain.people import ACTORS, RULES, START
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def request(command: Command, number: int, **own: Any) -> Request:
         command_id=CommandId(UUID(int=number)),
         command=command,
         source="crm",
-        actor="陈女士",
+        actor=ACTORS.get(type(command), "陈女士"),
         at=at,
         received_at=at,
         trace_id=TraceId(f"{number:032x}"),

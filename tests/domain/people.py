@@ -37,6 +37,7 @@ from bus.domain.inside_commands import (
 from bus.domain.routing_rules import RoutingMode, RoutingRules
 from bus.domain.terms import ClockName, EvidenceKind, KeyKind, State, Substate, Tick, WaitingFor
 from bus.domain.values import Assignee, Customer, IncidentKey, Part
+from bus.domain.work_order_commands import ApproveStep, CancelWorkOrder, RejectStep, SignStep, StartWorkOrder
 from bus.rules_config import load_rules
 from bus.settings import Settings
 
@@ -68,6 +69,10 @@ PAUSE = Pause(waiting_for=WaitingFor.CUSTOMER, reason="客户不在家")
 RESUME = Resume(reason="客户已回")
 CONFIRM = ConfirmClosure(confirmed_by="陈女士", ticks=tuple(Tick))
 REOPEN = Reopen(reason="又不制冷")
+START_ORDER = StartWorkOrder(template="electrical-repair", reason="带电设备")
+SIGN_STEP = SignStep(step="cut-power", photos=("photo://3",), note="已断电")
+# Who asks, where it matters: the backup of both engineers signs, the first of them approves.
+ACTORS: Mapping[type[Command], str] = {SignStep: "李工", ApproveStep: "王师傅", RejectStep: "王师傅"}
 
 # One complete command of every type: with all that any duty asks of it.
 SAMPLES: Mapping[type[Command], Command] = {
@@ -95,6 +100,11 @@ SAMPLES: Mapping[type[Command], Command] = {
         REOPEN,
         Reclassify(type="software_fault", priority="high", reason="是固件问题"),
         Escalate(to="team_lead", reason="客户投诉"),
+        START_ORDER,
+        SIGN_STEP,
+        ApproveStep(step="cut-power", level="safety"),
+        RejectStep(step="cut-power", level="safety", reason="挂牌看不清"),
+        CancelWorkOrder(reason="模板选错"),
         WarnSla(clock=ClockName.RESOLUTION),
         BreachSla(clock=ClockName.RESOLUTION),
         RouteTicket(),
@@ -110,9 +120,18 @@ PENDING: tuple[Command, ...] = (OPEN,)
 ASSIGNED: tuple[Command, ...] = (*PENDING, ASSIGN)
 WORKING: tuple[Command, ...] = (*ASSIGNED, Start())
 PAUSED: tuple[Command, ...] = (*WORKING, PAUSE)
+ORDERED: tuple[Command, ...] = (*WORKING, START_ORDER)
+SIGNED: tuple[Command, ...] = (*ORDERED, SIGN_STEP)
 RESOLVED: tuple[Command, ...] = (*WORKING, RESOLVE)
 ASKED_TO_CLOSE: tuple[Command, ...] = (*RESOLVED, RequestClosure())
 CLOSED: tuple[Command, ...] = (*ASKED_TO_CLOSE, CONFIRM)
+# Commands on a work order ask for more than a state: what comes before them while work goes on.
+WAY_TO_ORDERED: Mapping[type[Command], tuple[Command, ...]] = {
+    SignStep: ORDERED,
+    ApproveStep: SIGNED,
+    RejectStep: SIGNED,
+    CancelWorkOrder: ORDERED,
+}
 WAY_TO: Mapping[State, tuple[Command, ...]] = {
     State.PENDING: PENDING,
     State.ASSIGNED: ASSIGNED,

@@ -13,7 +13,18 @@ from bus.domain.sla_clock import Clock
 from bus.domain.terms import ClockName
 from bus.domain.transitions import TRANSITIONS
 from tests.domain.given import At, Story, given
-from tests.domain.people import ASKED_TO_CLOSE, HOUR, MINUTE, OPEN, PAUSE, SAMPLES, START, WAY_TO, WORKING
+from tests.domain.people import (
+    ASKED_TO_CLOSE,
+    HOUR,
+    MINUTE,
+    OPEN,
+    PAUSE,
+    SAMPLES,
+    START,
+    WAY_TO,
+    WAY_TO_ORDERED,
+    WORKING,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "clocks.md"
 BY_NAME = {kebab(cls): cls for cls in OUTSIDE}
@@ -37,6 +48,8 @@ def story_before(cls: type[Command]) -> Story:
         return given(*WORKING, SAMPLES[RequestParts])
     if cls in {Resume, Return}:
         return given(*WORKING, PAUSE)
+    if cls in WAY_TO_ORDERED:
+        return given(*WAY_TO_ORDERED[cls])
     state = next(start for start, command in TRANSITIONS if command is cls and start)
     return given(*(ASKED_TO_CLOSE if kebab(cls) == "confirm-closure" else WAY_TO[state]))
 

@@ -19,12 +19,13 @@ from bus.intake.memory_store import MemoryStore
 from tests.domain.any_history import WAITS_S
 from tests.domain.given import request
 from tests.domain.invariants import everything_holds, numbering_dispatcher, promises_are_kept_or_told, whole_log
-from tests.domain.people import OFFICE_RULES, OPEN, ROUTING_RULES, SAMPLES, START, WANG, ZHAO
+from tests.domain.people import OFFICE_RULES, OPEN, ROUTING_RULES, RULES, SAMPLES, START, WANG, ZHAO
 from tests.domain.test_replan import LONGER
 from tests.people import staff
 
 STEPS = 200
 LIVES = 40
+ORDERS = {key: replace(one, types=()) for key, one in RULES.work_orders.items()}  # whatever the ticket is by now
 # In many short waits a promise is spent in pieces, with pauses between them, before it falls due.
 SHORT_S = [0, 60, 600, 1_800, 3_600, 5_400]
 
@@ -32,7 +33,7 @@ SHORT_S = [0, 60, 600, 1_800, 3_600, 5_400]
 async def lived(store: MemoryStore, chance: Random) -> list[Outcome]:
     """Let two tickets live for a while."""
     files = chance.choice([(ROUTING_RULES, ROUTING_RULES), (OFFICE_RULES, LONGER)])
-    promised, other = (replace(one, routing=ROUTING_RULES.routing) for one in files)
+    promised, other = (replace(one, routing=ROUTING_RULES.routing, work_orders=ORDERS) for one in files)
     dispatcher = numbering_dispatcher(store, promised)
     store.people = {one.person: one for one in (staff.LI, staff.WANG)}
     openings = [replace(OPEN, source_no=n, incident_key=replace(OPEN.incident_key, value=n)) for n in ("C-1", "C-2")]

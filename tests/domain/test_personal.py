@@ -29,6 +29,7 @@ PERSONAL = {
     "NoteAdded": {"text"},
     "ProgressAsked": {"asked_by", "text"},
     "ClosureRequested": {"note"},
+    "StepSignedOff": {"note"},
     "ClosureConfirmed": {"confirmed_by"},
     "ClosureRejected": {"rejected_by"},
 }

@@ -11,14 +11,32 @@ from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromi
 from bus.domain.naming import kebab
 from bus.domain.terms import State
 from bus.domain.transitions import TRANSITIONS, legal_in
+from bus.domain.work_order_commands import CancelWorkOrder
 from tests.domain.given import given
-from tests.domain.people import ASKED_TO_CLOSE, OPEN, PAUSED, RESOLVE, SAMPLES, WANG, WAY_TO, WORKING, ZHAO
+from tests.domain.people import (
+    ASKED_TO_CLOSE,
+    ASSIGNED,
+    OPEN,
+    PAUSED,
+    PENDING,
+    RESOLVE,
+    SAMPLES,
+    START_ORDER,
+    WANG,
+    WAY_TO,
+    WAY_TO_ORDERED,
+    WORKING,
+    ZHAO,
+)
 
 # Cells whose command asks for a little more than the state.
 PREPARED: dict[tuple[State, type[Command]], tuple[Command, ...]] = {
     (State.IN_PROGRESS, Resume): PAUSED,
     (State.IN_PROGRESS, Accept): (*WORKING, Assign(assignee=ZHAO, reason="换人")),
     (State.RESOLVED, ConfirmClosure): ASKED_TO_CLOSE,
+    (State.PENDING, CancelWorkOrder): (*PENDING, START_ORDER),
+    (State.ASSIGNED, CancelWorkOrder): (*ASSIGNED, START_ORDER),
+    **{(State.IN_PROGRESS, command): way for command, way in WAY_TO_ORDERED.items()},
 }
 CELLS = [(state, command) for state in State for command in SAMPLES if command is not OpenTicket]
 LEGAL = [cell for cell in CELLS if cell in TRANSITIONS and not TRANSITIONS[cell].historic]

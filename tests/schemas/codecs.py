@@ -60,7 +60,7 @@ def full(hint: Any) -> Any:
     if isinstance(hint, type) and is_dataclass(hint):
         hints = get_type_hints(hint)
         return hint(**{one.name: full(hints[one.name]) for one in fields(hint)})
-    plain = {str: "冰箱❄️ fridge", int: 86_400, bool: True, datetime: NOW}
+    plain = {str: "冰箱❄️ fridge", int: 86_400, float: 0.5, bool: True, datetime: NOW}
     return next(iter(hint)) if issubclass(hint, StrEnum) else plain[hint]
 
 

@@ -26,6 +26,7 @@ from bus.domain.commands import (
     Return,
     Start,
 )
+from bus.domain.work_order_commands import ApproveStep, CancelWorkOrder, RejectStep, SignStep, StartWorkOrder
 
 
 class Role(StrEnum):
@@ -75,15 +76,18 @@ _SOURCE = frozenset({OpenTicket, Note, AskProgress, ConfirmClosure, RejectClosur
 _ENGINEER = frozenset(
     {Accept, Depart, Arrive, Start, Pause, Resume, RequestParts, AddEvidence, Note, Resolve, RequestClosure}
     | {ConfirmClosure}  # by the customer's code alone
+    | {StartWorkOrder, SignStep, ApproveStep, RejectStep}
 )
-_DISPATCHER = frozenset({OpenTicket, Assign, Return, Reclassify, Escalate, Reopen, Note, AddEvidence, AskProgress})
+_DISPATCHER = frozenset(
+    {OpenTicket, Assign, Return, Reclassify, Escalate, Reopen, Note, AddEvidence, AskProgress, StartWorkOrder}
+)
 
 GRANTS: Mapping[Role, Grant] = {
     Role.SOURCE: Grant(_SOURCE, frozenset({Access.READ})),
     Role.ENGINEER: Grant(_ENGINEER, _READS | {Access.KNOWLEDGE}),
     Role.DISPATCHER: Grant(_DISPATCHER, _READS | {Access.PEOPLE, Access.KNOWLEDGE}),
     Role.LEAD: Grant(
-        _DISPATCHER | {ConfirmClosure, RejectClosure},
+        _DISPATCHER | {ConfirmClosure, RejectClosure, ApproveStep, RejectStep, CancelWorkOrder},
         _READS
         | {Access.ALERTS, Access.ACK_ESCALATIONS, Access.CONSUMERS, Access.PEOPLE, Access.DECIDE_PEOPLE}
         | {Access.KNOWLEDGE, Access.DECIDE_KNOWLEDGE},
