@@ -36,6 +36,7 @@ class RuleSettings(BaseSettings):
     closure_expires_after: timedelta = Field(
         timedelta(days=7), gt=timedelta(0), le=timedelta(days=90), description="until a request to confirm expires"
     )
+    scene_tags_file: Path | None = Field(None, description="YAML of the scene tags that tickets may have")
     closure_url: str | None = Field(
         None, pattern=r"^https?://[^\s?#]+$", description="what stands before /close/… for customers; unset: `url`"
     )

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -63,6 +64,20 @@ class _Promises(RootModel[Annotated[dict[str, _Promise], Field(min_length=1)]]):
     """The promises by ticket type."""
 
 
+_Word = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class _Words(
+    RootModel[
+        Annotated[
+            dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,49}$")], tuple[_Word, _Word]],
+            Field(min_length=1, max_length=500),
+        ]
+    ]
+):
+    """A closed list of words."""
+
+
 def load_rules(settings: Settings) -> Rules:
     """Read the rules once, at start. Raises ConfigFileInvalid."""
     shipped = resources.files("schemas")
@@ -85,6 +100,8 @@ def load_rules(settings: Settings) -> Rules:
         closure=ClosureRules(
             remind_after=tuple(settings.closure_reminders),
             expires_after=settings.closure_expires_after,
+            rejection_reasons=_words(shipped.joinpath("rejection_reasons.yaml")),
+            scene_tags=_words(settings.scene_tags_file or shipped.joinpath("scene_tags.yaml")),
             key=closure_key(master.encode()) if (master := secret_of(settings, "master_key")) else b"",
         ),
         work_orders=load_work_orders(settings.work_orders_file, sla),
@@ -95,6 +112,12 @@ def root_cause_words() -> Mapping[str, Text]:
     """Read the root causes: each code with its words."""
     text = resources.files("schemas").joinpath("root_causes.yaml").read_text(encoding="utf-8")
     return {code: Text(zh, en) for code, (zh, en) in yaml.safe_load(text).items()}
+
+
+def _words(file: Path | Traversable) -> dict[str, Text]:
+    """Read a closed list of words: code, Chinese, English. Raises ConfigFileInvalid."""
+    with resources.as_file(file) as path:
+        return {code: Text(zh, en) for code, (zh, en) in read_yaml(path, _Words).root.items()}
 
 
 def closure_proofs(settings: Settings, rules: Rules) -> ClosureProofs:

@@ -182,9 +182,10 @@ class Rejected(About):
 
     rejected_by: str = ""
     reason: str = ""
+    reason_code: str = ""
 
     def command(self) -> RejectClosure:
-        return RejectClosure(rejected_by=self.rejected_by, reason=self.reason)
+        return RejectClosure(rejected_by=self.rejected_by, reason=self.reason, reason_code=self.reason_code)
 
 
 class StatusChanged(About):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from bus.domain.closing_commands import RequestClosure, Resolve
+from bus.domain.closing_commands import ConfirmClosure, RequestClosure, Resolve, Tag
 from bus.domain.commands import Accept, AddEvidence, Arrive, Command, Depart, Note, Pause, RequestParts, Resume, Start
 from bus.domain.errors import MalformedInput
 from bus.domain.naming import kebab, nearest
@@ -33,6 +33,8 @@ BUTTONS: Final = (
     Button(label="恢复", english="resume", command=Resume),
     Button(label="解决", english="resolve", command=Resolve),
     Button(label="申请关闭", english="ask to close", command=RequestClosure),
+    Button(label="验证码确认", english="confirm by code", command=ConfirmClosure),
+    Button(label="场景标签", english="scene tags", command=Tag),
     Button(label="备注", english="note", command=Note),
 )
 # Every tap may say when it was made, which matters after hours without a network, and by whom.

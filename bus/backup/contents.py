@@ -22,8 +22,15 @@ from schemas.topics import Contract, physical
 
 CONTRACT, CONFIG, TOPICS, REGISTRY = "contract", "config", "topics.json", "registry.json"
 _CONTRACT_FILES: Final = (
-    "topics.yaml", "sla.yaml", "root_causes.yaml", "expectations.yaml", "calendars.yaml", "work_orders.yaml",
-)  # fmt: skip
+    "topics.yaml",
+    "sla.yaml",
+    "root_causes.yaml",
+    "rejection_reasons.yaml",
+    "scene_tags.yaml",
+    "expectations.yaml",
+    "calendars.yaml",
+    "work_orders.yaml",
+)
 _NAMES_FILE: Final = "_file"
 _REGISTRY_CALLS: Final = 8
 _LOG: LiteralString = """

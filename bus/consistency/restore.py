@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from bus.consistency.verify import CHUNK
 from bus.domain.batch import UNKNOWN_FINGERPRINT, BatchDecision, CommandResult, ProcessedCommand
+from bus.domain.closing_events import ClosureCodeRefused
 from bus.domain.events import PersonalDataErased, Recorded, ReportJoined, TicketOpened
 from bus.domain.evolve import evolve
 from bus.domain.people_at import people_at
@@ -29,6 +30,11 @@ INSERT INTO ticket_names AS n (kind, value, ticket_id, opened_at)
 SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::timestamptz[])
 ON CONFLICT (kind, value) DO UPDATE SET ticket_id = excluded.ticket_id, opened_at = excluded.opened_at
 WHERE n.opened_at IS NULL OR n.opened_at <= excluded.opened_at"""
+_ANSWERS = {
+    TicketOpened: CommandResult.OPENED,
+    ReportJoined: CommandResult.JOINED,
+    ClosureCodeRefused: CommandResult.REFUSED,
+}
 _FORGET = "DELETE FROM commands WHERE command_id = ANY(%s)"  # begun in an earlier chunk
 _PUBLISHED = """
 INSERT INTO outbox (shard, topic, ticket_id, version, published_at, kafka_offset, assignee, assignee_before)
@@ -159,9 +165,7 @@ def _done(events: Iterable[Recorded]) -> list[ProcessedCommand]:
     """Remember each command by its last event here; its body is not in the log."""
     found: dict[object, ProcessedCommand] = {}
     for event in events:
-        answer = {TicketOpened: CommandResult.OPENED, ReportJoined: CommandResult.JOINED}.get(
-            type(event.event), CommandResult.CHANGED
-        )
+        answer = _ANSWERS.get(type(event.event), CommandResult.CHANGED)
         found[event.command_id] = ProcessedCommand(
             command_id=event.command_id,
             ticket_id=event.ticket_id,

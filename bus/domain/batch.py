@@ -34,6 +34,7 @@ class CommandResult(StrEnum):
     JOINED = "joined"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
+    REFUSED = "refused"  # what it wanted: that it was tried is all that it changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

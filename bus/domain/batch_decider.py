@@ -15,6 +15,7 @@ from bus.domain.batch import (
     Refused,
 )
 from bus.domain.closing_events import ClosureCodeRefused
+from bus.domain.closure_proof import CODE_TRIES
 from bus.domain.commands import Note, OpenTicket, Request
 from bus.domain.decide import decide, join_ticket, open_ticket
 from bus.domain.dedupe import happened_at, ticket_of_report
@@ -60,6 +61,8 @@ def settle(
                 outcome = _settle_one(
                     request, loaded, settled, rules=rules, recorded_at=recorded_at, new_event_id=new_event_id
                 )
+            elif _is_repeat(request, done) and done.answer is CommandResult.REFUSED:
+                raise _code_refused(loaded.tickets.get(done.ticket_id))
             elif _is_repeat(request, done):
                 outcome = _accepted(done, repeated=True)
             else:
@@ -128,12 +131,17 @@ def _settle_one(
     )
     if events:
         loaded.tickets[ticket_id] = settled.tickets[ticket_id] = ticket
-        if isinstance(events[-1], ClosureCodeRefused):  # it counts, and the command has no effect all the same
-            raise closure_refusals.wrong_code(events[-1].left)
         loaded.done[request.command_id] = done
         settled.done.append(done)
         _learn_names(request, ticket, answer, loaded, settled)
+    if answer is CommandResult.REFUSED:
+        raise _code_refused(ticket)
     return _accepted(done, repeated=False)
+
+
+def _code_refused(ticket: Ticket | None) -> CommandRefused:
+    """Refuse a wrong code, now or when it is sent again: each try counts once."""
+    return closure_refusals.wrong_code(CODE_TRIES - ticket.closure.wrong_codes if ticket and ticket.closure else 0)
 
 
 def _occurred_at(event: Event, request: Request, ticket: Ticket | None, recorded_at: datetime) -> datetime:
@@ -177,7 +185,9 @@ def _decided(
     check_files(request.command, loaded.files)
     check_links(request.command, loaded.articles)
     events = decide(request, known, rules, loaded.staff, loaded.facts(known.ticket_id))
-    return (CommandResult.CHANGED if events else CommandResult.UNCHANGED), known, events
+    refused = any(isinstance(one, ClosureCodeRefused) for one in events)
+    changed = CommandResult.REFUSED if refused else CommandResult.CHANGED
+    return (changed if events else CommandResult.UNCHANGED), known, events
 
 
 def _opened_by(request: Request, ticket: Ticket) -> bool:

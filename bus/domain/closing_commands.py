@@ -42,6 +42,14 @@ class RejectClosure:
 
     rejected_by: fields.RejectedBy = ""
     reason: fields.Reason = ""
+    reason_code: fields.RejectionCode = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """Say in which scenes the ticket arose; replaces the tags that it has."""
+
+    tags: fields.SceneTags = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

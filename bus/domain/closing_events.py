@@ -68,6 +68,15 @@ class ClosureRejected:
 
     rejected_by: fields.RejectedBy
     reason: fields.Reason
+    reason_code: fields.RejectionCode = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketTagged:
+    """The ticket has other scene tags (R23)."""
+
+    tags: fields.SceneTags
+    previous: Annotated[tuple[str, ...], Doc("those that it had until now")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,10 @@
 """What a ticket keeps of a request to confirm its closure (R20), and what a deployment may choose about it. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bus.domain.text import Text
 from bus.domain.values import WorkingCalendar
 from bus.domain.working_hours import working_time
 
@@ -13,12 +15,14 @@ _MOMENT = timedelta(microseconds=1)
 class ClosureRules:
     """After which time of a request the customer is reminded, and when it expires.
 
-    `key`: of links and codes; without it there are none.
+    `key`: of links and codes; without it there are none. The words are by their codes.
     """
 
     remind_after: tuple[timedelta, ...] = (timedelta(hours=24), timedelta(hours=48))
     expires_after: timedelta = timedelta(days=7)
     key: bytes = field(default=b"", repr=False)
+    rejection_reasons: Mapping[str, Text] = field(default_factory=dict)
+    scene_tags: Mapping[str, Text] = field(default_factory=dict)
 
 
 ASK_TWICE = ClosureRules()

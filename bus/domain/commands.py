@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 from typing_extensions import Doc
 
 from bus.domain import fields
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
 from bus.domain.inside_commands import InsideCommand
 from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, Substate, TicketId, TraceId
@@ -185,6 +185,7 @@ Command = (
     | RequestClosure
     | ConfirmClosure
     | RejectClosure
+    | Tag
     | Reopen
     | Reclassify
     | Escalate

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from bus.domain import refusals
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
 from bus.domain.commands import (
     Accept,
     AddEvidence,
@@ -167,7 +167,7 @@ def _answer(
             return waited(request, command, ticket)
         case AddEvidence() | Note() | AskProgress() | Escalate():
             return _noting(command, ticket)
-        case Resolve() | RequestClosure() | ConfirmClosure() | RejectClosure() | Reopen():
+        case Resolve() | RequestClosure() | ConfirmClosure() | RejectClosure() | Tag() | Reopen():
             return closed(request, command, ticket, rules)
         case StartWorkOrder() | SignStep() | ApproveStep() | RejectStep() | CancelWorkOrder():
             return worked(request, command, ticket, rules, facts)

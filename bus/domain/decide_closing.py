@@ -3,11 +3,12 @@
 from typing import assert_never
 
 from bus.domain import refusals
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
 from bus.domain.closing_events import (
     ClosureRejected,
     TicketReopened,
     TicketResolved,
+    TicketTagged,
 )
 from bus.domain.commands import Request
 from bus.domain.decide_confirming import closure_requested, confirmed
@@ -17,10 +18,12 @@ from bus.domain.preconditions import check_photos
 from bus.domain.rules import Rules
 from bus.domain.ticket import Ticket
 
+SCENE_TAGS_MAX = 20
+
 
 def closed(
     request: Request,
-    command: Resolve | RequestClosure | ConfirmClosure | RejectClosure | Reopen,
+    command: Resolve | RequestClosure | ConfirmClosure | RejectClosure | Tag | Reopen,
     ticket: Ticket,
     rules: Rules,
 ) -> tuple[Event, ...]:
@@ -36,9 +39,24 @@ def closed(
             return (closure_requested(request, note, ticket, rules.closure),)
         case ConfirmClosure():
             return confirmed(request, command, ticket, rules.closure)
-        case RejectClosure(rejected_by=rejected_by, reason=reason):
-            return (ClosureRejected(rejected_by=rejected_by, reason=reason),)
+        case RejectClosure(rejected_by=rejected_by, reason=reason, reason_code=code):
+            if code and code not in rules.closure.rejection_reasons:
+                raise refusals.unknown_word("reason_code", code, rules.closure.rejection_reasons)
+            return (ClosureRejected(rejected_by=rejected_by, reason=reason, reason_code=code),)
+        case Tag(tags=tags):
+            return _tagged(tuple(dict.fromkeys(tags)), ticket, rules)
         case Reopen(reason=reason):
             return (TicketReopened(reason=reason),)
         case _ as unknown:
             assert_never(unknown)
+
+
+def _tagged(tags: tuple[str, ...], ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
+    """Set the tags; the same ones again are no event."""
+    for one in tags:
+        if one not in rules.closure.scene_tags:
+            raise refusals.unknown_word("tags", one, rules.closure.scene_tags)
+    if len(tags) > SCENE_TAGS_MAX:
+        most = SCENE_TAGS_MAX
+        raise refusals.out_of_range("tags", f"最多 {most} 个场景标签", f"at most {most} scene tags")
+    return (TicketTagged(tags=tags, previous=ticket.tags),) if tags != ticket.tags else ()

@@ -16,6 +16,7 @@ from bus.domain.closing_events import (
     ClosureRequested,
     TicketReopened,
     TicketResolved,
+    TicketTagged,
 )
 from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
 from bus.domain.terms import CommandId, EventId, JoinCause, State, Substate, TicketId, TraceId
@@ -248,6 +249,7 @@ Event = (
     | ClosureReminded
     | ClosureExpired
     | ClosureCodeRefused
+    | TicketTagged
     | TicketReopened
     | SlaWarned
     | SlaBreached

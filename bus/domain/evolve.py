@@ -13,6 +13,7 @@ from bus.domain.closing_events import (
     ClosureRequested,
     TicketReopened,
     TicketResolved,
+    TicketTagged,
 )
 from bus.domain.closure_asked import closure_asked
 from bus.domain.errors import InvariantBroken, VersionMissing
@@ -160,6 +161,8 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return closure_asked(ticket, event)
         case ClosureConfirmed():
             return replace(ticket, state=State.CLOSED, closed_at=at, closure_requested=False, closure=None)
+        case TicketTagged(tags=tags):
+            return replace(ticket, tags=tags)
         case ClosureRejected():
             return _reopened(ticket, State.IN_PROGRESS, at)
         case TicketReopened():

@@ -72,6 +72,10 @@ ConfirmedVia = Annotated[
 ReminderTimes = Annotated[tuple[datetime, ...], Doc("when the bus reminds the contact, UTC; none of an imported past")]
 Ticks = Annotated[tuple[terms.Tick, ...], Doc("what the contact ticked; all three are needed to close")]
 RejectedBy = Annotated[str, Doc("the customer's contact who declined, by name"), Personal()]
+RejectionCode = Annotated[
+    str, Doc("why, as a code of schemas/rejection_reasons.yaml; empty: nobody said, or an event of before 0.3.0")
+]
+SceneTags = Annotated[tuple[str, ...], Doc("codes of the list of scene tags, in the order given (R23)")]
 Board = Annotated[str, Doc("the role whose board the ticket is put on; the bus itself names team_lead")]
 
 # Promises.

@@ -73,6 +73,7 @@ class Ticket:
     customer_ref: fields.CustomerRef = ""
     closure: ClosureAsk | None = None
     work_order: WorkOrder | None = None
+    tags: tuple[str, ...] = ()
 
 
 def has_deadlines(ticket: Ticket) -> bool:

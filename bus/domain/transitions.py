@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
 from bus.domain.commands import (
     INSIDE,
     Accept,
@@ -71,6 +71,7 @@ _SLA = TransitionRule(to=None, action=Text("SLA 计时(系统)", "SLA clock (the
 _RECLASSIFY = TransitionRule(
     to=None, action=Text("更改类型或优先级并说明原因", "change type or priority and say why"), needs=("reason",)
 )
+_TAG = TransitionRule(to=None, action=Text("打场景标签", "set scene tags"))
 _FOLLOW_UP = TransitionRule(to=None, action=Text("催客户确认(系统)", "the customer is reminded (the bus itself)"))
 _REPLAN = TransitionRule(to=None, action=Text("按新日历重排时限(系统)", "promises planned anew (the bus itself)"))
 _DEPART = TransitionRule(to=None, action=Text("出发", "set out"), within=HOUR)
@@ -159,6 +160,7 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     (State.CLOSED, ErasePersonalData): TransitionRule(
         to=None, action=Text("删除个人信息并说明原因", "erase personal data and say why"), needs=("reason",)
     ),
+    **{(state, Tag): _TAG for state in (State.RESOLVED, State.CLOSED)},
     **{(state, Reclassify): _RECLASSIFY for state in OPEN},
     **{(state, Escalate): _ESCALATE for state in OPEN},
     **{(state, StartWorkOrder): _START_ORDER for state in OPEN},

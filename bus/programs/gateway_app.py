@@ -122,7 +122,7 @@ def gateway_app(
             files=functools.partial(ticket_files, core.pool, core.addresses),
             mode_of=core.dispatcher.rules.routing.mode_of,
         ),
-        closure_page_routes(core.dispatcher.rules.closure.key, writes, utc_now),
+        closure_page_routes(core.dispatcher.rules.closure, writes, utc_now),
         clock_routes(core.store, core.dispatcher.rules.calendars, utc_now),
         *_operator_routes(core, known),
         source_routes(known, writes, spool.waits),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
 from bus.domain.commands import (
     Accept,
     AddEvidence,
@@ -96,7 +96,8 @@ SAMPLES: Mapping[type[Command], Command] = {
         RESOLVE,
         RequestClosure(note="请确认"),
         CONFIRM,
-        RejectClosure(rejected_by="陈女士", reason="仍有异响"),
+        RejectClosure(rejected_by="陈女士", reason="仍有异响", reason_code="not_solved"),
+        Tag(tags=("after_move",)),
         REOPEN,
         Reclassify(type="software_fault", priority="high", reason="是固件问题"),
         Escalate(to="team_lead", reason="客户投诉"),

@@ -15,7 +15,7 @@ from bus.domain.inside_commands import FollowUpClosure
 from bus.domain.scope import Scope
 from bus.domain.terms import BUS, CLOSURE_PAGE, ConfirmedVia, State, Tick, TicketId
 from bus.domain.ticket import Ticket
-from tests.domain.given import At, Story, given
+from tests.domain.given import At, Story, given, request
 from tests.domain.people import (
     ASKED_TO_CLOSE,
     CLOSED,
@@ -92,8 +92,16 @@ def test_closing_by_two_wrong_codes_are_counted_and_then_none_is_taken_r20() -> 
         assert refused.events == [ClosureCodeRefused(left=left)]
     right = replace(CONFIRM, code=code(story.ticket))
     story.when(right, **BY_CODE).then_refused("code_locked", "code")
+    assert len([one for one in story.log if isinstance(one.event, ClosureCodeRefused)]) == CODE_TRIES
     assert story.ticket.state is State.RESOLVED
     story.when(CONFIRM, source=CLOSURE_PAGE).then(ClosureConfirmed)
+
+
+def test_closing_by_two_a_wrong_code_that_is_sent_again_counts_once_r20() -> None:
+    story = asked()
+    again = request(wrong(story.ticket), 5_000, ticket_id=story.ticket.ticket_id, **BY_CODE)
+    assert [len(story.ask(again).events) for _ in range(3)] == [1, 0, 0]
+    assert story.ask(again).then_refused("wrong_code", "code").context["left"] == CODE_TRIES - 1
 
 
 def test_closing_by_two_a_code_holds_for_its_request_and_its_time_r20() -> None:

@@ -4,15 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Tag
 from bus.domain.closing_events import (
     ClosureConfirmed,
     ClosureRejected,
     ClosureRequested,
     TicketReopened,
     TicketResolved,
+    TicketTagged,
 )
-from bus.domain.commands import Accept, AddEvidence, Return, Start
+from bus.domain.commands import Accept, AddEvidence, Command, Return, Start
 from bus.domain.events import AssignmentAccepted
 from bus.domain.terms import ConfirmedVia, EvidenceKind, State, Tick
 from tests.domain.given import At, given
@@ -104,3 +105,28 @@ def test_closure_what_is_reopened_is_claimed_again() -> None:
 def test_closure_a_reopened_ticket_without_a_handler_waits_in_the_queue() -> None:
     story = given(*CLOSED, Return(reason="assigned_to: ?"), historic=True)
     assert story.when(Reopen(reason="又坏"), historic=True).then(TicketReopened).ticket.state is State.PENDING
+
+
+def test_closure_a_reason_of_rejection_is_of_the_list_r20() -> None:
+    coded = replace(REJECT, reason_code="came_back")
+    given(*ASKED_TO_CLOSE).when(coded).then(
+        ClosureRejected(rejected_by="陈女士", reason="仍有异响", reason_code="came_back")
+    )
+    wrong = given(*ASKED_TO_CLOSE).when(replace(REJECT, reason_code="cameback"))
+    assert wrong.then_refused("unknown_word", "reason_code").context["nearest"] == "came_back"
+
+
+@pytest.mark.parametrize("course", [RESOLVED, ASKED_TO_CLOSE, CLOSED])
+def test_closure_scene_tags_are_of_the_list_and_replace_those_before_r23(course: tuple[Command, ...]) -> None:
+    story, both = given(*course), ("after_move", "peak_season")
+    story.when(Tag(tags=(*both, "after_move"))).then(TicketTagged(tags=both, previous=()))
+    story.when(Tag(tags=both)).then()
+    story.when(Tag(tags=("batch_problem",))).then(TicketTagged(tags=("batch_problem",), previous=both))
+    assert story.ticket.tags == ("batch_problem",)
+    story.when(Tag()).then(TicketTagged(tags=(), previous=("batch_problem",)))
+
+
+def test_closure_a_scene_tag_that_is_none_or_comes_too_early_is_refused_r23() -> None:
+    refusal = given(*RESOLVED).when(Tag(tags=("aftermove",))).then_refused("unknown_word", "tags")
+    assert refusal.context["nearest"] == "after_move"
+    given(*WORKING).when(Tag(tags=("after_move",))).then_refused("not_now")

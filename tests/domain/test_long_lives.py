@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 from bus.domain.batch import Accepted, Outcome
+from bus.domain.closing_commands import ConfirmClosure
 from bus.domain.commands import INSIDE, Assign, Command, OpenTicket, Pause, Start
 from bus.domain.events import Event, ReportJoined
 from bus.domain.inside_commands import BreachSla, WarnSla
@@ -19,7 +20,7 @@ from bus.intake.memory_store import MemoryStore
 from tests.domain.any_history import WAITS_S
 from tests.domain.given import request
 from tests.domain.invariants import everything_holds, numbering_dispatcher, promises_are_kept_or_told, whole_log
-from tests.domain.people import OFFICE_RULES, OPEN, ROUTING_RULES, RULES, SAMPLES, START, WANG, ZHAO
+from tests.domain.people import HOUR, MINUTE, OFFICE_RULES, OPEN, ROUTING_RULES, RULES, SAMPLES, START, WANG, ZHAO
 from tests.domain.test_replan import LONGER
 from tests.people import staff
 
@@ -27,13 +28,16 @@ STEPS = 200
 LIVES = 40
 ORDERS = {key: replace(one, types=()) for key, one in RULES.work_orders.items()}  # whatever the ticket is by now
 # In many short waits a promise is spent in pieces, with pauses between them, before it falls due.
+SOON = replace(
+    ROUTING_RULES.closure, remind_after=(MINUTE, HOUR), expires_after=24 * HOUR, key=b"k"
+)  # a request is followed up
 SHORT_S = [0, 60, 600, 1_800, 3_600, 5_400]
 
 
 async def lived(store: MemoryStore, chance: Random) -> list[Outcome]:
     """Let two tickets live for a while."""
     files = chance.choice([(ROUTING_RULES, ROUTING_RULES), (OFFICE_RULES, LONGER)])
-    promised, other = (replace(one, routing=ROUTING_RULES.routing, work_orders=ORDERS) for one in files)
+    promised, other = (replace(one, routing=ROUTING_RULES.routing, work_orders=ORDERS, closure=SOON) for one in files)
     dispatcher = numbering_dispatcher(store, promised)
     store.people = {one.person: one for one in (staff.LI, staff.WANG)}
     openings = [replace(OPEN, source_no=n, incident_key=replace(OPEN.incident_key, value=n)) for n in ("C-1", "C-2")]
@@ -62,6 +66,8 @@ def _next(chance: Random, state: State) -> Command:
             return replace(start, substate=chance.choice(list(Substate)))
         case Pause() as pause:
             return replace(pause, waiting_for=chance.choice(list(WaitingFor)))
+        case ConfirmClosure() as confirm:
+            return replace(confirm, code=chance.choice(["", "000000", "000000"]))
         case WarnSla() | BreachSla() as alarm:
             return replace(alarm, clock=chance.choice(list(ClockName)))
         case command:
@@ -79,7 +85,7 @@ def test_long_life_keeps_the_invariants_and_the_promises(seed: int) -> None:
 
 def test_long_lives_the_walks_meet_every_event() -> None:
     met: set[type] = set()
-    for seed in range(20):
+    for seed in range(30):
         store = MemoryStore()
         asyncio.run(lived(store, Random(seed)))  # noqa: S311 - as above
         met |= {type(recorded.event) for recorded in whole_log(store)}

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import count
 from typing import Any
@@ -190,7 +190,7 @@ class Gateway:
                 in_clear=FakeClear(),
                 files=self._files_of,
             ),
-            closure_page_routes(CLOSURE_KEY, writes, self.deps.now),
+            closure_page_routes(replace(self.dispatcher.rules.closure, key=CLOSURE_KEY), writes, self.deps.now),
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
             dwell_routes(
                 DwellSources(open_tickets=self.store.open, limits={}, calendars=ALWAYS_ALONE, now=self.deps.now)

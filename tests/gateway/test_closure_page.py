@@ -78,14 +78,21 @@ async def test_closure_page_a_look_changes_nothing_and_three_ticks_close_once_r2
 async def test_closure_page_what_is_not_solved_goes_on_r20(gateway: Gateway) -> None:
     ticket_id = await _asked(gateway)
     link = await _link(gateway, ticket_id)
-    silent = await _answer(gateway, link, answer="reject", name="陈女士", words=" ")
-    assert (silent.status_code, "请说明哪里没有解决" in silent.text) == (422, True)
-    told = await _answer(gateway, link, answer="reject", name="陈女士", words="仍有异响")
+    assert "问题又出现了" in (await gateway.http.get(link)).text
+    silent = {"answer": "reject", "name": "陈女士"}
+    for fields, words in (
+        ({}, "请选择原因"),
+        ({"reason": "x"}, "请选择原因"),
+        ({"reason": "other"}, "请说明哪里没有解决"),
+    ):
+        refused = await _answer(gateway, link, **silent, **fields)
+        assert (refused.status_code, words in refused.text) == (422, True), fields
+    told = await _answer(gateway, link, **silent, reason="came_back", words="仍有异响")
     assert (told.status_code, "已收到您的反馈" in told.text) == (200, True)
     late = await _answer(gateway, link, answer="confirm", tick=TICKS, name="陈女士")
     assert (late.status_code, "已收到您的反馈" in late.text) == (200, True)
     *_, last = await gateway.store.events(ticket_id)
-    assert last.event == ClosureRejected(rejected_by="陈女士", reason="仍有异响")
+    assert last.event == ClosureRejected(rejected_by="陈女士", reason="仍有异响", reason_code="came_back")
     assert (await _ticket(gateway, ticket_id)).state is State.IN_PROGRESS
 
 

@@ -42,6 +42,8 @@ ADDED = {
     "skills",
     "routing",
     "state_since",
+    "closure",
+    "tags",
     "missed_claims",
 }  # to the states, by folding again
 ADDED_TO_A_CLOCK = {"calendar": None}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
 from bus.domain.commands import (
     OUTSIDE,
     Accept,
@@ -75,11 +75,11 @@ _READS = frozenset({Access.READ, Access.STREAM})
 _SOURCE = frozenset({OpenTicket, Note, AskProgress, ConfirmClosure, RejectClosure, Reopen, IssueParts, RefuseParts})
 _ENGINEER = frozenset(
     {Accept, Depart, Arrive, Start, Pause, Resume, RequestParts, AddEvidence, Note, Resolve, RequestClosure}
-    | {ConfirmClosure}  # by the customer's code alone
+    | {Tag, ConfirmClosure}  # by the customer's code alone
     | {StartWorkOrder, SignStep, ApproveStep, RejectStep}
 )
 _DISPATCHER = frozenset(
-    {OpenTicket, Assign, Return, Reclassify, Escalate, Reopen, Note, AddEvidence, AskProgress, StartWorkOrder}
+    {OpenTicket, Assign, Return, Reclassify, Escalate, Reopen, Tag, Note, AddEvidence, AskProgress} | {StartWorkOrder}
 )
 
 GRANTS: Mapping[Role, Grant] = {

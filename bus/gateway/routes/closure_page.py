@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from bus.domain.batch import Refused
 from bus.domain.closing_commands import ConfirmClosure, RejectClosure
+from bus.domain.closure_ask import ClosureRules
 from bus.domain.closure_proof import PAGE_PATH, PageClaim, claim_of
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Transient
@@ -62,7 +63,9 @@ _ALL: Final = Text(
     "三项都勾选才能确认;若有一项不符,请选择“问题没有解决”",
     "tick all three to confirm; or choose that it is not solved",
 )
+_WHY: Final = Text("请选择原因", "please choose why")
 _SAY: Final = Text("请说明哪里没有解决", "please say what is not solved")
+_OTHER: Final = "other"  # of the reasons: it wants words
 _ANSWER: Final = Text("请选择确认或未解决", "please choose whether it is solved")
 log = structlog.get_logger()
 
@@ -74,12 +77,13 @@ class GivenAnswer:
     answer: str = ""
     name: str = field(default="", repr=False)
     ticks: Sequence[str] = ()
+    reason: str = ""
     words: str = field(default="", repr=False)
 
 
-def closure_page_routes(key: bytes, writes: WriteSide, now: Callable[[], datetime]) -> Sequence[HttpRoute]:
-    """Make the routes; `key` is that of links. Pure."""
-    page = _ClosurePage(key=key, store=writes.store, group=writes.group, check=writes.check, now=now)
+def closure_page_routes(rules: ClosureRules, writes: WriteSide, now: Callable[[], datetime]) -> Sequence[HttpRoute]:
+    """Make the routes. Pure."""
+    page = _ClosurePage(rules=rules, store=writes.store, group=writes.group, check=writes.check, now=now)
     path = f"{PAGE_PATH}{{token}}"
     # What a chat adds to the address of a link is nobody's.
     return [HttpRoute(method=method, path=path, run=page.serve, query=None) for method in ("GET", "POST")]
@@ -87,7 +91,7 @@ def closure_page_routes(key: bytes, writes: WriteSide, now: Callable[[], datetim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ClosurePage:
-    key: bytes = field(repr=False)
+    rules: ClosureRules
     store: Store
     group: GroupCommit
     check: Callable[[], None]
@@ -95,7 +99,7 @@ class _ClosurePage:
 
     async def serve(self, http: HttpRequest) -> Response:
         """Show what is to be confirmed, or take the answer; whoever's link is none, or too old, learns nothing."""
-        claim, now = claim_of(self.key, http.path_params["token"]), self.now()
+        claim, now = claim_of(self.rules.key, http.path_params["token"]), self.now()
         if claim is None or now >= claim.expires_at:
             return _page(410, notice=_GONE)
         try:
@@ -103,7 +107,7 @@ class _ClosurePage:
             if ticket is None or ticket.closure is None or ticket.closure.version != claim.version:
                 return _answered(ticket, claim)
             if http.method != "POST":
-                return _form(200, ticket)
+                return self._form(200, ticket)
             return await self._take(http, claim, ticket, now)
         except Transient as error:
             log.info("closure_page_waits", error=type(error).__name__)
@@ -112,9 +116,9 @@ class _ClosurePage:
     async def _take(self, http: HttpRequest, claim: PageClaim, ticket: Ticket, now: datetime) -> Response:
         given = _given(body_of(http))
         try:
-            command = _command(given)
+            command = self._command(given)
         except MalformedInput as wrong:
-            return _form(422, ticket, given, wrong.text)
+            return self._form(422, ticket, given, wrong.text)
         name = f"{claim.ticket_id}|{claim.version}|{kebab(type(command))}"
         request = Request(
             command_id=CommandId(uuid5(_NAMESPACE, name)),
@@ -134,8 +138,37 @@ class _ClosurePage:
             after = await self.store.ticket(claim.ticket_id)
             if after is None or after.closure is None or after.closure.version != claim.version:
                 return _answered(after, claim)  # somebody else answered meanwhile
-            return _form(422, ticket, given, outcome.error.text)
+            return self._form(422, ticket, given, outcome.error.text)
         return _page(200, notice=_CONFIRMED if isinstance(command, ConfirmClosure) else _REJECTED)
+
+    def _command(self, given: GivenAnswer) -> ConfirmClosure | RejectClosure:
+        """Read the answer, in words for customers. Raises MalformedInput."""
+        if given.answer in ("confirm", "reject") and not given.name:
+            raise MalformedInput("missing", "name", _NAME.zh, _NAME.en)
+        match given.answer:
+            case "confirm":
+                ticks = tuple(tick for tick in Tick if tick.value in given.ticks)
+                if len(ticks) < len(Tick):
+                    raise MalformedInput("missing", "tick", _ALL.zh, _ALL.en)
+                return within_limits(ConfirmClosure(confirmed_by=given.name, ticks=ticks))
+            case "reject":
+                return within_limits(self._rejection(given))
+            case _:
+                raise MalformedInput("missing", "answer", _ANSWER.zh, _ANSWER.en)
+
+    def _rejection(self, given: GivenAnswer) -> RejectClosure:
+        chosen = self.rules.rejection_reasons.get(given.reason)
+        if chosen is None:
+            raise MalformedInput("missing", "reason", _WHY.zh, _WHY.en)
+        if given.reason == _OTHER and not given.words:
+            raise MalformedInput("missing", "words", _SAY.zh, _SAY.en)
+        return RejectClosure(rejected_by=given.name, reason=given.words or chosen.zh, reason_code=given.reason)
+
+    def _form(
+        self, status: int, ticket: Ticket, given: GivenAnswer | None = None, problem: Text | None = None
+    ) -> Response:
+        reasons = self.rules.rejection_reasons
+        return _page(status, ticket=ticket, given=given or GivenAnswer(), problem=problem, reasons=reasons)
 
 
 def _answered(ticket: Ticket | None, claim: PageClaim) -> Response:
@@ -160,29 +193,13 @@ def _given(body: bytes) -> GivenAnswer:
     def one(name: str) -> str:
         return fields.get(name, [""])[0].strip()
 
-    return GivenAnswer(answer=one("answer"), name=one("name"), ticks=fields.get("tick", []), words=one("words"))
-
-
-def _command(given: GivenAnswer) -> ConfirmClosure | RejectClosure:
-    """Read the answer, in words for customers. Raises MalformedInput."""
-    if given.answer in ("confirm", "reject") and not given.name:
-        raise MalformedInput("missing", "name", _NAME.zh, _NAME.en)
-    match given.answer:
-        case "confirm":
-            ticks = tuple(tick for tick in Tick if tick.value in given.ticks)
-            if len(ticks) < len(Tick):
-                raise MalformedInput("missing", "tick", _ALL.zh, _ALL.en)
-            return within_limits(ConfirmClosure(confirmed_by=given.name, ticks=ticks))
-        case "reject":
-            if not given.words:
-                raise MalformedInput("missing", "words", _SAY.zh, _SAY.en)
-            return within_limits(RejectClosure(rejected_by=given.name, reason=given.words))
-        case _:
-            raise MalformedInput("missing", "answer", _ANSWER.zh, _ANSWER.en)
-
-
-def _form(status: int, ticket: Ticket, given: GivenAnswer | None = None, problem: Text | None = None) -> Response:
-    return _page(status, ticket=ticket, given=given or GivenAnswer(), problem=problem)
+    return GivenAnswer(
+        answer=one("answer"),
+        name=one("name"),
+        ticks=fields.get("tick", []),
+        reason=one("reason"),
+        words=one("words"),
+    )
 
 
 def _page(status: int, **context: object) -> Response:
