@@ -26,7 +26,17 @@ NOW: Final = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
 # What a text puts into a command: one of these fits where a name, a number, a time, or nothing may stand.
 HOLE: Final = "\N{REPLACEMENT CHARACTER}"
 TIMES: Final = ("2026-11-30T00:00:00Z", "2026-11-30T04:00:00Z")
-VALUES: Final = ("example", "1", *TIMES, "V20261122-000123", "deliveries", "python", "--topic ticket.status", "")
+VALUES: Final = (
+    "example",
+    "1",
+    *TIMES,
+    "2026-11-28",
+    "V20261122-000123",
+    "deliveries",
+    "python",
+    "--topic ticket.status",
+    "",
+)
 ADVICE: Final = re.compile(r"(?:^|: |→ |`)ticketbus (?=[a-z])([^`#;,()|·\[\n→—,。;、]+)")
 # Where a sentence goes on behind a command, and what stands for a value that the reader knows.
 PROSE: Final = re.compile(

@@ -18,7 +18,8 @@ from bus.local.stack import Urls
 from bus.settings import Settings
 from schemas.topics import physical
 from tests.bus_under_test import PATIENCE_S, eventually
-from tests.gateway.conftest import Gateway, behind_a_server
+from tests.gateway.behind_a_server import behind_a_server
+from tests.gateway.conftest import Gateway
 from tests.gateway.fakes import CODEC, CONTRACT, headers_of
 from tests.gateway.test_stream_kafka import gateway_on, history
 

@@ -1,8 +1,6 @@
 """A gateway on parts in memory, reached over ASGI, and the same behind a real server for WebSockets."""
 
 import asyncio
-import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -11,7 +9,6 @@ from typing import Any
 
 import httpx2
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 
 from bus.alert_catalogue import RULES
@@ -21,7 +18,6 @@ from bus.consistency.consumer_verdict import ConsumerStatus
 from bus.domain.calendars import ALWAYS_ALONE
 from bus.domain.closure_proof import closure_key
 from bus.domain.drift_list import DriftList
-from bus.embedded_uvicorn import EmbeddedUvicorn
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.quota import Quota
@@ -32,7 +28,6 @@ from bus.gateway.http.answers import FileAnswer
 from bus.gateway.http.asyncapi import Hosts
 from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
-from bus.gateway.http.uvicorn_http import HttpProtocol
 from bus.gateway.ports import AlertService, DeadLetterService, RolloutService, SubscriptionService
 from bus.gateway.read.figures import DayFigures, FigureRow, spread, window
 from bus.gateway.routes.alerts import alert_routes
@@ -72,6 +67,7 @@ from bus.postgres.personal_keys import Reader
 from bus.wire.codec import Codec
 from deadletter.rejected_inputs import MemoryRejectedInputs
 from schemas.messages import HostRead
+from tests.gateway.behind_a_server import behind_a_server
 from tests.gateway.described import Described
 from tests.gateway.fake_alerts import FakeAlertService
 from tests.gateway.fake_audit import FakeAudit
@@ -286,23 +282,3 @@ async def served() -> AsyncIterator[Gateway]:
     """Run one behind a real server; its queues are short, so that slow readers show."""
     async with behind_a_server(Gateway(waiting_max=50)) as gateway:
         yield gateway
-
-
-@contextlib.asynccontextmanager
-async def behind_a_server(gateway: Gateway) -> AsyncIterator[Gateway]:
-    """Serve a gateway on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        gateway.url = f"ws://127.0.0.1:{listening.getsockname()[1]}"
-        config = uvicorn.Config(
-            gateway.app, http=HttpProtocol, log_config=None, access_log=False, ws_per_message_deflate=False
-        )
-        server = EmbeddedUvicorn(config)
-        task = asyncio.create_task(server.serve([listening]))
-        async with asyncio.timeout(60), gateway.http:
-            while not server.started:
-                await asyncio.sleep(0.01)
-        gateway.http = httpx2.AsyncClient(base_url=gateway.url.replace("ws", "http"), trust_env=False)
-        async with gateway.http:
-            yield gateway
-        server.should_exit = True
-        await task

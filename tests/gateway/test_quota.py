@@ -8,7 +8,8 @@ from bus.gateway.auth import quota as quota_module
 from bus.gateway.auth.quota import BURST_S, Quota
 from bus.gateway.http.problems import HttpProblem
 from tests.bus_under_test import eventually
-from tests.gateway.conftest import Gateway, behind_a_server
+from tests.gateway.behind_a_server import behind_a_server
+from tests.gateway.conftest import Gateway
 
 
 def test_quota_a_burst_then_the_rate_and_each_client_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,8 @@ from bus.gateway.stream import server_sent, transport
 from bus.gateway.stream.cursor import write_cursor
 from bus.kafka.tail_reader import Partition
 from tests.bus_under_test import eventually
-from tests.gateway.conftest import PERSON, Gateway, behind_a_server
+from tests.gateway.behind_a_server import behind_a_server
+from tests.gateway.conftest import PERSON, Gateway
 from tests.gateway.fakes import CONTRACT
 from tests.gateway.subscriber import Frame, frames, named, subscribed
 

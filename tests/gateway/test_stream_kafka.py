@@ -27,7 +27,8 @@ from bus.wire.codec import Codec
 from bus.wire.record_reader import nothing_more
 from schemas.topics import physical
 from tests.bus_under_test import eventually
-from tests.gateway.conftest import Gateway, behind_a_server
+from tests.gateway.behind_a_server import behind_a_server
+from tests.gateway.conftest import Gateway
 from tests.gateway.fakes import CODEC, CONTRACT, REGISTERED, RULES, headers_of
 from tests.gateway.subscriber import frames, named, subscribed, until_closed
 
