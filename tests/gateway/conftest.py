@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -17,7 +17,6 @@ from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
 from bus.domain.calendars import ALWAYS_ALONE
 from bus.domain.closure_proof import closure_key
-from bus.domain.drift_list import DriftList
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.quota import Quota
@@ -73,6 +72,7 @@ from tests.gateway.fake_alerts import FakeAlertService
 from tests.gateway.fake_audit import FakeAudit
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
+from tests.gateway.fake_drift_lists import FakeDriftLists
 from tests.gateway.fake_journey import journey_of
 from tests.gateway.fake_knowledge import FakeKnowledge
 from tests.gateway.fake_people import FakePeople
@@ -140,7 +140,7 @@ class Gateway:
     rollouts: RolloutService = field(default_factory=FakeRolloutService)
     people: FakePeople = field(default_factory=FakePeople)
     knowledge: FakeKnowledge = field(default_factory=FakeKnowledge)
-    drift_lists: list[DriftList] = field(default_factory=list)  # the newest first
+    drift_lists: FakeDriftLists = field(default_factory=FakeDriftLists)
     reconciling: FakeReconciling = field(default_factory=FakeReconciling)
     url: str = ""
     check: Callable[[], None] = lambda: None
@@ -191,7 +191,7 @@ class Gateway:
             dwell_routes(
                 DwellSources(open_tickets=self.store.open, limits={}, calendars=ALWAYS_ALONE, now=self.deps.now)
             ),
-            drift_routes(DriftSources(open_tickets=self.store.open, lists=self._lists, now=self.deps.now)),
+            drift_routes(DriftSources(open_tickets=self.store.open, lists=self.drift_lists.until, now=self.deps.now)),
             deadletter_routes(self.dead_letters, self.refused),
             alert_routes(self.alerts, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
@@ -247,10 +247,6 @@ class Gateway:
         async with asyncio.timeout(60):
             while self.hub.positions != self.log.bounds(CONTRACT.public()).ends:
                 await asyncio.sleep(0.001)
-
-    async def _lists(self, day: date | None) -> Sequence[DriftList]:
-        found = [one for one in self.drift_lists if day is None or one.day <= day][:2]
-        return found if found and day in (None, found[0].day) else []
 
     async def _journey(self, anything: str, *, after: int, most: int) -> dict[str, Any] | None:
         return journey_of(anything, self.known_by, self.verdict, after=after, most=most)

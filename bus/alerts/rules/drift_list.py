@@ -30,6 +30,7 @@ def _morning(lists: Sequence[DriftList], _now: datetime) -> Sequence[Alert]:
 
 
 def _alert(made: DriftList, change: DriftComparison) -> Alert:
+    day = made.day.isoformat()
     count, new, still, gone = len(made.tickets), len(change.new), len(change.still), len(change.gone)
     due = time_text(made.due_at, TO_THE_MINUTE)
     late = Text(f"补发,应于 {due.zh}。", f"sent late, it was due at {due.en}. ") if made.late else Text("", "")
@@ -41,10 +42,10 @@ def _alert(made: DriftList, change: DriftComparison) -> Alert:
     more = [f"另有 {len(shown) - SHOWN_MAX} 个"] if len(shown) > SHOWN_MAX else []
     return Alert(
         rule=RuleName.DRIFT_LIST,
-        about=made.day.isoformat(),
+        about=day,
         zh="\n".join([head.zh, *shown[:SHOWN_MAX], *more]),
         en=head.en,
-        mend=f"ticketbus drift compare --date {made.day.isoformat()}",
+        mend=f"ticketbus drift compare --date {day}",
         facts={"tickets": count, "new": new, "still": still, "gone": gone, "late": int(made.late)},
     )
 
