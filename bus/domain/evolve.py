@@ -168,23 +168,33 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
         case TicketReopened():
             state = State.ASSIGNED if ticket.assignee.person else State.PENDING
             return replace(_reopened(ticket, state, at), accepted_at=None, routing=NOT_ROUTED)
-        case SlaWarned(clock=name):
-            return _with_clock(ticket, name, replace(clock_of(ticket, name), warned=True))
-        case SlaBreached(clock=name, due_at=due_at):
-            return _with_clock(ticket, name, replace(clock_of(ticket, name), breached_at=due_at))
-        case SlaBreachWithdrawn(clock=name, stopped_at=stopped_at, met=met):
-            return _with_clock(ticket, name, sla_clock.withdraw(clock_of(ticket, name), stopped_at, met=met))
+        case SlaWarned() | SlaBreached() | SlaBreachWithdrawn() | PromisesReplanned():
+            return _promised(ticket, event, at)
         case TicketReclassified(type=kind):
             return replace(ticket, type=kind)
-        case PromisesReplanned(response_limit_s=first, resolution_limit_s=last, calendar=hours):
-            response = sla_clock.replan(ticket.response, first, hours, at)
-            return replace(ticket, response=response, resolution=sla_clock.replan(ticket.resolution, last, hours, at))
         case PersonalDataErased():
             return replace(ticket, personal_erased=True)
         case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated():
             return ticket
         case WorkOrderStarted() | StepApproved() | StepRejected() | WorkOrderCancelled():
             return ticket  # see `progressed`
+        case _ as unknown:
+            assert_never(unknown)
+
+
+def _promised(
+    ticket: Ticket, event: SlaWarned | SlaBreached | SlaBreachWithdrawn | PromisesReplanned, at: datetime
+) -> Ticket:
+    match event:
+        case SlaWarned(clock=name):
+            return _with_clock(ticket, name, replace(clock_of(ticket, name), warned=True))
+        case SlaBreached(clock=name, due_at=due_at):
+            return _with_clock(ticket, name, replace(clock_of(ticket, name), breached_at=due_at))
+        case SlaBreachWithdrawn(clock=name, stopped_at=stopped_at, met=met):
+            return _with_clock(ticket, name, sla_clock.withdraw(clock_of(ticket, name), stopped_at, met=met))
+        case PromisesReplanned(response_limit_s=first, resolution_limit_s=last, calendar=hours):
+            response = sla_clock.replan(ticket.response, first, hours, at)
+            return replace(ticket, response=response, resolution=sla_clock.replan(ticket.resolution, last, hours, at))
         case _ as unknown:
             assert_never(unknown)
 
