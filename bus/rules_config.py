@@ -20,7 +20,10 @@ from bus.domain.no_key import plain_word
 from bus.domain.routing_rules import CLAIM_WITHIN, RoutingMode, RoutingRules, RoutingWeights
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
+from bus.domain.terms import TicketStep
 from bus.domain.text import Text
+from bus.domain.transitions import STEP_DEADLINES
+from bus.domain.values import StepDeadline
 from bus.settings import Settings, secret_of
 from bus.work_orders_config import load_work_orders
 
@@ -30,11 +33,35 @@ _WHOLE = 100
 _POSITIVE = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=3650))]
 
 
+def _time_or_off(given: object) -> object:
+    if given is True or given is None:
+        raise ValueError(str(Text("应为时长,例如 PT10M,或 off", "should be a time, such as PT10M, or off")))
+    return given or None  # YAML reads `off` as false
+
+
+def _known_steps(given: object) -> object:
+    """Take `on` for the times of the transition table, and `off` for none; refuse a step that there is none of."""
+    if isinstance(given, bool):  # YAML reads both words so
+        return {} if given else dict.fromkeys(STEP_DEADLINES, False)
+    known = [*map(str, STEP_DEADLINES)]
+    for name in given if isinstance(given, dict) else ():
+        if name not in known:
+            close, there = did_you_mean(nearest(str(name), known), quoted=True), ", ".join(known)
+            zh, en = f"没有步骤 {name}{close.zh},有 {there}", f"there is no step {name!r}{close.en}; there are {there}"
+            raise ValueError(str(Text(zh, en)))
+    return given
+
+
+_Within = Annotated[_POSITIVE | None, BeforeValidator(_time_or_off)]
+_Steps = Annotated[dict[TicketStep, _Within], BeforeValidator(_known_steps)]
+
+
 class _Promise(FileModel):
     name: str
     response: _POSITIVE
     resolution: _POSITIVE
     calendar: str = ""
+    steps: _Steps = Field(default=False, validate_default=True)
 
 
 class _Weights(FileModel):
@@ -129,9 +156,20 @@ def load_sla(path: Path) -> dict[str, SlaLimit]:
     """Read the promises of every ticket type. Raises ConfigFileInvalid."""
     promises = read_yaml(path, _Promises).root
     return {
-        name: SlaLimit(response=one.response, resolution=one.resolution, calendar=one.calendar)
+        name: SlaLimit(
+            response=one.response, resolution=one.resolution, calendar=one.calendar, steps=_deadlines(one.steps)
+        )
         for name, one in promises.items()
     }
+
+
+def _deadlines(own: Mapping[TicketStep, timedelta | None]) -> tuple[StepDeadline, ...]:
+    """Give the deadlines of steps: those of the transition table, but as a type changes them or leaves them out."""
+    return tuple(
+        StepDeadline(step=step, within_s=int(within.total_seconds()))
+        for step, within in {**STEP_DEADLINES, **own}.items()
+        if within
+    )
 
 
 def _faults(name: str, limit: SlaLimit, calendars: Calendars) -> Iterator[str]:
@@ -145,11 +183,15 @@ def _faults(name: str, limit: SlaLimit, calendars: Calendars) -> Iterator[str]:
             f"there is no calendar {limit.calendar!r}{close.en}; {there.en}"
         )
     for one in calendars.named(limit.calendar):
-        if not one.working.holds(max(limit.response, limit.resolution)):
+        if not one.working.holds(max(limit.response, limit.resolution, *map(_within, limit.steps))):
             few = Text(
                 f"日历 {one.name} 十年内也没有这么多工时", f"calendar {one.name} has not so many hours in ten years"
             )
             yield f"{name}: {few}"
+
+
+def _within(deadline: StepDeadline) -> timedelta:
+    return timedelta(seconds=deadline.within_s)
 
 
 def load_routing(path: Path, types: Collection[str]) -> RoutingRules:

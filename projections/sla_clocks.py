@@ -1,4 +1,4 @@
-"""The read model `sla_clocks`: the two SLA targets of every ticket, and the next alarm of each (R7)."""
+"""The read model `sla_clocks`: SLA targets and next step of every ticket, and the next alarm of each (R7, R13)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -12,6 +12,7 @@ from bus.domain.sla_clock import Clock, due_at, warn_at
 from bus.domain.terms import ClockName, TicketId, is_synthetic
 from bus.domain.ticket import Ticket, clock_of
 from bus.process.sla_process import SLA
+from bus.process.step_process import NAME, STEPS
 from bus.wire.codec import ticket_json
 from projections.read_model import Table, Written
 from projections.ticket_model import FOLDED, fold, read_folded, ticket_model
@@ -84,7 +85,12 @@ def write(stored: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Writte
     clocks = () if is_synthetic(ticket.ticket_id) else ClockName
     changed = [one for one in clocks if stored is None or clock_of(stored, one) != clock_of(ticket, one)]
     alarms = SLA.deadlines(ticket) if changed else {}
-    folded = {"ticket_id": ticket.ticket_id, "version": ticket.version, "folded": Fragment(ticket_json(ticket))}
+    folded = {
+        "ticket_id": ticket.ticket_id,
+        "version": ticket.version,
+        "folded": Fragment(ticket_json(ticket)),
+        "step_due_at": STEPS.deadlines(ticket).get(NAME),
+    }
     return {
         "sla_tickets": [folded],
         "sla_clocks": [dict(zip(_COLUMNS, _values(_clock_row(ticket, one, alarms)), strict=True)) for one in changed],
@@ -94,7 +100,7 @@ def write(stored: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Writte
 SLA_CLOCKS = ticket_model(
     name="sla_clocks",
     tables=(
-        Table(name="sla_tickets", key=("ticket_id",)),
+        Table(name="sla_tickets", key=("ticket_id",), volatile=("step_lease_until",)),
         Table(name="sla_clocks", key=("ticket_id", "clock"), volatile=("lease_until",)),
     ),
     project=fold,

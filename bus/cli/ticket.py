@@ -125,10 +125,13 @@ def events(number: Number, data: Data = None, as_json: Json = False) -> None:
 
 
 def _lines(view: dict[str, Any], assignee: "Assignee") -> dict[str, str]:
+    step = view["next_step"]
+    due = step and (f", due {step['due_at']}{', 超时 overdue' if step['overdue'] else ''}" if step["due_at"] else "")
     chain, waiting = view["responsibility"], f", waiting for {view['waiting_for']}" if view["paused"] else ""
     return {
         "工单 ticket": f"{view['ticket_id']} {view['title']}",
         "状态 state": f"{view['state_zh']} ({view['state']}{waiting}), version {view['version']}",
+        "下一步 next step": f"{step['step_zh']} {step['step']}{due}" if step else "-",
         "来源 source": f"{view['source']} {view['source_no']}",
         "建单 creator": chain["creator"],
         "指派 assigner": chain["assigner"] or "-",

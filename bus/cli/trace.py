@@ -121,7 +121,18 @@ def _head(journey: dict[str, Any]) -> list[str]:
     state = f"状态 {journey['state_zh']} ({journey['state']}), version {journey['version']}"
     origin = f"来源 {journey['source']} {journey['source_no']}; trace {journey['trace_id']}"
     virtual = "  虚拟工单 virtual: 没有真实系统会收到 no real system hears of it" if journey["synthetic"] else ""
-    return [f"{journey['ticket_id']} {journey['title']}{virtual}", f"{state}; {origin}"]
+    return [
+        f"{journey['ticket_id']} {journey['title']}{virtual}",
+        f"{state}{_step(journey['next_step'])}; {origin}",
+    ]
+
+
+def _step(step: "Mapping[str, Any] | None") -> str:
+    if step is None:
+        return ""
+    due = f", 时限 due {step['due_at']:%Y-%m-%d %H:%M:%S}" if step["due_at"] else ""
+    late = " 已超时 overdue" if step["overdue"] else ""
+    return f", 下一步 next {step['step_zh']} {step['step']}{due}{late}"
 
 
 def _hop(hop: dict[str, Any]) -> str:

@@ -50,6 +50,7 @@ from bus.domain.evidence_uri import file_of
 from bus.domain.inside_commands import (
     BreachSla,
     ErasePersonalData,
+    ExpireStep,
     FollowUpClosure,
     ReplanPromises,
     RouteTicket,
@@ -60,7 +61,7 @@ from bus.domain.preconditions import check, check_names, check_person, check_pho
 from bus.domain.replan import changed_promises
 from bus.domain.routing import Staff, offer_withdrawn, routed
 from bus.domain.rules import Rules
-from bus.domain.sla import breach, overdue, stopped_in_time, warn, withdrawn
+from bus.domain.sla import breach, expire, overdue, stopped_in_time, warn, withdrawn
 from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State
 from bus.domain.text import Text, is_blank
 from bus.domain.ticket import Ticket
@@ -99,6 +100,7 @@ def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
             product=command.product,
             batch=command.batch,
             customer_ref=command.customer_ref,
+            steps=limit.steps,
         ),
     )
 
@@ -150,7 +152,7 @@ def decide(
     if isinstance(command, Resolve):
         check_finished(request, ticket, rules, facts)
     events = _answer(request, command, ticket, rules, staff=staff or Staff(), facts=facts)
-    if isinstance(command, WarnSla | BreachSla | FollowUpClosure):
+    if isinstance(command, WarnSla | BreachSla | ExpireStep | FollowUpClosure):
         return events
     return (*overdue(ticket, max(request.at, ticket.last_at)), *withdrawn(ticket, events, request.at), *events)
 
@@ -175,6 +177,8 @@ def _answer(
             return warn(ticket, name, request.at)
         case BreachSla(clock=name):
             return breach(ticket, name, request.at)
+        case ExpireStep(step=step):
+            return expire(ticket, step, request.at)
         case Reclassify() | ReplanPromises():
             return changed_promises(command, ticket, rules)
         case RouteTicket():

@@ -19,6 +19,7 @@ from bus.domain.closing_events import (
     TicketTagged,
 )
 from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
+from bus.domain.step_events import StepOverdue
 from bus.domain.terms import CommandId, EventId, JoinCause, State, Substate, TicketId, TraceId
 from bus.domain.values import Assignee
 from bus.domain.work_order_events import (
@@ -51,6 +52,7 @@ class TicketOpened:
     product: fields.Product = ""
     batch: fields.Batch = ""
     customer_ref: fields.CustomerRef = ""
+    steps: fields.Steps = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +256,7 @@ Event = (
     | SlaWarned
     | SlaBreached
     | SlaBreachWithdrawn
+    | StepOverdue
     | TicketReclassified
     | PromisesReplanned
     | TicketEscalated

@@ -48,8 +48,10 @@ from bus.domain.naming import dotted
 from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
 from bus.domain.routed import NOT_ROUTED, TicketRouted, waits_again
 from bus.domain.sla_clock import Clock
+from bus.domain.step_events import StepOverdue
 from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate
 from bus.domain.ticket import NOBODY, Ticket, clock_of
+from bus.domain.ticket_steps import first_step, stepped
 from bus.domain.work_order import CHANGES, REOPENED, progressed
 from bus.domain.work_order_events import (
     StepApproved,
@@ -72,6 +74,7 @@ def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
     changed = handed_over(ticket, _changed(ticket, recorded.event, at), recorded.occurred_at, at)
     if isinstance(recorded.event, CHANGES | REOPENED):
         changed = replace(changed, work_order=progressed(changed.work_order, recorded))
+    changed = stepped(ticket, changed, recorded.event, at)
     if recorded.actor == BUS:
         assigner = BUS if changed.assignments > ticket.assignments else ticket.assigner
         return replace(changed, version=recorded.version, assigner=assigner)
@@ -88,6 +91,7 @@ def _opened(recorded: Recorded) -> Ticket:
     event = recorded.event
     if not isinstance(event, TicketOpened):
         raise InvariantBroken(f"{recorded.ticket_id}: the first event is {type(event).__name__}, not TicketOpened")
+    at = max(recorded.occurred_at, event.opened_at)  # what is dated before the opening counts from there
     return Ticket(
         ticket_id=recorded.ticket_id,
         version=recorded.version,
@@ -104,15 +108,17 @@ def _opened(recorded: Recorded) -> Ticket:
         customer=event.customer,
         opened_at=event.opened_at,
         creator=recorded.actor,
-        last_at=max(recorded.occurred_at, event.opened_at),  # what is dated before the opening counts from there
+        last_at=at,
         last_action=dotted(type(event)),
         response=Clock(limit_s=event.response_limit_s, running_since=event.opened_at, calendar=event.calendar),
         resolution=Clock(limit_s=event.resolution_limit_s, running_since=event.opened_at, calendar=event.calendar),
         handed_over_at=event.opened_at,
-        state_since=max(recorded.occurred_at, event.opened_at),
+        state_since=at,
         product=event.product,
         batch=event.batch,
         customer_ref=event.customer_ref,
+        step_deadlines=event.steps,
+        step=first_step(event.steps, event.calendar, at),
     )
 
 
@@ -174,7 +180,7 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return replace(ticket, type=kind)
         case PersonalDataErased():
             return replace(ticket, personal_erased=True)
-        case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated():
+        case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated() | StepOverdue():
             return ticket
         case WorkOrderStarted() | StepApproved() | StepRejected() | WorkOrderCancelled():
             return ticket  # see `progressed`
@@ -192,9 +198,10 @@ def _promised(
             return _with_clock(ticket, name, replace(clock_of(ticket, name), breached_at=due_at))
         case SlaBreachWithdrawn(clock=name, stopped_at=stopped_at, met=met):
             return _with_clock(ticket, name, sla_clock.withdraw(clock_of(ticket, name), stopped_at, met=met))
-        case PromisesReplanned(response_limit_s=first, resolution_limit_s=last, calendar=hours):
+        case PromisesReplanned(response_limit_s=first, resolution_limit_s=last, calendar=hours, steps=steps):
             response = sla_clock.replan(ticket.response, first, hours, at)
-            return replace(ticket, response=response, resolution=sla_clock.replan(ticket.resolution, last, hours, at))
+            resolution = sla_clock.replan(ticket.resolution, last, hours, at)
+            return replace(ticket, response=response, resolution=resolution, step_deadlines=steps)
         case _ as unknown:
             assert_never(unknown)
 

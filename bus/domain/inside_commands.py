@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bus.domain import fields
-from bus.domain.terms import ClockName
+from bus.domain.terms import ClockName, TicketStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,13 @@ class BreachSla:
     """Say that a promise was broken; the bus's own timer asks this."""
 
     clock: ClockName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireStep:
+    """Say that the next step was not taken in its time; the bus's own timer asks this."""
+
+    step: TicketStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,4 +56,13 @@ class ErasePersonalData:
     reason: fields.Reason
 
 
-InsideCommand = WarnSla | BreachSla | RouteTicket | WithdrawOffer | FollowUpClosure | ReplanPromises | ErasePersonalData
+InsideCommand = (
+    WarnSla
+    | BreachSla
+    | ExpireStep
+    | RouteTicket
+    | WithdrawOffer
+    | FollowUpClosure
+    | ReplanPromises
+    | ErasePersonalData
+)

@@ -39,3 +39,4 @@ class PromisesReplanned:
     calendar: fields.WorkingCalendar
     previous: Annotated[str, Doc("the version of the calendar that they counted in until now; empty: around the clock")]
     reason: fields.Reason
+    steps: fields.Steps = ()

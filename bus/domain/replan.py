@@ -9,7 +9,7 @@ from bus.domain.promise_events import PromisesReplanned, TicketReclassified
 from bus.domain.rules import Rules
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket, has_deadlines
-from bus.domain.values import WorkingCalendar
+from bus.domain.values import StepDeadline, WorkingCalendar
 
 
 def changed_promises(command: Reclassify | ReplanPromises, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
@@ -34,7 +34,7 @@ def reclassified(command: Reclassify, ticket: Ticket, rules: Rules) -> tuple[Eve
         raise refusals.unknown_word("type", kind, rules.sla)
     hours = rules.calendars.promised(limit.calendar, ticket.region, ticket.opened_at)
     limits = int(limit.response.total_seconds()), int(limit.resolution.total_seconds())
-    return (changed, *_replanned(ticket, limits, hours, command.reason))
+    return (changed, *_replanned(ticket, limits, hours, limit.steps, command.reason))
 
 
 def replanned(ticket: Ticket, calendars: Calendars, reason: str) -> tuple[Event, ...]:
@@ -44,14 +44,19 @@ def replanned(ticket: Ticket, calendars: Calendars, reason: str) -> tuple[Event,
     if known is None or not has_deadlines(ticket):
         return ()
     limits = ticket.response.limit_s, ticket.resolution.limit_s
-    return _replanned(ticket, limits, known.promised(ticket.opened_at), reason)
+    return _replanned(ticket, limits, known.promised(ticket.opened_at), ticket.step_deadlines, reason)
 
 
 def _replanned(
-    ticket: Ticket, limits: tuple[int, int], hours: WorkingCalendar | None, reason: str
+    ticket: Ticket,
+    limits: tuple[int, int],
+    hours: WorkingCalendar | None,
+    steps: tuple[StepDeadline, ...],
+    reason: str,
 ) -> tuple[Event, ...]:
     old = ticket.resolution.calendar
-    if limits == (ticket.response.limit_s, ticket.resolution.limit_s) and _spelled(hours) == _spelled(old):
+    now = ticket.response.limit_s, ticket.resolution.limit_s
+    if (limits, steps, _spelled(hours)) == (now, ticket.step_deadlines, _spelled(old)):
         return ()
     response_s, resolution_s = limits
     previous = old.version if old else ""
@@ -62,6 +67,7 @@ def _replanned(
             calendar=hours,
             previous=previous,
             reason=reason,
+            steps=steps,
         ),
     )
 

@@ -21,21 +21,27 @@ from bus.domain.events import (
 )
 from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn
 from bus.domain.sla_clock import due_at, warn_at
-from bus.domain.terms import ClockName
+from bus.domain.step_events import StepOverdue
+from bus.domain.terms import ClockName, TicketStep
 from bus.domain.ticket import Ticket, clock_of, has_deadlines
+from bus.domain.ticket_steps import step_due_at
 
 STOPS: Mapping[ClockName, tuple[type[Event], ...]] = {
     ClockName.FIRST_RESPONSE: (AssignmentAccepted, EngineerDeparted, EngineerArrived, WorkStarted),
     ClockName.RESOLUTION: (TicketResolved, WorkPaused),
 }
 
-_OWN = (SlaWarned, SlaBreached, SlaBreachWithdrawn, PromisesReplanned, ClosureReminded, ClosureExpired)
+_OWN = (SlaWarned, SlaBreached, StepOverdue, SlaBreachWithdrawn, PromisesReplanned, ClosureReminded, ClosureExpired)
 
 
 def overdue(ticket: Ticket, at: datetime) -> tuple[Event, ...]:
     """Give the events of what fell due before `at`, also without a timer. Pure."""
     late = (name for name in ClockName if (due := due_at(clock_of(ticket, name))) is not None and at > due)
-    return tuple(event for name in late for event in breach(ticket, name, at))
+    broken = tuple(event for name in late for event in breach(ticket, name, at))
+    due = step_due_at(ticket)
+    return (
+        broken if ticket.step is None or due is None or at <= due else (*broken, *expire(ticket, ticket.step.step, at))
+    )
 
 
 def breach(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
@@ -49,6 +55,16 @@ def breach(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
         SlaBreached(clock=name, due_at=due, limit_s=clock.limit_s),
         TicketEscalated(to="team_lead", reason=reason),
     )
+
+
+def expire(ticket: Ticket, step: TicketStep, at: datetime) -> tuple[Event, ...]:
+    """Say that the next step fell due by `at`, once; nothing when it is early, taken, standing or of the past. Pure."""
+    next_one, due = ticket.step, step_due_at(ticket)
+    if next_one is None or next_one.clock is None or next_one.step is not step or not has_deadlines(ticket):
+        return ()
+    if due is None or at < due or next_one.clock.breached_at is not None:
+        return ()
+    return (StepOverdue(step=step, due_at=due, within_s=next_one.clock.limit_s, person=ticket.assignee.person),)
 
 
 def withdrawn(ticket: Ticket, events: Sequence[Event], at: datetime) -> tuple[Event, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bus.domain.fast_replace import replace
-from bus.domain.values import WorkingCalendar
+from bus.domain.values import StepDeadline, WorkingCalendar
 from bus.domain.working_hours import working_time
 
 WARN_SHARE = 0.8
@@ -15,11 +15,15 @@ WARN_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlaLimit:
-    """What is promised for a ticket type; `calendar` names its working hours, nothing: around the clock."""
+    """What is promised for a ticket type, and within what time its steps are due (R13).
+
+    `calendar` names the working hours of it all, nothing: around the clock.
+    """
 
     response: timedelta
     resolution: timedelta
     calendar: str = ""
+    steps: tuple[StepDeadline, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: bus.domain.fast_replace

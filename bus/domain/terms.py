@@ -82,6 +82,19 @@ class ClockName(Term):
     RESOLUTION = "resolution", "解决"
 
 
+class TicketStep(Term):
+    """A step of a ticket's way that somebody owes next, by the command that takes it (R13)."""
+
+    ASSIGN = "assign", "分派"
+    ACCEPT = "accept", "接单"
+    START = "start", "开始处理"
+    ARRIVE = "arrive", "到场"
+    ANSWER_PARTS = "issue-parts", "备件答复"
+    RESOLVE = "resolve", "解决"
+    REQUEST_CLOSURE = "request-closure", "请客户确认"
+    CONFIRM_CLOSURE = "confirm-closure", "客户确认"
+
+
 class Tick(Term):
     """What the customer's contact ticks when confirming closure (R20)."""
 

@@ -8,7 +8,8 @@ from bus.domain.closure_ask import ClosureAsk
 from bus.domain.routed import NOT_ROUTED, Routing
 from bus.domain.sla_clock import Clock
 from bus.domain.terms import ClockName, State, Substate, TicketId, TraceId, WaitingFor
-from bus.domain.values import Assignee, Customer, IncidentKey
+from bus.domain.ticket_steps import StepClock
+from bus.domain.values import Assignee, Customer, IncidentKey, StepDeadline
 from bus.domain.work_order import WorkOrder
 
 NOBODY = Assignee()
@@ -74,6 +75,8 @@ class Ticket:
     closure: ClosureAsk | None = None
     work_order: WorkOrder | None = None
     tags: tuple[str, ...] = ()
+    step_deadlines: tuple[StepDeadline, ...] = ()
+    step: StepClock | None = None
 
 
 def has_deadlines(ticket: Ticket) -> bool:

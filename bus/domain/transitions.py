@@ -29,13 +29,15 @@ from bus.domain.commands import (
 from bus.domain.inside_commands import (
     BreachSla,
     ErasePersonalData,
+    ExpireStep,
     FollowUpClosure,
     ReplanPromises,
     RouteTicket,
     WarnSla,
     WithdrawOffer,
 )
-from bus.domain.terms import State
+from bus.domain.naming import kebab
+from bus.domain.terms import State, TicketStep
 from bus.domain.text import Text
 from bus.domain.work_order_commands import ApproveStep, CancelWorkOrder, RejectStep, SignStep, StartWorkOrder
 
@@ -68,13 +70,14 @@ _EVIDENCE = TransitionRule(to=None, action=Text("补充凭证", "add a proof"), 
 _ASK = TransitionRule(to=None, action=Text("记录客户催办", "note that the customer asked"))
 _ESCALATE = TransitionRule(to=None, action=Text("升级并说明原因", "escalate and say why"), needs=("to", "reason"))
 _SLA = TransitionRule(to=None, action=Text("SLA 计时(系统)", "SLA clock (the bus itself)"))
+_STEP = TransitionRule(to=None, action=Text("步骤计时(系统)", "clock of the next step (the bus itself)"))
 _RECLASSIFY = TransitionRule(
     to=None, action=Text("更改类型或优先级并说明原因", "change type or priority and say why"), needs=("reason",)
 )
 _TAG = TransitionRule(to=None, action=Text("打场景标签", "set scene tags"))
 _FOLLOW_UP = TransitionRule(to=None, action=Text("催客户确认(系统)", "the customer is reminded (the bus itself)"))
 _REPLAN = TransitionRule(to=None, action=Text("按新日历重排时限(系统)", "promises planned anew (the bus itself)"))
-_DEPART = TransitionRule(to=None, action=Text("出发", "set out"), within=HOUR)
+_DEPART = TransitionRule(to=None, action=Text("出发", "set out"))
 _ARRIVE = TransitionRule(to=State.IN_PROGRESS, action=Text("到达现场", "arrive on site"), within=4 * HOUR)
 _ROUTE = TransitionRule(to=None, action=Text("智能派单(系统)", "routing (the bus itself)"))
 _WITHDRAW = TransitionRule(to=None, action=Text("收回未按时接的单(系统)", "take an offer back (the bus itself)"))
@@ -128,7 +131,6 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
         to=State.RESOLVED,
         action=Text("提交照片、处理摘要与根因", "hand in photo, summary and root cause"),
         needs=("photos", "summary", "root_cause"),
-        within=24 * HOUR,
     ),
     (State.IN_PROGRESS, SignStep): TransitionRule(
         to=None, action=Text("签核作业单步骤", "sign a step of the work order off"), needs=("step",)
@@ -174,12 +176,20 @@ _ALWAYS: tuple[tuple[type[Command], TransitionRule], ...] = (
     (AskProgress, _ASK),
     (WarnSla, _SLA),
     (BreachSla, _SLA),
+    (ExpireStep, _STEP),
     (FollowUpClosure, _FOLLOW_UP),
 )
 
 TRANSITIONS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     **_STEPS,
     **{(state, command): duty for state in State for command, duty in _ALWAYS},
+}
+
+# Of commands that end the same step, such as confirm-closure and reject-closure, the first named has its deadline.
+STEP_DEADLINES: Mapping[TicketStep, timedelta] = {
+    step: next(duty.within for (_, command), duty in _STEPS.items() if duty.within and kebab(command) == step)
+    for step in TicketStep
+    if step is not TicketStep.RESOLVE  # due by the promise of resolution
 }
 
 

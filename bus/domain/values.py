@@ -6,7 +6,7 @@ from typing import Annotated
 from typing_extensions import Doc
 
 from bus.domain.personal import Personal
-from bus.domain.terms import KeyKind
+from bus.domain.terms import KeyKind, TicketStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,14 @@ class WorkingCalendar:
         str,
         Doc("the hours of the week, then of days apart from the opening's year on, as OpenStreetMap's opening_hours"),
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDeadline:
+    """Within what time a step of the ticket's way is due, counted from when it became the next one (R13)."""
+
+    step: Annotated[TicketStep, Doc("the step, by the command that takes it")]
+    within_s: Annotated[int, Doc("the time allowed for it, in seconds; of working time where there is a calendar")]
 
 
 PLAIN_TRACE = CallerTrace()

@@ -11,6 +11,7 @@ from bus.domain.events_page import PAGE_BYTES_MAX
 from bus.domain.terms import is_synthetic
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import phone_spellings
+from bus.domain.ticket_steps import owed_step
 from bus.intake.dispatch import utc_now
 from bus.intake.intake_topic import SPOOL_PART
 from bus.journey.expected_hops import ExpectedRow, read_expected
@@ -122,6 +123,7 @@ async def journey(
     }
 
 
+_OF_TICKET = ("ticket_id", "source", "source_no", "title", "state", "state_zh", "version", "opened_at", "next_step")
 _REFUSAL = ("code", "field", "detail", "detail_en", "origin", "at", "times")
 
 
@@ -210,7 +212,7 @@ def _without_ticket(known: _NameRows, spooled: SpoolFound) -> dict[str, Any] | N
     verdicts = judge_name(known.refused, known.letters, spooled, known.missing)
     if not verdicts:
         return None
-    nobody = dict.fromkeys(("ticket_id", "source", "source_no", "title", "state", "state_zh", "version", "opened_at"))
+    nobody = dict.fromkeys(_OF_TICKET)
     traces = [*(one.trace_id for one in known.letters), *(one.trace_id for one in known.refused)]
     return {
         **nobody,
@@ -246,6 +248,7 @@ def _head(ticket: Ticket) -> dict[str, Any]:
         "state_zh": ticket.state.zh,
         "version": ticket.version,
         "opened_at": ticket.opened_at,
+        "next_step": owed.as_json() if (owed := owed_step(ticket)) else None,
     }
 
 

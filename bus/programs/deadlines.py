@@ -13,6 +13,7 @@ from bus.process.offer_process import OFFERS
 from bus.process.process_manager import ProcessManager
 from bus.process.routing_process import ROUTING
 from bus.process.sla_process import SLA
+from bus.process.step_process import STEPS
 from bus.process.timer import ProcessTimer
 from bus.programs.calendar_watch import watch_calendars
 from bus.programs.dwell_watch import watch_dwell
@@ -27,7 +28,7 @@ def deadline_tasks(
     """Give the tasks by their names, and have their health watched. Tickets are routed where rules name a mode."""
     rules = core.dispatcher.rules
     due = mornings(core.settings, rules.calendars)
-    timers = {"deadlines": _timer(core, SLA), CLOSURE.name: _timer(core, CLOSURE)}
+    timers = {"deadlines": _timer(core, SLA), STEPS.name: _timer(core, STEPS), CLOSURE.name: _timer(core, CLOSURE)}
     timers |= {one.name: _timer(core, one) for one in (ROUTING, OFFERS) if rules.routing.is_on}
     for part, timer in timers.items():
         health.watch(part, timer.trouble)

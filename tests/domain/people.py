@@ -28,6 +28,7 @@ from bus.domain.commands import (
 from bus.domain.inside_commands import (
     BreachSla,
     ErasePersonalData,
+    ExpireStep,
     FollowUpClosure,
     ReplanPromises,
     RouteTicket,
@@ -35,8 +36,10 @@ from bus.domain.inside_commands import (
     WithdrawOffer,
 )
 from bus.domain.routing_rules import RoutingMode, RoutingRules
-from bus.domain.terms import ClockName, EvidenceKind, KeyKind, State, Substate, Tick, WaitingFor
-from bus.domain.values import Assignee, Customer, IncidentKey, Part
+from bus.domain.rules import Rules
+from bus.domain.terms import ClockName, EvidenceKind, KeyKind, State, Substate, Tick, TicketStep, WaitingFor
+from bus.domain.transitions import STEP_DEADLINES
+from bus.domain.values import Assignee, Customer, IncidentKey, Part, StepDeadline
 from bus.domain.work_order_commands import ApproveStep, CancelWorkOrder, RejectStep, SignStep, StartWorkOrder
 from bus.rules_config import load_rules
 from bus.settings import Settings
@@ -74,6 +77,13 @@ SIGN_STEP = SignStep(step="cut-power", photos=("photo://3",), note="已断电")
 # Who asks, where it matters: the backup of both engineers signs, the first of them approves.
 ACTORS: Mapping[type[Command], str] = {SignStep: "李工", ApproveStep: "王师傅", RejectStep: "王师傅"}
 
+
+def with_steps(rules: Rules) -> Rules:
+    """Give rules with the deadlines of the transition table for each step."""
+    steps = tuple(StepDeadline(step=one, within_s=int(time.total_seconds())) for one, time in STEP_DEADLINES.items())
+    return replace(rules, sla={name: replace(one, steps=steps) for name, one in rules.sla.items()})
+
+
 # One complete command of every type: with all that any duty asks of it.
 SAMPLES: Mapping[type[Command], Command] = {
     type(one): one
@@ -107,6 +117,7 @@ SAMPLES: Mapping[type[Command], Command] = {
         RejectStep(step="cut-power", level="safety", reason="挂牌看不清"),
         CancelWorkOrder(reason="模板选错"),
         WarnSla(clock=ClockName.RESOLUTION),
+        ExpireStep(step=TicketStep.ASSIGN),
         BreachSla(clock=ClockName.RESOLUTION),
         RouteTicket(),
         WithdrawOffer(),

@@ -12,15 +12,27 @@ from bus.domain.batch import Accepted, Outcome
 from bus.domain.closing_commands import ConfirmClosure
 from bus.domain.commands import INSIDE, Assign, Command, OpenTicket, Pause, Start
 from bus.domain.events import Event, ReportJoined
-from bus.domain.inside_commands import BreachSla, WarnSla
+from bus.domain.inside_commands import BreachSla, ExpireStep, WarnSla
 from bus.domain.promise_events import SlaBreachWithdrawn
-from bus.domain.terms import ClockName, State, Substate, TicketId, WaitingFor
+from bus.domain.terms import ClockName, State, Substate, TicketId, TicketStep, WaitingFor
 from bus.domain.transitions import TRANSITIONS, legal_in
 from bus.intake.memory_store import MemoryStore
 from tests.domain.any_history import WAITS_S
 from tests.domain.given import request
 from tests.domain.invariants import everything_holds, numbering_dispatcher, promises_are_kept_or_told, whole_log
-from tests.domain.people import HOUR, MINUTE, OFFICE_RULES, OPEN, ROUTING_RULES, RULES, SAMPLES, START, WANG, ZHAO
+from tests.domain.people import (
+    HOUR,
+    MINUTE,
+    OFFICE_RULES,
+    OPEN,
+    ROUTING_RULES,
+    RULES,
+    SAMPLES,
+    START,
+    WANG,
+    ZHAO,
+    with_steps,
+)
 from tests.domain.test_replan import LONGER
 from tests.people import staff
 
@@ -38,7 +50,9 @@ async def lived(store: MemoryStore, chance: Random) -> list[Outcome]:
     """Let two tickets live for a while."""
     files = chance.choice([(ROUTING_RULES, ROUTING_RULES), (OFFICE_RULES, LONGER)])
     orders = chance.choice([ORDERS, {}])  # with one, few tickets are ever solved
-    promised, other = (replace(one, routing=ROUTING_RULES.routing, work_orders=orders, closure=SOON) for one in files)
+    promised, other = (
+        replace(with_steps(one), routing=ROUTING_RULES.routing, work_orders=orders, closure=SOON) for one in files
+    )
     dispatcher = numbering_dispatcher(store, promised)
     store.people = {one.person: one for one in (staff.LI, staff.WANG)}
     openings = [replace(OPEN, source_no=n, incident_key=replace(OPEN.incident_key, value=n)) for n in ("C-1", "C-2")]
@@ -51,13 +65,14 @@ async def lived(store: MemoryStore, chance: Random) -> list[Outcome]:
         ticket_id = chance.choice(ids)
         ticket = await store.ticket(ticket_id)
         assert ticket
-        command = _next(chance, ticket.state)
+        command = any_next(chance, ticket.state)
         loaded = replace(dispatcher, rules=chance.choice([promised, other]))  # the files of this moment
         outcomes += await loaded.dispatch([request(command, number, at=now, ticket_id=TicketId(ticket_id))])
     return outcomes
 
 
-def _next(chance: Random, state: State) -> Command:
+def any_next(chance: Random, state: State) -> Command:
+    """Give a command, mostly one that is legal in the state."""
     legal = [*legal_in(state), *(one for one in INSIDE if (state, one) in TRANSITIONS)]
     kind = chance.choice(legal if chance.random() < 0.9 else [one for one in SAMPLES if one is not OpenTicket])
     match SAMPLES[kind]:
@@ -71,6 +86,8 @@ def _next(chance: Random, state: State) -> Command:
             return replace(confirm, code=chance.choice(["", "000000", "000000"]))
         case WarnSla() | BreachSla() as alarm:
             return replace(alarm, clock=chance.choice(list(ClockName)))
+        case ExpireStep() as expire:
+            return replace(expire, step=chance.choice(list(TicketStep)))
         case command:
             return command
 

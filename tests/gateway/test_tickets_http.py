@@ -41,6 +41,9 @@ async def test_tickets_http_the_clocks_say_which_time_counted_and_are_typed_r7(g
     (stretch,) = response["stretches"]
     assert (stretch["counts"], stretch["why"], stretch["why_en"]) == (True, "全天计时", "around the clock")
     assert response["counted_s"] == stretch["seconds"] > 0
+    step = answer.json()["next_step"]
+    assert (step["step"], step["step_zh"], step["overdue"]) == ("assign", "分派", False)
+    assert step == (await gateway.get(f"/v1/tickets/{ticket}")).json()["next_step"]
     unknown = await gateway.get("/v1/tickets/T20261122-999999/clocks")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "no_such_ticket")
 

@@ -15,19 +15,22 @@ from bus.domain.commands import Accept, Command, Note, Request, Start
 from bus.domain.errors import InvariantBroken, StoreUnavailable
 from bus.domain.events import Event, NoteAdded, SlaBreached, SlaWarned, TicketEscalated
 from bus.domain.inside_commands import BreachSla, WarnSla
-from bus.domain.terms import ClockName, TicketId
+from bus.domain.rules import Rules
+from bus.domain.step_events import StepOverdue
+from bus.domain.terms import ClockName, TicketId, TicketStep
 from bus.domain.ticket import Ticket
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
 from bus.postgres.pool import connected
 from bus.process.process_manager import Due, ProcessManager, WantedCommand
 from bus.process.sla_process import SLA
+from bus.process.step_process import STEPS
 from bus.process.timer import FAILED_FOR_S, LEASE, ProcessTimer
 from bus.wire.event_reader import EventReader
 from projections.sla_clocks import SLA_CLOCKS
 from projections.store import ProjectionHandler
 from tests.domain.given import request
-from tests.domain.people import ASSIGN, HOUR, MINUTE, OPEN, PAUSE, RESUME, RULES, START
+from tests.domain.people import ASSIGN, HOUR, MINUTE, OPEN, PAUSE, RESUME, RULES, START, with_steps
 from tests.projections.told import CODEC, records
 from tests.stage.rig import Rig
 
@@ -39,6 +42,7 @@ class Promises:
     """A store to decide against, and the clocks kept from what it says."""
 
     rig: Rig
+    rules: Rules = RULES
     store: MemoryStore = field(default_factory=MemoryStore)
     asked: list[Request] = field(default_factory=list)
     ticket_id: TicketId | None = None
@@ -53,13 +57,13 @@ class Promises:
     async def dispatch(self, requests: Sequence[Request]) -> list[Outcome]:
         """Decide, and remember what was asked."""
         self.asked += requests
-        return await Dispatcher(store=self.store, rules=RULES).dispatch(requests)
+        return await Dispatcher(store=self.store, rules=self.rules).dispatch(requests)
 
     async def want(self, command: Command, at: datetime = START, **own: object) -> None:
         """Let a command happen."""
         number = 1000 + sum(map(len, self.store.log.values()))
         wanted = request(command, number, at=at, ticket_id=self.ticket_id, **own)
-        (outcome,) = await Dispatcher(store=self.store, rules=RULES).dispatch([wanted])
+        (outcome,) = await Dispatcher(store=self.store, rules=self.rules).dispatch([wanted])
         assert isinstance(outcome, Accepted)
         self.ticket_id = outcome.ticket_id
 
@@ -143,6 +147,26 @@ async def test_timer_nothing_rings_for_the_imported_past(rig: Rig) -> None:
     await promises.want(OPEN, historic=True)
     await promises.project()
     assert await promises.timer.fire(START + timedelta(days=400)) == 0
+
+
+async def test_timer_a_step_that_is_late_is_said_once_and_the_next_one_has_its_own_time_r13(rig: Rig) -> None:
+    promises = Promises(rig, rules=with_steps(RULES))
+    steps = replace(promises.timer, manager=STEPS)
+    await promises.want(OPEN)
+    await promises.project()
+    assert await steps.fire(START + 5 * MINUTE - SECOND) == 0
+    assert [await steps.fire(START + 5 * MINUTE + late * LEASE) for late in range(2)] == [1, 1]  # the log tells late
+    await promises.project()
+    assert await steps.fire(START + HOUR) == 0
+    await promises.want(ASSIGN, START + 6 * MINUTE)
+    await promises.project()
+    assert await steps.fire(START + 21 * MINUTE) == 1
+    (log,) = promises.store.log.values()
+    late = [one.event for one in log if isinstance(one.event, StepOverdue)]
+    assert [(one.step, one.due_at) for one in late] == [
+        (TicketStep.ASSIGN, START + 5 * MINUTE),
+        (TicketStep.ACCEPT, START + 21 * MINUTE),
+    ]
 
 
 async def test_timer_it_rings_by_itself_and_stops_when_asked(promises: Promises) -> None:

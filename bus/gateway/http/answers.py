@@ -126,11 +126,24 @@ class ClockAnswer(TypedDict):
     stretches: list[ClockStretch]
 
 
+class NextStep(TypedDict):
+    """The step that is next, by the command that takes it; `due_at` is null while its clock stands, or without one.
+
+    `resolve` is due by the promise of resolution.
+    """
+
+    step: str
+    step_zh: str
+    due_at: datetime | None
+    overdue: bool
+
+
 class ClocksAnswer(TypedDict):
-    """Both clocks of a ticket."""
+    """Both clocks of a ticket, and its next step."""
 
     ticket_id: str
     clocks: list[ClockAnswer]
+    next_step: NextStep | None
 
 
 class Promises(TypedDict):
@@ -201,6 +214,7 @@ class TicketAnswer(TicketHead):
     files: NotRequired[list[FileAnswer]]
     summary: str
     sla: Promises
+    next_step: NextStep | None
 
 
 class TicketPage(TypedDict):

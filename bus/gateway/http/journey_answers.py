@@ -6,6 +6,7 @@ from typing import NotRequired
 from typing_extensions import TypedDict
 
 from bus.domain.terms import State
+from bus.gateway.http.answers import NextStep
 
 
 class HopAnswer(TypedDict):
@@ -145,6 +146,7 @@ class JourneyAnswer(TypedDict):
     state_zh: str | None
     version: int | None
     opened_at: datetime | None
+    next_step: NextStep | None
     also: list[str]
     events: list[JourneyEvent]
     expected: list[ExpectedAnswer]

@@ -7,7 +7,8 @@ from bus.domain.events import Recorded
 from bus.domain.sla_clock import Clock, due_at
 from bus.domain.terms import State
 from bus.domain.ticket import Ticket
-from bus.gateway.http.answers import PromiseClock, TicketAnswer
+from bus.domain.ticket_steps import owed_step
+from bus.gateway.http.answers import NextStep, PromiseClock, TicketAnswer
 from bus.wire.codec import event_json
 
 SNAPSHOT = ("creator", "assigner", "handler", "last_at", "last_action")
@@ -49,6 +50,7 @@ def ticket_view(ticket: Ticket) -> TicketAnswer:
         "asked": ticket.asked,
         "historic": ticket.historic,
         "sla": {"first_response": _clock(ticket.response), "resolution": _clock(ticket.resolution)},
+        "next_step": next_step(ticket),
         "responsibility": {
             "creator": ticket.creator,
             "assigner": ticket.assigner,
@@ -59,6 +61,14 @@ def ticket_view(ticket: Ticket) -> TicketAnswer:
         "version": ticket.version,
         "trace_id": ticket.trace_id,
     }
+
+
+def next_step(ticket: Ticket) -> NextStep | None:
+    """Show the step that is next, and when it is due; None for a closed ticket."""
+    owed = owed_step(ticket)
+    if owed is None:
+        return None
+    return {"step": owed.step, "step_zh": owed.step.zh, "due_at": owed.due_at, "overdue": owed.overdue}
 
 
 def with_snapshot(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.read.clock_view import clocks_view
 from bus.gateway.read.reach import reached_ticket
+from bus.gateway.read.ticket_view import next_step
 from bus.intake.store_port import Store
 
 
@@ -25,7 +26,8 @@ def clock_routes(store: Store, calendars: Calendars, now: Callable[[], datetime]
         ticket = await reached_ticket(store, http, client)
         clocks = clocks_view(await store.events(ticket.ticket_id), calendars, now())
         return json_response(
-            {"ticket_id": ticket.ticket_id, "clocks": clocks}, headers={"Ticket-Trace-Id": ticket.trace_id}
+            {"ticket_id": ticket.ticket_id, "clocks": clocks, "next_step": next_step(ticket)},
+            headers={"Ticket-Trace-Id": ticket.trace_id},
         )
 
     path, summary = "/v1/tickets/{ticket_id}/clocks", "Which time counted towards a ticket's promises, and why"
