@@ -20,16 +20,17 @@ from bus.domain.no_key import plain_word
 from bus.domain.routing_rules import CLAIM_WITHIN, RoutingMode, RoutingRules, RoutingWeights
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
-from bus.domain.terms import TicketStep
+from bus.domain.terms import TicketStep, WaitingFor
 from bus.domain.text import Text
 from bus.domain.transitions import STEP_DEADLINES
-from bus.domain.values import StepDeadline
+from bus.domain.values import PauseAllowance, StepDeadline
 from bus.settings import Settings, secret_of
 from bus.work_orders_config import load_work_orders
 
 _Weight = Annotated[int, Field(ge=0, le=100, strict=True)]
 _Mode = Annotated[RoutingMode, BeforeValidator(lambda given: "off" if given is False else given)]  # YAML reads it so
 _WHOLE = 100
+_ALLOWED = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=3650))]
 _POSITIVE = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=3650))]
 
 
@@ -61,6 +62,7 @@ class _Promise(FileModel):
     response: _POSITIVE
     resolution: _POSITIVE
     calendar: str = ""
+    pauses: dict[WaitingFor, _ALLOWED] = Field(default_factory=dict)
     steps: _Steps = Field(default=False, validate_default=True)
 
 
@@ -157,7 +159,11 @@ def load_sla(path: Path) -> dict[str, SlaLimit]:
     promises = read_yaml(path, _Promises).root
     return {
         name: SlaLimit(
-            response=one.response, resolution=one.resolution, calendar=one.calendar, steps=_deadlines(one.steps)
+            response=one.response,
+            resolution=one.resolution,
+            calendar=one.calendar,
+            steps=_deadlines(one.steps),
+            pauses=_allowances(one.pauses),
         )
         for name, one in promises.items()
     }
@@ -170,6 +176,10 @@ def _deadlines(own: Mapping[TicketStep, timedelta | None]) -> tuple[StepDeadline
         for step, within in {**STEP_DEADLINES, **own}.items()
         if within
     )
+
+
+def _allowances(own: Mapping[WaitingFor, timedelta]) -> tuple[PauseAllowance, ...]:
+    return tuple(PauseAllowance(waiting_for=whom, allowed_s=int(time.total_seconds())) for whom, time in own.items())
 
 
 def _faults(name: str, limit: SlaLimit, calendars: Calendars) -> Iterator[str]:

@@ -10,7 +10,7 @@ from orjson import Fragment
 
 from bus.domain.sla_clock import Clock, due_at, warn_at
 from bus.domain.terms import ClockName, TicketId, is_synthetic
-from bus.domain.ticket import Ticket, clock_of
+from bus.domain.ticket import Ticket, clock_of, runs
 from bus.process.sla_process import SLA
 from bus.process.step_process import NAME, STEPS
 from bus.wire.codec import ticket_json
@@ -63,7 +63,7 @@ def _clock_row(ticket: Ticket, name: ClockName, alarms: Mapping[str, datetime]) 
         clock=name,
         trace_id=ticket.trace_id,
         limit_s=clock.limit_s,
-        state=_state(clock),
+        state=_state(clock, runs=runs(ticket, name)),
         due_at=due_at(clock),
         warn_at=warn_at(clock),
         next_alarm_at=alarms.get(name.value),
@@ -72,18 +72,22 @@ def _clock_row(ticket: Ticket, name: ClockName, alarms: Mapping[str, datetime]) 
     )
 
 
-def _state(clock: Clock) -> ClockState:
+def _state(clock: Clock, *, runs: bool) -> ClockState:
     if clock.breached_at is not None:
         return ClockState.BREACHED
     if clock.settled_at is not None:
         return ClockState.MET
-    return ClockState.PAUSED if clock.running_since is None else ClockState.RUNNING
+    return ClockState.RUNNING if runs else ClockState.PAUSED
+
+
+def _shown(ticket: Ticket, name: ClockName) -> tuple[Clock, bool]:
+    return clock_of(ticket, name), runs(ticket, name)
 
 
 def write(stored: Ticket | None, ticket: Ticket) -> Mapping[str, Sequence[Written]]:
     """Give the tables' records of a row; most events change no promise, and a virtual ticket has none."""
     clocks = () if is_synthetic(ticket.ticket_id) else ClockName
-    changed = [one for one in clocks if stored is None or clock_of(stored, one) != clock_of(ticket, one)]
+    changed = [one for one in clocks if stored is None or _shown(stored, one) != _shown(ticket, one)]
     alarms = SLA.deadlines(ticket) if changed else {}
     folded = {
         "ticket_id": ticket.ticket_id,

@@ -29,6 +29,7 @@ EVENTS_ZH: Final[Mapping[str, str]] = {
     "SlaBreachWithdrawn": "SLA 超时撤销", "PromisesReplanned": "时限重排", "TicketReclassified": "改类",
     "TicketRouted": "智能派单", "ClosureReminded": "催客户确认", "ClosureExpired": "确认过期",
     "ClosureCodeRefused": "验证码错误", "TicketTagged": "场景标签", "StepOverdue": "步骤超时",
+    "PauseAllowanceSpent": "挂起超限",
     "TicketEscalated": "升级", "WorkOrderStarted": "启动作业单",
     "StepSignedOff": "步骤签核", "StepApproved": "步骤批准",
     "StepRejected": "步骤退回", "WorkOrderCancelled": "撤销作业单", "PersonalDataErased": "个人数据删除",

@@ -50,11 +50,12 @@ class ClockAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Segment:
-    """A time in which a clock ran, in a calendar or around the clock, or stood, and why."""
+    """A time in which a clock ran, in a calendar or around the clock, or stood, and why; `runs`: why it ran, if odd."""
 
     since: datetime
     until: datetime
     stands: Text | None
+    runs: Text | None
     calendar: WorkingCalendar | None
 
 
@@ -66,15 +67,15 @@ def account(events: Sequence[Recorded], name: ClockName, now: datetime, why: Map
         before, ticket = ticket, evolve(ticket, recorded)
         event = recorded.event
         if isinstance(event, SlaBreachWithdrawn) and event.clock is name:
-            segments = [*_until(event.stopped_at, [*segments, _segment(before, name, mark, event.stopped_at)])]
+            segments = [*_until(event.stopped_at, [*segments, *_segments(before, name, mark, event.stopped_at)])]
             mark = event.stopped_at
         elif recorded.actor != BUS or clock_of(before, name).calendar != clock_of(ticket, name).calendar:
             at = max(recorded.occurred_at, before.last_at, mark)
-            segments.append(_segment(before, name, mark, at))
+            segments += _segments(before, name, mark, at)
             mark = at
     clock = clock_of(ticket, name)
     if clock.settled_at is None:
-        segments.append(_segment(ticket, name, mark or ticket.opened_at, now))
+        segments += _segments(ticket, name, mark or ticket.opened_at, now)
     stretches = _joined(stretch for one in segments if one.since < one.until for stretch in _stretches(one, why))
     while stretches and clock.settled_at and not stretches[-1].counts and stretches[-1].since >= clock.settled_at:
         stretches.pop()
@@ -90,10 +91,22 @@ def account(events: Sequence[Recorded], name: ClockName, now: datetime, why: Map
     )
 
 
-def _segment(ticket: Ticket, name: ClockName, since: datetime, until: datetime) -> _Segment:
+def _segments(ticket: Ticket, name: ClockName, since: datetime, until: datetime) -> Iterator[_Segment]:
+    """Give how the clock of a state ran from one moment to another; in a pause it may begin to run in between."""
     clock = clock_of(ticket, name)
-    stands = _why_it_stands(ticket) if clock.running_since is None else None
-    return _Segment(since=since, until=until, stands=stands, calendar=clock.calendar)
+    begins = until if clock.running_since is None else min(max(clock.running_since, since), until)
+    if since < begins:
+        yield _Segment(since=since, until=begins, stands=_why_it_stands(ticket), runs=None, calendar=clock.calendar)
+    if begins < until:
+        beyond = _beyond(ticket) if name is ClockName.RESOLUTION else None
+        yield _Segment(since=begins, until=until, stands=None, runs=beyond, calendar=clock.calendar)
+
+
+def _beyond(ticket: Ticket) -> Text | None:
+    whom = ticket.paused_for
+    if whom is None:
+        return None
+    return Text(f"挂起超出允许时长:{whom.zh}", f"paused beyond its allowance: waiting for {whom.value}")
 
 
 def _why_it_stands(ticket: Ticket) -> Text:
@@ -110,11 +123,13 @@ def _stretches(segment: _Segment, why: Mapping[date, Text]) -> Iterator[Stretch]
     """Split what ran in a calendar into what is worked and what is not."""
     since, until = segment.since, segment.until
     if segment.stands or segment.calendar is None:
-        yield Stretch(since=since, until=until, counts=not segment.stands, why=segment.stands or ALL_DAY)
+        yield Stretch(
+            since=since, until=until, counts=not segment.stands, why=segment.stands or segment.runs or ALL_DAY
+        )
         return
     working = working_time(segment.calendar)
     for (start, counts), (end, _) in pairwise([*working.changes(since, until), (until, False)]):
-        reason = _worked(working, start, why) if counts else _off(working, start, end, why)
+        reason = segment.runs or _worked(working, start, why) if counts else _off(working, start, end, why)
         yield Stretch(since=start, until=end, counts=counts, why=reason)
 
 

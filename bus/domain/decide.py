@@ -49,6 +49,7 @@ from bus.domain.events import (
 from bus.domain.evidence_uri import file_of
 from bus.domain.inside_commands import (
     BreachSla,
+    EndAllowance,
     ErasePersonalData,
     ExpireStep,
     FollowUpClosure,
@@ -61,7 +62,7 @@ from bus.domain.preconditions import check, check_names, check_person, check_pho
 from bus.domain.replan import changed_promises
 from bus.domain.routing import Staff, offer_withdrawn, routed
 from bus.domain.rules import Rules
-from bus.domain.sla import breach, expire, overdue, stopped_in_time, warn, withdrawn
+from bus.domain.sla import allowance_spent, breach, expire, overdue, stopped_in_time, warn, withdrawn
 from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State
 from bus.domain.text import Text, is_blank
 from bus.domain.ticket import Ticket
@@ -101,6 +102,7 @@ def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
             batch=command.batch,
             customer_ref=command.customer_ref,
             steps=limit.steps,
+            pauses=limit.pauses,
         ),
     )
 
@@ -152,7 +154,7 @@ def decide(
     if isinstance(command, Resolve):
         check_finished(request, ticket, rules, facts)
     events = _answer(request, command, ticket, rules, staff=staff or Staff(), facts=facts)
-    if isinstance(command, WarnSla | BreachSla | ExpireStep | FollowUpClosure):
+    if isinstance(command, WarnSla | BreachSla | ExpireStep | EndAllowance | FollowUpClosure):
         return events
     return (*overdue(ticket, max(request.at, ticket.last_at)), *withdrawn(ticket, events, request.at), *events)
 
@@ -179,6 +181,8 @@ def _answer(
             return breach(ticket, name, request.at)
         case ExpireStep(step=step):
             return expire(ticket, step, request.at)
+        case EndAllowance(waiting_for=waiting_for):
+            return allowance_spent(ticket, request.at) if ticket.paused_for is waiting_for else ()
         case Reclassify() | ReplanPromises():
             return changed_promises(command, ticket, rules)
         case RouteTicket():

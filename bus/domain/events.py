@@ -18,7 +18,7 @@ from bus.domain.closing_events import (
     TicketResolved,
     TicketTagged,
 )
-from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
+from bus.domain.promise_events import PauseAllowanceSpent, PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
 from bus.domain.step_events import StepOverdue
 from bus.domain.terms import CommandId, EventId, JoinCause, State, Substate, TicketId, TraceId
 from bus.domain.values import Assignee
@@ -53,6 +53,7 @@ class TicketOpened:
     batch: fields.Batch = ""
     customer_ref: fields.CustomerRef = ""
     steps: fields.Steps = ()
+    pauses: fields.Pauses = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,6 +258,7 @@ Event = (
     | SlaBreached
     | SlaBreachWithdrawn
     | StepOverdue
+    | PauseAllowanceSpent
     | TicketReclassified
     | PromisesReplanned
     | TicketEscalated

@@ -45,13 +45,14 @@ from bus.domain.events import (
 from bus.domain.fast_replace import replace
 from bus.domain.hand_over import handed_over
 from bus.domain.naming import dotted
-from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
+from bus.domain.promise_events import PauseAllowanceSpent, PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
 from bus.domain.routed import NOT_ROUTED, TicketRouted, waits_again
 from bus.domain.sla_clock import Clock
 from bus.domain.step_events import StepOverdue
 from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate
 from bus.domain.ticket import NOBODY, Ticket, clock_of
 from bus.domain.ticket_steps import first_step, stepped
+from bus.domain.waits import Waits, waited
 from bus.domain.work_order import CHANGES, REOPENED, progressed
 from bus.domain.work_order_events import (
     StepApproved,
@@ -74,6 +75,7 @@ def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
     changed = handed_over(ticket, _changed(ticket, recorded.event, at), recorded.occurred_at, at)
     if isinstance(recorded.event, CHANGES | REOPENED):
         changed = replace(changed, work_order=progressed(changed.work_order, recorded))
+    changed = waited(ticket, changed, recorded.event, at)
     changed = stepped(ticket, changed, recorded.event, at)
     if recorded.actor == BUS:
         assigner = BUS if changed.assignments > ticket.assignments else ticket.assigner
@@ -118,6 +120,7 @@ def _opened(recorded: Recorded) -> Ticket:
         batch=event.batch,
         customer_ref=event.customer_ref,
         step_deadlines=event.steps,
+        waits=Waits(allowances=event.pauses),
         step=first_step(event.steps, event.calendar, at),
     )
 
@@ -180,7 +183,7 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return replace(ticket, type=kind)
         case PersonalDataErased():
             return replace(ticket, personal_erased=True)
-        case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated() | StepOverdue():
+        case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated() | StepOverdue() | PauseAllowanceSpent():
             return ticket
         case WorkOrderStarted() | StepApproved() | StepRejected() | WorkOrderCancelled():
             return ticket  # see `progressed`
@@ -198,10 +201,11 @@ def _promised(
             return _with_clock(ticket, name, replace(clock_of(ticket, name), breached_at=due_at))
         case SlaBreachWithdrawn(clock=name, stopped_at=stopped_at, met=met):
             return _with_clock(ticket, name, sla_clock.withdraw(clock_of(ticket, name), stopped_at, met=met))
-        case PromisesReplanned(response_limit_s=first, resolution_limit_s=last, calendar=hours, steps=steps):
+        case PromisesReplanned(response_limit_s=first, resolution_limit_s=last, calendar=hours):
             response = sla_clock.replan(ticket.response, first, hours, at)
             resolution = sla_clock.replan(ticket.resolution, last, hours, at)
-            return replace(ticket, response=response, resolution=resolution, step_deadlines=steps)
+            waits = replace(ticket.waits, allowances=event.pauses)
+            return replace(ticket, response=response, resolution=resolution, step_deadlines=event.steps, waits=waits)
         case _ as unknown:
             assert_never(unknown)
 

@@ -88,4 +88,7 @@ Steps = Annotated[
     tuple[values.StepDeadline, ...],
     Doc("the steps that have a deadline of their own; empty: none has, as before 0.3.0"),
 ]
+Pauses = Annotated[
+    tuple[values.PauseAllowance, ...], Doc("the pauses that stop the resolution clock for so long alone; empty: none")
+]
 LimitS = Annotated[int, Doc("the time promised, in seconds, as granted when the ticket was opened")]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bus.domain import fields
-from bus.domain.terms import ClockName, TicketStep
+from bus.domain.terms import ClockName, TicketStep, WaitingFor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,13 @@ class ExpireStep:
     """Say that the next step was not taken in its time; the bus's own timer asks this."""
 
     step: TicketStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndAllowance:
+    """Say that a pause is beyond its allowance; the bus's own timer asks this."""
+
+    waiting_for: WaitingFor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +67,7 @@ InsideCommand = (
     WarnSla
     | BreachSla
     | ExpireStep
+    | EndAllowance
     | RouteTicket
     | WithdrawOffer
     | FollowUpClosure

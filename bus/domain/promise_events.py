@@ -40,3 +40,14 @@ class PromisesReplanned:
     previous: Annotated[str, Doc("the version of the calendar that they counted in until now; empty: around the clock")]
     reason: fields.Reason
     steps: fields.Steps = ()
+    pauses: fields.Pauses = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseAllowanceSpent:
+    """A pause has taken all the time that pauses of its reason may: the resolution clock runs on, the ticket waits."""
+
+    waiting_for: fields.WaitingFor
+    allowed_s: Annotated[int, Doc("the time allowed for all pauses of this reason, in seconds")]
+    runs_since: Annotated[datetime, Doc("since when the resolution clock runs although the ticket is paused, UTC")]
+    person: Annotated[str, Doc("who had the ticket when this was noticed, by name; empty: nobody")]

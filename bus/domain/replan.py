@@ -1,5 +1,7 @@
 """What promises come to when the ticket is of another type, or its calendar has other hours by now (R7). Pure."""
 
+from dataclasses import replace
+
 from bus.domain import refusals
 from bus.domain.calendars import Calendars
 from bus.domain.commands import Reclassify
@@ -9,7 +11,7 @@ from bus.domain.promise_events import PromisesReplanned, TicketReclassified
 from bus.domain.rules import Rules
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket, has_deadlines
-from bus.domain.values import StepDeadline, WorkingCalendar
+from bus.domain.values import WorkingCalendar
 
 
 def changed_promises(command: Reclassify | ReplanPromises, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
@@ -32,9 +34,16 @@ def reclassified(command: Reclassify, ticket: Ticket, rules: Rules) -> tuple[Eve
     limit = rules.sla.get(kind)
     if limit is None:
         raise refusals.unknown_word("type", kind, rules.sla)
-    hours = rules.calendars.promised(limit.calendar, ticket.region, ticket.opened_at)
-    limits = int(limit.response.total_seconds()), int(limit.resolution.total_seconds())
-    return (changed, *_replanned(ticket, limits, hours, limit.steps, command.reason))
+    wanted = PromisesReplanned(
+        response_limit_s=int(limit.response.total_seconds()),
+        resolution_limit_s=int(limit.resolution.total_seconds()),
+        calendar=rules.calendars.promised(limit.calendar, ticket.region, ticket.opened_at),
+        previous=_version(ticket.resolution.calendar),
+        reason=command.reason,
+        steps=limit.steps,
+        pauses=limit.pauses,
+    )
+    return (changed, *_differing(ticket, wanted))
 
 
 def replanned(ticket: Ticket, calendars: Calendars, reason: str) -> tuple[Event, ...]:
@@ -43,33 +52,33 @@ def replanned(ticket: Ticket, calendars: Calendars, reason: str) -> tuple[Event,
     known = calendars.by_name.get(old.version.partition("@")[0]) if old else None
     if known is None or not has_deadlines(ticket):
         return ()
-    limits = ticket.response.limit_s, ticket.resolution.limit_s
-    return _replanned(ticket, limits, known.promised(ticket.opened_at), ticket.step_deadlines, reason)
+    now = _promised(ticket, reason)
+    return _differing(ticket, replace(now, calendar=known.promised(ticket.opened_at)))
 
 
-def _replanned(
-    ticket: Ticket,
-    limits: tuple[int, int],
-    hours: WorkingCalendar | None,
-    steps: tuple[StepDeadline, ...],
-    reason: str,
-) -> tuple[Event, ...]:
-    old = ticket.resolution.calendar
-    now = ticket.response.limit_s, ticket.resolution.limit_s
-    if (limits, steps, _spelled(hours)) == (now, ticket.step_deadlines, _spelled(old)):
-        return ()
-    response_s, resolution_s = limits
-    previous = old.version if old else ""
-    return (
-        PromisesReplanned(
-            response_limit_s=response_s,
-            resolution_limit_s=resolution_s,
-            calendar=hours,
-            previous=previous,
-            reason=reason,
-            steps=steps,
-        ),
+def _promised(ticket: Ticket, reason: str) -> PromisesReplanned:
+    """Give what is promised already."""
+    hours = ticket.resolution.calendar
+    return PromisesReplanned(
+        response_limit_s=ticket.response.limit_s,
+        resolution_limit_s=ticket.resolution.limit_s,
+        calendar=hours,
+        previous=_version(hours),
+        reason=reason,
+        steps=ticket.step_deadlines,
+        pauses=ticket.waits.allowances,
     )
+
+
+def _differing(ticket: Ticket, wanted: PromisesReplanned) -> tuple[Event, ...]:
+    """Give the event if it changes anything."""
+    now = _promised(ticket, wanted.reason)
+    same = _spelled(wanted.calendar) == _spelled(now.calendar) and replace(wanted, calendar=now.calendar) == now
+    return () if same else (wanted,)
+
+
+def _version(hours: WorkingCalendar | None) -> str:
+    return hours.version if hours else ""
 
 
 def _spelled(hours: WorkingCalendar | None) -> tuple[str, str] | None:

@@ -19,29 +19,39 @@ from bus.domain.events import (
     WorkPaused,
     WorkStarted,
 )
-from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn
+from bus.domain.promise_events import PauseAllowanceSpent, PromisesReplanned, SlaBreachWithdrawn
 from bus.domain.sla_clock import due_at, warn_at
 from bus.domain.step_events import StepOverdue
 from bus.domain.terms import ClockName, TicketStep
 from bus.domain.ticket import Ticket, clock_of, has_deadlines
 from bus.domain.ticket_steps import step_due_at
+from bus.domain.waits import allowance_of, runs_on_at
 
 STOPS: Mapping[ClockName, tuple[type[Event], ...]] = {
     ClockName.FIRST_RESPONSE: (AssignmentAccepted, EngineerDeparted, EngineerArrived, WorkStarted),
     ClockName.RESOLUTION: (TicketResolved, WorkPaused),
 }
 
-_OWN = (SlaWarned, SlaBreached, StepOverdue, SlaBreachWithdrawn, PromisesReplanned, ClosureReminded, ClosureExpired)
+_OWN = (
+    SlaWarned,
+    SlaBreached,
+    StepOverdue,
+    PauseAllowanceSpent,
+    SlaBreachWithdrawn,
+    PromisesReplanned,
+    ClosureReminded,
+    ClosureExpired,
+)
 
 
 def overdue(ticket: Ticket, at: datetime) -> tuple[Event, ...]:
     """Give the events of what fell due before `at`, also without a timer. Pure."""
     late = (name for name in ClockName if (due := due_at(clock_of(ticket, name))) is not None and at > due)
     broken = tuple(event for name in late for event in breach(ticket, name, at))
+    if (runs_on := runs_on_at(ticket)) and at > runs_on:
+        broken = (*allowance_spent(ticket, at), *broken)
     due = step_due_at(ticket)
-    return (
-        broken if ticket.step is None or due is None or at <= due else (*broken, *expire(ticket, ticket.step.step, at))
-    )
+    return (*broken, *expire(ticket, ticket.step.step, at)) if ticket.step and due and at > due else broken
 
 
 def breach(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
@@ -55,6 +65,16 @@ def breach(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
         SlaBreached(clock=name, due_at=due, limit_s=clock.limit_s),
         TicketEscalated(to="team_lead", reason=reason),
     )
+
+
+def allowance_spent(ticket: Ticket, at: datetime) -> tuple[Event, ...]:
+    """Say that the present pause is beyond its allowance by `at`, once; nothing early, nor of the past. Pure."""
+    runs_on, whom = runs_on_at(ticket), ticket.paused_for
+    allowed_s = allowance_of(ticket.waits, whom) if whom else None
+    if whom is None or allowed_s is None or runs_on is None or at < runs_on or not has_deadlines(ticket):
+        return ()
+    person = ticket.assignee.person
+    return (PauseAllowanceSpent(waiting_for=whom, allowed_s=allowed_s, runs_since=runs_on, person=person),)
 
 
 def expire(ticket: Ticket, step: TicketStep, at: datetime) -> tuple[Event, ...]:

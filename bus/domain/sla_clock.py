@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bus.domain.fast_replace import replace
-from bus.domain.values import StepDeadline, WorkingCalendar
+from bus.domain.values import PauseAllowance, StepDeadline, WorkingCalendar
 from bus.domain.working_hours import working_time
 
 WARN_SHARE = 0.8
@@ -24,11 +24,15 @@ class SlaLimit:
     resolution: timedelta
     calendar: str = ""
     steps: tuple[StepDeadline, ...] = ()
+    pauses: tuple[PauseAllowance, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: bus.domain.fast_replace
 class Clock:
-    """A promise of `limit_s` seconds; stands still while `running_since` is None. `breached_at` is when it fell due."""
+    """A promise of `limit_s` seconds; `breached_at` is when it fell due.
+
+    It stands still while `running_since` is None, or still to come: a pause ends then, as far as the clock counts.
+    """
 
     limit_s: int
     spent: timedelta = timedelta(0)
@@ -58,7 +62,11 @@ def next_alarm_at(clock: Clock) -> datetime | None:
 
 def run(clock: Clock, at: datetime) -> Clock:
     """Let the clock run from `at`; a clock that was settled goes on where it stood."""
-    return clock if clock.running_since else replace(clock, running_since=at, settled_at=None)
+    return (
+        clock
+        if clock.running_since and clock.running_since <= at
+        else replace(clock, running_since=at, settled_at=None)
+    )
 
 
 def stop(clock: Clock, at: datetime) -> Clock:
@@ -67,8 +75,8 @@ def stop(clock: Clock, at: datetime) -> Clock:
         return clock
     due = due_at(clock)
     missed = due if due is not None and at > due and clock.breached_at is None else clock.breached_at
-    passed = max(_passed(clock, clock.running_since, at), timedelta(0))
-    return replace(clock, spent=clock.spent + passed, running_since=None, breached_at=missed)
+    ran = max(passed(clock, clock.running_since, at), timedelta(0))
+    return replace(clock, spent=clock.spent + ran, running_since=None, breached_at=missed)
 
 
 def replan(clock: Clock, limit_s: int, calendar: WorkingCalendar | None, at: datetime) -> Clock:
@@ -91,17 +99,22 @@ def withdraw(clock: Clock, stopped_at: datetime, *, met: bool) -> Clock:
     """Take a breach back: the clock stopped at `stopped_at`, in time, whether it runs still or was settled late."""
     until = clock.settled_at or stopped_at
     running = until if clock.running_since is None else clock.running_since
-    spent = clock.spent + _passed(clock, running, stopped_at)
+    spent = clock.spent + passed(clock, running, stopped_at)
     return replace(clock, spent=spent, running_since=None, breached_at=None, settled_at=stopped_at if met else None)
 
 
-def _passed(clock: Clock, since: datetime, until: datetime) -> timedelta:
-    """Give how much of the promise passes between two moments; below 0 backwards."""
+def passed(clock: Clock, since: datetime, until: datetime) -> timedelta:
+    """Give how much of the time that the clock counts passes between two moments; below 0 backwards."""
     return working_time(clock.calendar).elapsed(since, until) if clock.calendar else until - since
+
+
+def when_passed(clock: Clock, since: datetime, amount: timedelta) -> datetime:
+    """Say when so much of the time that the clock counts has passed."""
+    return working_time(clock.calendar).due(since, amount) if clock.calendar else since + amount
 
 
 def _when_spent(clock: Clock, share: timedelta) -> datetime | None:
     if clock.running_since is None:
         return None
     left = max(share - clock.spent, timedelta(0))  # of a promise made shorter more may be spent than it allows
-    return working_time(clock.calendar).due(clock.running_since, left) if clock.calendar else clock.running_since + left
+    return when_passed(clock, clock.running_since, left)

@@ -10,9 +10,11 @@ from bus.domain.sla_clock import Clock
 from bus.domain.terms import ClockName, State, Substate, TicketId, TraceId, WaitingFor
 from bus.domain.ticket_steps import StepClock
 from bus.domain.values import Assignee, Customer, IncidentKey, StepDeadline
+from bus.domain.waits import Waits
 from bus.domain.work_order import WorkOrder
 
 NOBODY = Assignee()
+NO_WAITS = Waits()
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: bus.domain.fast_replace
@@ -77,11 +79,18 @@ class Ticket:
     tags: tuple[str, ...] = ()
     step_deadlines: tuple[StepDeadline, ...] = ()
     step: StepClock | None = None
+    waits: Waits = NO_WAITS
 
 
 def has_deadlines(ticket: Ticket) -> bool:
     """Say whether its clocks warn and break: not those of the imported past, nor of a virtual ticket."""
     return not (ticket.historic or terms.is_synthetic(ticket.ticket_id))
+
+
+def runs(ticket: Ticket, name: ClockName) -> bool:
+    """Say whether a clock runs as far as has been said: not in a pause, as long as it is not beyond its allowance."""
+    paused = name is ClockName.RESOLUTION and ticket.paused_for is not None and not ticket.waits.overrun
+    return clock_of(ticket, name).running_since is not None and not paused
 
 
 def clock_of(ticket: Ticket, name: ClockName) -> Clock:

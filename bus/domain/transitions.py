@@ -28,6 +28,7 @@ from bus.domain.commands import (
 )
 from bus.domain.inside_commands import (
     BreachSla,
+    EndAllowance,
     ErasePersonalData,
     ExpireStep,
     FollowUpClosure,
@@ -76,6 +77,7 @@ _RECLASSIFY = TransitionRule(
 )
 _TAG = TransitionRule(to=None, action=Text("打场景标签", "set scene tags"))
 _FOLLOW_UP = TransitionRule(to=None, action=Text("催客户确认(系统)", "the customer is reminded (the bus itself)"))
+_ALLOWANCE = TransitionRule(to=None, action=Text("挂起时长(系统)", "allowance of a pause (the bus itself)"))
 _REPLAN = TransitionRule(to=None, action=Text("按新日历重排时限(系统)", "promises planned anew (the bus itself)"))
 _DEPART = TransitionRule(to=None, action=Text("出发", "set out"))
 _ARRIVE = TransitionRule(to=State.IN_PROGRESS, action=Text("到达现场", "arrive on site"), within=4 * HOUR)
@@ -177,6 +179,7 @@ _ALWAYS: tuple[tuple[type[Command], TransitionRule], ...] = (
     (WarnSla, _SLA),
     (BreachSla, _SLA),
     (ExpireStep, _STEP),
+    (EndAllowance, _ALLOWANCE),
     (FollowUpClosure, _FOLLOW_UP),
 )
 

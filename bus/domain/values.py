@@ -6,7 +6,7 @@ from typing import Annotated
 from typing_extensions import Doc
 
 from bus.domain.personal import Personal
-from bus.domain.terms import KeyKind, TicketStep
+from bus.domain.terms import KeyKind, TicketStep, WaitingFor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +72,14 @@ class StepDeadline:
 
     step: Annotated[TicketStep, Doc("the step, by the command that takes it")]
     within_s: Annotated[int, Doc("the time allowed for it, in seconds; of working time where there is a calendar")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseAllowance:
+    """How long a ticket may wait for somebody with its resolution clock standing, in all its pauses together (R7)."""
+
+    waiting_for: Annotated[WaitingFor, Doc("whom it waits for")]
+    allowed_s: Annotated[int, Doc("the time allowed, in seconds; of working time where there is a calendar")]
 
 
 PLAIN_TRACE = CallerTrace()

@@ -8,7 +8,7 @@ from bus.domain.naming import nearest
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import ClockName, State
 from bus.domain.text import Text
-from bus.domain.ticket import Ticket, clock_of, has_deadlines
+from bus.domain.ticket import Ticket, clock_of, has_deadlines, runs
 from bus.journey.hop_sources import DeliveryRow
 from bus.journey.judge_bus import Why
 from bus.journey.readings import AppRow, Readings
@@ -121,5 +121,4 @@ def judge_actions(ticket: Ticket, now: datetime) -> list[Verdict]:
 
 def _due(ticket: Ticket, name: ClockName) -> datetime | None:
     """Give when a clock that runs falls due."""
-    clock_now = clock_of(ticket, name)
-    return due_at(clock_now) if clock_now.running_since is not None else None
+    return due_at(clock_of(ticket, name)) if runs(ticket, name) else None

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bus.domain import sla_clock
-from bus.domain.inside_commands import BreachSla, WarnSla
+from bus.domain.inside_commands import BreachSla, EndAllowance, WarnSla
 from bus.domain.terms import ClockName
 from bus.domain.ticket import Ticket, clock_of, has_deadlines
+from bus.domain.waits import runs_on_at
 from bus.process.process_manager import Due, ProcessManager, WantedCommand
 
 # The oldest first; a claimed row rests for the lease, in which the log has time to tell what became of it. A lease that
@@ -23,10 +24,11 @@ RETURNING t.folded::text, c.clock"""
 
 
 def _deadlines(ticket: Ticket) -> Mapping[str, datetime]:
-    """Give when each clock wants attention next: warning, then breach; none for the past, and for virtual tickets."""
+    """Give when each clock wants attention next: end of a pause's allowance, warning, breach."""
     if not has_deadlines(ticket):
         return {}
     alarms = {name.value: sla_clock.next_alarm_at(clock_of(ticket, name)) for name in ClockName}
+    alarms |= {ClockName.RESOLUTION.value: runs_on} if (runs_on := runs_on_at(ticket)) else {}
     return {name: at for name, at in alarms.items() if at is not None}
 
 
@@ -34,6 +36,9 @@ def _react(due: Due, ticket: Ticket) -> Sequence[WantedCommand]:
     """Want the breach when the time is spent, else the warning; nothing while the clock stands."""
     name = ClockName(due.name)
     clock = clock_of(ticket, name)
+    if name is ClockName.RESOLUTION and ticket.paused_for and (runs_on := runs_on_at(ticket)):
+        ends = EndAllowance(waiting_for=ticket.paused_for)
+        return (WantedCommand(command=ends, name=f"pause {ticket.waits.began}", at=runs_on),)
     due_at, warn_at = sla_clock.due_at(clock), sla_clock.warn_at(clock)
     if due_at is None or warn_at is None:
         return ()

@@ -13,6 +13,7 @@ from bus.domain.events import (
     AssignmentAccepted,
     EngineerArrived,
     EngineerDeparted,
+    PauseReasonChanged,
     Recorded,
     SlaBreached,
     SlaWarned,
@@ -24,7 +25,7 @@ from bus.domain.events import (
     WorkStarted,
 )
 from bus.domain.evolve import evolve
-from bus.domain.promise_events import PromisesReplanned, SlaBreachWithdrawn
+from bus.domain.promise_events import PauseAllowanceSpent, PromisesReplanned, SlaBreachWithdrawn
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import ClockName, EventId, State
@@ -40,7 +41,7 @@ from tests.domain.people import ROUTING_RULES, START
 
 RESPONSES = AssignmentAccepted | EngineerDeparted | EngineerArrived | WorkStarted
 AROUND_THE_CLOCK = WorkingTime(zone="UTC", week=(WHOLE_DAY,) * 7)
-STOPS = WorkPaused | TicketResolved
+STOPS = WorkPaused | PauseReasonChanged | TicketResolved
 STARTS = WorkResumed | ClosureRejected | TicketReopened | TicketReturned
 
 
@@ -181,7 +182,7 @@ def promises_are_kept_or_told(log: Sequence[Recorded]) -> None:
     limit, spent = timedelta(seconds=opened.resolution_limit_s), timedelta(0)
     since: datetime | None = opened.opened_at
     broken: dict[ClockName, datetime] = {}
-    answered = False
+    answered = waits = False
     for recorded in log:
         at, event = recorded.occurred_at, recorded.event
         response_due = time.due(response_since, response_left)
@@ -200,12 +201,17 @@ def promises_are_kept_or_told(log: Sequence[Recorded]) -> None:
             since = None
         elif isinstance(event, STARTS):
             since = since or at
+        elif isinstance(event, PauseAllowanceSpent):
+            assert waits
+            since = event.runs_since
         elif isinstance(event, PromisesReplanned):
             response_left, response_since = response_left - time.elapsed(response_since, at), at
-            spent, since = (spent + time.elapsed(since, at), at) if since else (spent, None)
+            spent = spent + time.elapsed(since, at) if since else spent
+            since = at if since and not waits else None  # what is allowed of a pause is measured anew
             response_left += timedelta(seconds=event.response_limit_s - response_s)
             response_s, limit = event.response_limit_s, timedelta(seconds=event.resolution_limit_s)
             time = working_time(event.calendar) if event.calendar else AROUND_THE_CLOCK
+        waits = isinstance(event, WorkPaused) or (waits and not isinstance(event, STARTS | TicketResolved))
 
 
 def numbering_dispatcher(store: MemoryStore, rules: Rules = ROUTING_RULES) -> Dispatcher:

@@ -27,6 +27,7 @@ from bus.domain.commands import (
 )
 from bus.domain.inside_commands import (
     BreachSla,
+    EndAllowance,
     ErasePersonalData,
     ExpireStep,
     FollowUpClosure,
@@ -39,7 +40,7 @@ from bus.domain.routing_rules import RoutingMode, RoutingRules
 from bus.domain.rules import Rules
 from bus.domain.terms import ClockName, EvidenceKind, KeyKind, State, Substate, Tick, TicketStep, WaitingFor
 from bus.domain.transitions import STEP_DEADLINES
-from bus.domain.values import Assignee, Customer, IncidentKey, Part, StepDeadline
+from bus.domain.values import Assignee, Customer, IncidentKey, Part, PauseAllowance, StepDeadline
 from bus.domain.work_order_commands import ApproveStep, CancelWorkOrder, RejectStep, SignStep, StartWorkOrder
 from bus.rules_config import load_rules
 from bus.settings import Settings
@@ -76,6 +77,13 @@ START_ORDER = StartWorkOrder(template="electrical-repair", reason="带电设备"
 SIGN_STEP = SignStep(step="cut-power", photos=("photo://3",), note="已断电")
 # Who asks, where it matters: the backup of both engineers signs, the first of them approves.
 ACTORS: Mapping[type[Command], str] = {SignStep: "李工", ApproveStep: "王师傅", RejectStep: "王师傅"}
+
+
+def with_allowances(rules: Rules) -> Rules:
+    """Give rules that allow an hour of waiting for the customer, and none for a third party."""
+    one_hour = [(WaitingFor.CUSTOMER, 3_600), (WaitingFor.THIRD_PARTY, 0)]
+    pauses = tuple(PauseAllowance(waiting_for=whom, allowed_s=allowed_s) for whom, allowed_s in one_hour)
+    return replace(rules, sla={name: replace(one, pauses=pauses) for name, one in rules.sla.items()})
 
 
 def with_steps(rules: Rules) -> Rules:
@@ -118,6 +126,7 @@ SAMPLES: Mapping[type[Command], Command] = {
         CancelWorkOrder(reason="模板选错"),
         WarnSla(clock=ClockName.RESOLUTION),
         ExpireStep(step=TicketStep.ASSIGN),
+        EndAllowance(waiting_for=WaitingFor.CUSTOMER),
         BreachSla(clock=ClockName.RESOLUTION),
         RouteTicket(),
         WithdrawOffer(),

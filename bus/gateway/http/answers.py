@@ -89,11 +89,15 @@ class Responsibility(TypedDict):
 
 
 class PromiseClock(TypedDict):
-    """A promise: its length in seconds, the calendar that it counts in (null: around the clock), when it falls due."""
+    """A promise: its length in seconds, the calendar that it counts in (null: around the clock), when it falls due.
+
+    `stands_until`: when it runs on although the ticket is paused; `due_at` is then if the pause goes on.
+    """
 
     limit_s: int
     calendar: str | None
     running: bool
+    stands_until: datetime | None
     due_at: datetime | None
     warned: bool
     breached_at: datetime | None

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bus.domain.events import Recorded
-from bus.domain.sla_clock import Clock, due_at
-from bus.domain.terms import State
-from bus.domain.ticket import Ticket
+from bus.domain.sla_clock import due_at
+from bus.domain.terms import ClockName, State
+from bus.domain.ticket import Ticket, clock_of, runs
 from bus.domain.ticket_steps import owed_step
+from bus.domain.waits import runs_on_at
 from bus.gateway.http.answers import NextStep, PromiseClock, TicketAnswer
 from bus.wire.codec import event_json
 
@@ -49,7 +50,10 @@ def ticket_view(ticket: Ticket) -> TicketAnswer:
         "reopens": ticket.reopens,
         "asked": ticket.asked,
         "historic": ticket.historic,
-        "sla": {"first_response": _clock(ticket.response), "resolution": _clock(ticket.resolution)},
+        "sla": {
+            "first_response": _clock(ticket, ClockName.FIRST_RESPONSE),
+            "resolution": _clock(ticket, ClockName.RESOLUTION),
+        },
         "next_step": next_step(ticket),
         "responsibility": {
             "creator": ticket.creator,
@@ -86,11 +90,13 @@ def events_view(events: Sequence[Recorded]) -> list[dict[str, Any]]:
     return [event_json(one) for one in events]
 
 
-def _clock(clock: Clock) -> PromiseClock:
+def _clock(ticket: Ticket, name: ClockName) -> PromiseClock:
+    clock = clock_of(ticket, name)
     return {
         "limit_s": clock.limit_s,
         "calendar": clock.calendar.version if clock.calendar else None,
-        "running": clock.running_since is not None,
+        "running": runs(ticket, name),
+        "stands_until": runs_on_at(ticket) if name is ClockName.RESOLUTION else None,
         "due_at": due_at(clock),
         "warned": clock.warned,
         "breached_at": clock.breached_at,
