@@ -1,8 +1,8 @@
 """`ticketbus insight`: the golden metrics, each with its figure, and the tickets behind it."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bus.app import Core
-    from bus.insight.metric import Metric, MetricFigure, MetricWindow
+    from bus.insight.figures import MetricCase
+    from bus.insight.metric import Metric, MetricFigure
 
 MOST = 100
 commands = typer.Typer(
@@ -39,12 +40,13 @@ def list_metrics(data: Data = None, as_json: Json = False) -> None:
     Example: ticketbus insight list
     """
     from bus.cli.run import echo_json, with_core
+    from bus.insight.insight_reader import metric_answer
     from bus.insight.registry import METRICS
 
     found = with_core(data, lambda core: _figures(core, METRICS, None, None))
     for metric, figure in zip(METRICS, found, strict=True):
         if as_json:
-            echo_json(_json(metric, figure))
+            echo_json(metric_answer(metric, figure))
         else:
             echo(f"{metric.name:<21} {_share(figure):>7}  {figure.judgement:<7}  {metric.title}")
 
@@ -56,12 +58,13 @@ def show(name: Name, since: Since = None, until: Until = None, data: Data = None
     Example: ticketbus insight show first-time-fix --since 2026-10-01T00:00:00+08:00 --until 2026-11-01T00:00:00+08:00
     """
     from bus.cli.run import echo_json, with_core
+    from bus.insight.insight_reader import metric_answer
     from bus.insight.registry import metric_of
 
     metric, begin, end = metric_of(name), _time(since, "--since"), _time(until, "--until")
     [figure] = with_core(data, lambda core: _figures(core, [metric], begin, end))
     if as_json:
-        echo_json(_json(metric, figure))
+        echo_json(metric_answer(metric, figure))
         return
     echo(f"{metric.name} {metric.row} {metric.title}")
     echo(f"  {metric.definition.zh}")
@@ -95,16 +98,13 @@ def why(
     Example: ticketbus insight why chase --json
     """
     from bus.cli.run import echo_json, with_core
-    from bus.insight.figures import read_cases
     from bus.insight.registry import metric_of
-    from bus.postgres.pool import connected
+    from bus.programs.insight_watch import insight_reader_of
 
     metric, begin, end = metric_of(name), _time(since, "--since"), _time(until, "--until")
 
-    async def work(core: "Core") -> "Sequence[Any]":
-        window = _window(core, metric, begin, end)
-        async with connected(core.pool) as connection:
-            return await read_cases(connection, metric, window, most=most + 1, hits=not others)
+    async def work(core: "Core") -> "Sequence[MetricCase]":
+        return await insight_reader_of(core).cases(metric, begin, end, most=most + 1, hits=not others)
 
     found = with_core(data, work)
     for one in found[:most]:
@@ -118,18 +118,10 @@ def why(
 
 async def _figures(
     core: "Core", metrics: "Sequence[Metric]", since: datetime | None, until: datetime | None
-) -> "list[MetricFigure]":
-    from bus.insight.figures import read_figure
-    from bus.postgres.pool import connected
+) -> "Sequence[MetricFigure]":
+    from bus.programs.insight_watch import insight_reader_of
 
-    async with connected(core.pool) as connection:
-        return [await read_figure(connection, one, _window(core, one, since, until)) for one in metrics]
-
-
-def _window(core: "Core", metric: "Metric", since: datetime | None, until: datetime | None) -> "MetricWindow":
-    from bus.insight.metric import window_of
-
-    return window_of(metric, datetime.now(UTC), core.dispatcher.rules.dedupe_window, since=since, until=until)
+    return await insight_reader_of(core).figures(metrics, since, until)
 
 
 def _time(text: str | None, option: str) -> datetime | None:
@@ -138,15 +130,3 @@ def _time(text: str | None, option: str) -> datetime | None:
 
 def _share(figure: "MetricFigure") -> str:
     return "-" if figure.share is None else f"{figure.share:.2%}"
-
-
-def _json(metric: "Metric", figure: "MetricFigure") -> dict[str, Any]:
-    return {
-        **asdict(figure),
-        "share": figure.share,
-        "row": metric.row,
-        "title": asdict(metric.title),
-        "definition": asdict(metric.definition),
-        "threshold": asdict(metric.threshold) if metric.threshold else None,
-        "consequence": metric.consequence,
-    }

@@ -1,6 +1,5 @@
 """`ticketbus insight decisions` and `insight done`: what followed from the metrics, and its end by a person."""
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,13 +28,12 @@ def decisions(
     Example: ticketbus insight decisions --open
     """
     from bus.cli.run import echo_json, with_core
-    from bus.insight.task_records import how_to_see
-    from bus.insight.task_store import tasks
-    from bus.postgres.pool import in_transaction
+    from bus.insight.insight_reader import task_answer
+    from bus.programs.insight_watch import insight_reader_of
 
-    found = with_core(data, lambda core: in_transaction(core.pool, tasks, only_open=only_open, most=most))
+    found = with_core(data, lambda core: insight_reader_of(core).tasks(only_open=only_open, most=most))
     for one in found:
-        echo_json({**asdict(one), "see": how_to_see(one)}) if as_json else _show(one)
+        echo_json(task_answer(one)) if as_json else _show(one)
     if not found and not as_json:
         echo("没有决定 / nothing was decided", err=True)
 

@@ -44,6 +44,7 @@ from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.identity import identity_routes
+from bus.gateway.routes.insight import insight_routes
 from bus.gateway.routes.knowledge import knowledge_routes
 from bus.gateway.routes.people import people_routes
 from bus.gateway.routes.probes import probe_routes
@@ -77,6 +78,7 @@ from bus.postgres.pool import connected, in_transaction
 from bus.programs.audit_asked import audit_tree_of
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.hosts import disks_of_hosts
+from bus.programs.insight_watch import insight_reader_of
 from bus.programs.journeys import journeys_of
 from bus.programs.knowledge import knowledge_of
 from bus.programs.live_sources import LiveSources
@@ -189,6 +191,7 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         subscription_routes(subscribers, core.contract, hosts_of(core.settings), core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),
         people_routes(directory_of(core), functools.partial(let_go, core), core.refused, utc_now),
+        insight_routes(insight_reader_of(core)),
         knowledge_routes(knowledge_of(core), core.store, core.refused, utc_now),
         dwell_routes(
             DwellSources(

@@ -6,8 +6,10 @@ from typing import Final
 
 from bus.app import Core
 from bus.insight.gauges import show
+from bus.insight.insight_reader import InsightReader
 from bus.insight.task_store import latest_judgements
 from bus.insight.watch import InsightRound
+from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Connection, connected
 from bus.programs.rounds import in_rounds
 
@@ -23,6 +25,11 @@ def round_of(core: Core, connection: Connection, now: datetime) -> InsightRound:
         now=now,
         dedupe_window=core.dispatcher.rules.dedupe_window,
     )
+
+
+def insight_reader_of(core: Core) -> InsightReader:
+    """Make the reader of a program."""
+    return InsightReader(pool=core.pool, dedupe_window=core.dispatcher.rules.dedupe_window, now=utc_now)
 
 
 async def watch_insight(core: Core, now: Callable[[], datetime]) -> None:

@@ -100,11 +100,29 @@ def figures(bus: Bus) -> dict[str, dict[str, Any]]:
     return {one["metric"]: one for one in map(json.loads, done.stdout.splitlines())}
 
 
-def subjects(bus: Bus, name: str) -> dict[str, str]:
+async def over_http(bus: Bus, seen: dict[str, dict[str, Any]]) -> None:
+    """Hold what HTTP says against what the commands say."""
+    async with bus.client() as http:
+        listed = (await http.get("/v1/insight")).json()["metrics"]
+        assert {one["metric"]: (one["hits"], one["judgement"]) for one in listed} == {
+            name: (one["hits"], one["judgement"]) for name, one in seen.items()
+        }
+        one = (await http.get("/v1/insight/chase", params={"until": "2026-01-01T00:00:00Z"})).json()
+        assert (one["units"], one["share"], one["threshold"]["limit"]) == (0, None, 0.05)
+        rest = (await http.get("/v1/insight/first-time-fix/why", params={"others": "true"})).json()
+        assert ([case["cause"] for case in rest["cases"]], rest["more"]) == (["several_visits"], False)
+        tasks = (await http.get("/v1/insight/decisions", params={"open": "true"})).json()["tasks"]
+        assert {task["kind"] for task in tasks} == {"management", "p1", "improvement"}
+        wrong = await http.get("/v1/insight/chaise")
+        assert (wrong.status_code, "did you mean" in wrong.text) == (404, True)
+        assert (await http.get("/v1/insight/decisions", params={"open": "yes"})).status_code == 400
+
+
+async def subjects(bus: Bus, name: str) -> dict[str, str]:
     """Give the tickets of a numerator with their causes."""
-    done = bus.run("insight", "why", name, "--json")
-    assert done.returncode == 0, done.stderr
-    return {one["subject"]: one["cause"] for one in map(json.loads, done.stdout.splitlines())}
+    async with bus.client() as http:
+        found = (await http.get(f"/v1/insight/{name}/why")).json()
+    return {one["subject"]: one["cause"] for one in found["cases"]}
 
 
 def tasks_by_command(bus: Bus) -> None:
@@ -152,15 +170,17 @@ async def test_figures_of_tickets_that_lived(bus: Bus) -> None:
         async with connected(core.pool) as connection:
             assert await round_of(core, connection, utc_now()).judge_in_turn(HOUR)
 
-    assert await asyncio.to_thread(subjects, bus, "chase") == {asked_twice: "hardware_fault"}
-    recurring = subjects(bus, "recurrence")
+    bus.start("gateway")
+    await bus.ready()
+    assert await subjects(bus, "chase") == {asked_twice: "hardware_fault"}
+    recurring = await subjects(bus, "recurrence")
     assert recurring == {same_device: "control_board", same_phone: "control_board", same_ref: "control_board"}
     assert not recurring.keys() & {long_ago, by_phone, *solved}
-    seen = figures(bus)
+    seen = await asyncio.to_thread(figures, bus)
     failed = seen["cross-system-failure"]
     assert (failed["hits"], failed["judgement"], failed["consequence"]) == (3, "over", "p1")
     assert failed["causes"] == {"erp": 1, "new_ticket_listed": 1, "webhook:crm": 1}
-    assert [one for one in subjects(bus, "cross-system-failure") if one.startswith("letter:")] == ["letter:2"]
+    assert [one for one in await subjects(bus, "cross-system-failure") if one.startswith("letter:")] == ["letter:2"]
     twice = seen["duplicates"]
     assert twice["causes"] == {"elsewhere": 1, "late": 1, "no_common_key": 1, "same_number": 1}
     assert (twice["units"] - twice["hits"], twice["judgement"]) == (len(lives.tickets) - 1 - 2 - 2, "ok")
@@ -173,6 +193,5 @@ async def test_figures_of_tickets_that_lived(bus: Bus) -> None:
     assert "催单率 / Chase rate" in text
     assert "阈值 threshold: 高于 above 5.0%" in text
     assert len(seen) == 7
+    await over_http(bus, seen)
     await asyncio.to_thread(tasks_by_command, bus)
-    wrong = bus.run("insight", "why", "chaise")
-    assert (wrong.returncode, "did you mean 'chase'" in wrong.stderr) == (2, True)
