@@ -1,19 +1,35 @@
-"""The read model `outcomes`: of each ticket what the metrics of `bus.insight` ask (R3, R27, R28, R31, R32)."""
+"""The read model `outcomes`: of each ticket what the metrics of `bus.insight` ask (R3, R27 to R34)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bus.domain.closing_events import ClosureConfirmed, ClosureRejected, TicketReopened, TicketResolved
 from bus.domain.errors import VersionMissing
-from bus.domain.events import EngineerArrived, ProgressAsked, Recorded, ReportJoined, TicketAssigned, TicketOpened
+from bus.domain.events import (
+    EngineerArrived,
+    PartsIssued,
+    ProgressAsked,
+    Recorded,
+    ReportJoined,
+    SlaBreached,
+    SlaWarned,
+    TicketAssigned,
+    TicketOpened,
+    TicketReturned,
+    WorkStarted,
+)
 from bus.domain.no_key import is_no_number
-from bus.domain.promise_events import TicketReclassified
-from bus.domain.terms import JoinCause, KeyKind, TicketId, is_synthetic
+from bus.domain.promise_events import SlaBreachWithdrawn, TicketReclassified
+from bus.domain.terms import ClockName, JoinCause, KeyKind, Substate, TicketId, is_synthetic
 from bus.domain.ticket_keys import key_name, plain_number
 from projections.read_model import Key, Table, Written
 from projections.ticket_model import ticket_model
+from schemas.resolved_work import lacks_work, says_unsolved
+
+VISIT: Final = "visit"
+_WORKS: Final = (Substate.REMOTE_DIAGNOSIS, Substate.PARTS)  # on_site alone is no visit: somebody must have arrived
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +39,10 @@ class TicketOutcome:
     `closed_at` is its first closure, `reopened_at` the first reopening after it; `handlers`, `visits` and `sent_back`
     count up to that closure, so that what is counted of a past month stays. `sent_back`: closures rejected, and
     solutions taken back before. `handlers_unknown`: a history waived who had it. Reports joined: by the source's own
-    number, by the key from the source that opened it, and by the key from another source.
+    number, by the key from the source that opened it, and by the key from another source. `handler` and `taken_at`: who
+    has it since when, `works`: what was done, up to that closure, too; of the last resolution whether its summary says
+    that nothing was solved, whether it lacks the work that its type needs (None: none), and whether it came after the
+    warning of its promise and before the breach.
     """
 
     ticket_id: TicketId
@@ -50,6 +69,16 @@ class TicketOutcome:
     joined_elsewhere: int = 0
     product: str = ""
     batch: str = ""
+    region: str = ""
+    priority: str = ""
+    handler: str = ""
+    taken_at: datetime | None = None
+    works: tuple[str, ...] = ()
+    unsolved: bool = False
+    lacks_work: bool | None = None
+    warned: bool = False
+    breached: bool = False
+    near_deadline: bool = False
 
 
 def project(row: TicketOutcome | None, recorded: Recorded) -> TicketOutcome | None:
@@ -80,6 +109,8 @@ def _opened(recorded: Recorded, event: TicketOpened) -> TicketOutcome | None:
         opened_at=event.opened_at,
         product=event.product,
         batch=plain_number(event.batch),
+        region=event.region,
+        priority=event.priority,
     )
 
 
@@ -87,8 +118,15 @@ def _changed(row: TicketOutcome, recorded: Recorded) -> TicketOutcome:
     match recorded.event:
         case TicketReclassified(type=type_):
             return replace(row, type=type_)
-        case TicketResolved(root_cause=root_cause, knowledge=knowledge):
-            return replace(row, resolved_at=recorded.occurred_at, root_cause=root_cause, knowledge=knowledge)
+        case TicketResolved(root_cause=root_cause, knowledge=knowledge, summary=summary):
+            return replace(
+                row,
+                resolved_at=recorded.occurred_at,
+                root_cause=root_cause,
+                knowledge=knowledge,
+                unsolved=says_unsolved(summary),
+                lacks_work=lacks_work(row.type, row.works),
+            )
         case ClosureConfirmed():
             return replace(row, closed_at=row.closed_at or recorded.occurred_at)
         case ClosureRejected():
@@ -111,16 +149,39 @@ def _changed(row: TicketOutcome, recorded: Recorded) -> TicketOutcome:
 def _on_the_way(row: TicketOutcome, recorded: Recorded) -> TicketOutcome:
     """Fold what counts until a ticket is first closed."""
     match recorded.event:
-        case TicketAssigned(assignee=assignee) if not assignee.person:
-            return replace(row, handlers_unknown=True)
-        case TicketAssigned(assignee=assignee) if assignee.person not in row.handlers:
-            return replace(row, handlers=(*row.handlers, assignee.person))
+        case TicketAssigned(assignee=assignee):
+            return _taken(row, assignee.person, recorded.occurred_at)
+        case TicketReturned():
+            return replace(row, handler="", taken_at=None)
         case EngineerArrived():
-            return replace(row, visits=row.visits + 1)
+            return replace(row, visits=row.visits + 1, works=_with(row.works, VISIT))
+        case WorkStarted(substate=substate) if substate in _WORKS:
+            return replace(row, works=_with(row.works, substate.value))
+        case PartsIssued():
+            return replace(row, works=_with(row.works, Substate.PARTS.value))
+        case SlaWarned(clock=ClockName.RESOLUTION):
+            return replace(row, warned=True)
+        case SlaBreached(clock=ClockName.RESOLUTION):
+            return replace(row, breached=True)
+        case SlaBreachWithdrawn(clock=ClockName.RESOLUTION):
+            return replace(row, breached=False, near_deadline=row.warned and row.resolved_at is not None)
+        case TicketResolved():
+            return replace(row, near_deadline=row.warned and not row.breached)
         case ClosureRejected() | TicketReopened():
             return replace(row, sent_back=row.sent_back + 1)
         case _:
             return row
+
+
+def _taken(row: TicketOutcome, person: str, at: datetime) -> TicketOutcome:
+    if not person:
+        return replace(row, handlers_unknown=True, handler="", taken_at=None)
+    handlers = row.handlers if person in row.handlers else (*row.handlers, person)
+    return replace(row, handlers=handlers, handler=person, taken_at=row.taken_at if person == row.handler else at)
+
+
+def _with(works: tuple[str, ...], work: str) -> tuple[str, ...]:
+    return works if work in works else (*works, work)
 
 
 def write(_: TicketOutcome | None, row: TicketOutcome) -> Mapping[str, Sequence[Written]]:
@@ -133,7 +194,7 @@ _STORED = tuple(one.name for one in fields(TicketOutcome) if one.name != "ticket
 
 def _read(key: Key, stored: Sequence[Any]) -> TicketOutcome:
     values = dict(zip(_STORED, stored, strict=True))
-    values |= {name: tuple(values[name]) for name in ("handlers", "knowledge")}
+    values |= {name: tuple(values[name]) for name in ("handlers", "knowledge", "works")}
     values |= {"key_kind": KeyKind(values["key_kind"])}
     return TicketOutcome(ticket_id=TicketId(key[0]), **values)
 

@@ -38,6 +38,15 @@ CONSEQUENCES: Final[Mapping[str, Consequence]] = {
         task=Text("该批次已标记冻结:请分析并决定放行", "the batch is held: analyse it, and decide on its release"),
     ),
     "improvement": Consequence(to=_QUALITY, task=Text("同一根因重复出现:请立改进项", "the cause repeats: improve it")),
+    "unsolved_review": Consequence(
+        to=_LEAD, task=Text("请复核:总结写明未解决", "check what was resolved while its summary says otherwise")
+    ),
+    "work_review": Consequence(
+        to=_LEAD, task=Text("请复核:没有应有的工作记录", "check what was resolved without the work that it needs")
+    ),
+    "deadline_review": Consequence(
+        to=_LEAD, task=Text("请复核:赶时限关闭后又重开", "check what was closed for its deadline and came back")
+    ),
     "knowledge_stale": Consequence(
         to=Text("知识库编辑", "editors of knowledge"),
         task=Text("已持续四周:知识陈旧,请更新", "for four weeks: the knowledge is stale, renew it"),

@@ -192,6 +192,6 @@ async def test_figures_of_tickets_that_lived(bus: Bus) -> None:
     text = bus.run("insight", "show", "chase").stdout
     assert "催单率 / Chase rate" in text
     assert "阈值 threshold: 高于 above 5.0%" in text
-    assert len(seen) == 7
+    assert len(seen) == 11
     await over_http(bus, seen)
     await asyncio.to_thread(tasks_by_command, bus)

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from bus.domain.closing_commands import RejectClosure, RequestClosure
-from bus.domain.commands import Arrive, AskProgress, Assign, Command, Reclassify, Return
+from bus.domain.commands import Arrive, AskProgress, Assign, Command, Reclassify, Return, Start
 from bus.domain.errors import InvariantBroken
 from bus.domain.events import TicketAssigned
-from bus.domain.terms import SANDBOX, KeyKind
+from bus.domain.inside_commands import BreachSla, WarnSla
+from bus.domain.terms import SANDBOX, ClockName, KeyKind, Substate
 from bus.domain.values import Assignee, IncidentKey
 from projections.ticket_outcomes import OUTCOMES, TicketOutcome, project
 from tests.domain.given import At
@@ -17,7 +18,7 @@ from tests.domain.people import ASSIGN, CLOSED, CONFIRM, OPEN, REOPEN, RESOLVE, 
 from tests.projections.told import folded, told
 
 ARRIVE = Arrive(place="客户家")
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 HAND_ON = Assign(assignee=ZHAO, reason="换人")
 REJECT = RejectClosure(rejected_by="陈女士", reason="仍有异响")
 
@@ -100,3 +101,25 @@ def test_ticket_outcomes_a_row_written_and_read_back_is_the_same() -> None:
     row = outcome(*CLOSED, At(START + DAY, REOPEN))
     (written,) = OUTCOMES.write(None, row)["ticket_outcomes"]
     assert OUTCOMES.read((row.ticket_id,), [written[column] for column in OUTCOMES.stored]) == row
+
+
+def test_ticket_outcomes_what_a_resolution_is_held_against() -> None:
+    row = outcome(OPEN, ASSIGN, ARRIVE, RESOLVE)
+    assert (row.handler, row.taken_at, row.works, row.lacks_work) == ("王师傅", START, ("visit",), False)
+    assert (row.unsolved, row.near_deadline, row.region) == (False, False, "华东")
+    on_paper = Start(substate=Substate.ON_SITE, reason="到场")  # nobody arrived
+    row = outcome(OPEN, ASSIGN, on_paper, replace(RESOLVE, summary="暂无法解决,待配件"))
+    assert (row.works, row.lacks_work, row.unsolved) == ((), True, True)
+    from_afar = Start(substate=Substate.REMOTE_DIAGNOSIS, reason="远程")
+    assert outcome(OPEN, ASSIGN, from_afar, RESOLVE).lacks_work is False
+    handed = outcome(OPEN, ASSIGN, At(START + HOUR, HAND_ON))
+    assert (handed.handler, handed.taken_at) == ("赵工", START + HOUR)
+    assert outcome(OPEN, ASSIGN, Return(reason="不在本区")).handler == ""
+
+
+def test_ticket_outcomes_near_its_deadline_is_after_the_warning_and_before_the_breach() -> None:
+    warned = (OPEN, ASSIGN, ARRIVE, At(START + 20 * HOUR, WarnSla(clock=ClockName.RESOLUTION)))
+    breach = At(START + 25 * HOUR, BreachSla(clock=ClockName.RESOLUTION))
+    assert outcome(*warned, At(START + 23 * HOUR, RESOLVE)).near_deadline
+    late = outcome(*warned, breach, At(START + 26 * HOUR, RESOLVE))
+    assert (late.breached, late.near_deadline) == (True, False)
