@@ -32,6 +32,7 @@ class InsightTaskOpened:
     since: _Since
     until: _Until
     tickets: Annotated[tuple[str, ...], Doc("tickets that it is about, the first hundred; empty: `see` lists them")]
+    causes: Annotated[tuple[str, ...], Doc("what is behind it in most cases, as the hops that failed; five at most")]
     see: Annotated[str, Doc("the command that lists its tickets")]
     opened_at: Annotated[datetime, Doc("when it was decided, UTC; also the record's timestamp")]
 

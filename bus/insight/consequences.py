@@ -47,6 +47,13 @@ CONSEQUENCES: Final[Mapping[str, Consequence]] = {
     "deadline_review": Consequence(
         to=_LEAD, task=Text("请复核:赶时限关闭后又重开", "check what was closed for its deadline and came back")
     ),
+    "integration_layer": Consequence(
+        to=Text("集成与运维", "integration and operations"),
+        task=Text("问题在集成层:请先查这些环节", "the integration layer is at fault: look at these hops first"),
+    ),
+    "easy_tickets": Consequence(
+        to=Text("班组长", "team lead"), task=Text("请看派单:是否挑选易单", "look at who takes which tickets")
+    ),
     "knowledge_stale": Consequence(
         to=Text("知识库编辑", "editors of knowledge"),
         task=Text("已持续四周:知识陈旧,请更新", "for four weeks: the knowledge is stale, renew it"),

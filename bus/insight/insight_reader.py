@@ -67,6 +67,7 @@ class TaskAnswer(TypedDict):
     tickets: list[str]
     product: str
     batch: str
+    causes: list[str]
     see: str
     opened_at: datetime
     back_at: datetime | None
@@ -152,6 +153,7 @@ def task_answer(task: InsightTask) -> TaskAnswer:
         tickets=task.tickets,
         product=task.product,
         batch=task.batch,
+        causes=task.causes,
         see=how_to_see(task),
         opened_at=task.opened_at,
         back_at=task.back_at,

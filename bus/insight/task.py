@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from bus.insight.metric import Judgement, Lasting, Metric, MetricFigure, is_beyond
 
 WEEK: Final = timedelta(weeks=1)
+CAUSES_MAX: Final = 5
 
 
 class TaskKey(NamedTuple):
@@ -31,6 +32,7 @@ class SeenFigure:
     tickets: tuple[str, ...] = ()
     product: str = ""
     batch: str = ""
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,7 @@ def _seen(kind: str, figure: MetricFigure, *, over: bool | None) -> SeenFigure:
         since=figure.since,
         until=figure.until,
         over=over,
+        causes=tuple([*filter(None, figure.causes)][:CAUSES_MAX]),
     )
 
 

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from bus.domain.text import Text
 from bus.insight.consequences import CONSEQUENCES
 from bus.insight.groups import BATCH_HELD, IMPROVEMENT
+from bus.insight.integration import INTEGRATION
 from bus.insight.metric import Metric, Threshold
+from bus.insight.paces import EASY_TICKETS
 from bus.insight.registry import metric_of
 from bus.insight.task import SeenFigure
 from bus.insight.task_store import InsightTask
@@ -29,7 +31,7 @@ def key_of(task: InsightTask, message: InsightMessage) -> str:
 
 def how_to_see(task: InsightTask) -> str:
     """Give the command that lists the tickets behind a task; empty where the task lists them itself."""
-    if task.kind == IMPROVEMENT:
+    if task.kind in (IMPROVEMENT, EASY_TICKETS):
         return ""
     metric = metric_of(task.metric)
     others = " --others" if metric.threshold and metric.threshold.below else ""
@@ -53,6 +55,7 @@ def opened_records(task: InsightTask) -> Sequence[InsightMessage]:
         since=task.since,
         until=task.until,
         tickets=tuple(task.tickets),
+        causes=tuple(task.causes),
         see=how_to_see(task),
         opened_at=task.opened_at,
     )
@@ -113,7 +116,18 @@ def done_records(task: InsightTask, now: datetime) -> Sequence[InsightMessage]:
 def _figure_text(task: InsightTask) -> Text:
     if task.kind == IMPROVEMENT:
         return Text(f"{task.about} 30 天内 {task.hits} 次", f"{task.about}: {task.hits} times in 30 days")
+    if task.kind == EASY_TICKETS:
+        return Text(
+            f"{task.about} 比他人快 40% 以上,同类比较则不然;{task.units} 单中 {task.hits} 单较易处理",
+            f"{task.about} is 40 % faster, and not so of like tickets; {task.hits} of {task.units} are easier",
+        )
     metric, share = metric_of(task.metric), f"{task.hits / task.units:.2%} ({task.hits:,} / {task.units:,})"
+    if task.kind == INTEGRATION:
+        hops = ", ".join(task.causes)
+        return Text(
+            f"催单率与{metric.title.zh} {share} 同时高于前一周,环节 {hops}",
+            f"chases and the {metric.title.en.lower()} {share} rose at once against the week before, at {hops}",
+        )
     threshold = _threshold(metric, task.kind)
     zh, en = ("低于", "under") if threshold.below else ("高于", "over")
     part = f"{task.about} " if task.about else ""

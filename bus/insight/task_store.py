@@ -11,14 +11,15 @@ from bus.postgres.pool import Connection, read_rows
 
 TICKETS_MAX: Final = 100
 _READ: Final[LiteralString] = """
-SELECT task, kind, about, metric, units, hits, since, until, tickets, product, batch,
+SELECT task, kind, about, metric, units, hits, since, until, tickets, product, batch, causes,
     opened_at, back_at, done_at, done_by, done_why
 FROM insight_tasks WHERE (%(task)s::bigint IS NULL OR task = %(task)s) AND (NOT %(over)s OR back_at IS NULL)
     AND (NOT %(open)s OR back_at IS NULL OR done_at IS NULL) ORDER BY task DESC LIMIT %(most)s"""
 _PUT: Final[LiteralString] = """
-INSERT INTO insight_tasks (kind, about, metric, units, hits, since, until, tickets, product, batch, opened_at)
+INSERT INTO insight_tasks (kind, about, metric, units, hits, since, until, tickets, product, batch, causes,
+    opened_at)
 VALUES (%(kind)s, %(about)s, %(metric)s, %(units)s, %(hits)s, %(since)s, %(until)s, %(tickets)s, %(product)s, %(batch)s,
-    %(opened_at)s)
+    %(causes)s, %(opened_at)s)
 RETURNING task"""
 _BACK: Final[LiteralString] = "UPDATE insight_tasks SET back_at = %s WHERE task = %s"
 _DONE: Final[LiteralString] = """
@@ -53,6 +54,7 @@ class InsightTask:
     tickets: list[str]
     product: str
     batch: str
+    causes: list[str]
     opened_at: datetime
     back_at: datetime | None
     done_at: datetime | None
@@ -102,7 +104,7 @@ async def last_done(connection: Connection) -> Mapping[str, datetime]:
 async def put(connection: Connection, seen: SeenFigure, at: datetime) -> InsightTask:
     """Open a task."""
     values = {**asdict(seen), "kind": seen.key.kind, "about": seen.key.about}
-    values |= {"tickets": [*seen.tickets[:TICKETS_MAX]], "opened_at": at}
+    values |= {"tickets": [*seen.tickets[:TICKETS_MAX]], "causes": [*seen.causes], "opened_at": at}
     ((number,),) = await (await connection.execute(_PUT, values)).fetchall()
     [task] = await _read(connection, task=number)
     return task

@@ -1,15 +1,20 @@
 """Judges the metrics and decides what follows, in one transaction: figures, tasks and their records (R27 to R32)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from bus.insight import task_store
 from bus.insight.figures import read_figure
 from bus.insight.groups import held_batches, repeated_causes
+from bus.insight.integration import COMPARED, INTEGRATION, TwoWeeks, integration_seen
 from bus.insight.metric import Metric, MetricWindow, window_of
+from bus.insight.metrics.chase import CHASE
+from bus.insight.metrics.cross_system import CROSS_SYSTEM
 from bus.insight.metrics.recurrence import RECURRENCE
+from bus.insight.paces import easy_pickers
 from bus.insight.registry import METRICS
 from bus.insight.task import SeenFigure, TaskKey, crossings, seen_in
 from bus.insight.task_records import back_record, done_records, key_of, opened_records
@@ -56,6 +61,8 @@ class InsightRound:
         month = window_of(RECURRENCE, self.now, self.dedupe_window, since=None, until=None)
         seen += await held_batches(self.connection, month, over)
         seen += await repeated_causes(self.connection, month, over)
+        seen += await easy_pickers(self.connection, month, over)
+        seen.append(await self._integration(over))
         found = crossings(seen, over.keys())
         for key, last in found.back.items():
             await task_store.note_back(self.connection, over[key].task, self.now)
@@ -70,6 +77,17 @@ class InsightRound:
         if done is not None:
             await self._publish(done, done_records(done, self.now))
         return done
+
+    async def _integration(self, over: Collection[TaskKey]) -> SeenFigure:
+        chase, failures = [await self._two_weeks(metric) for metric in (CHASE, CROSS_SYSTEM)]
+        return integration_seen(chase, failures, was=TaskKey(INTEGRATION) in over)
+
+    async def _two_weeks(self, metric: Metric) -> TwoWeeks:
+        ends = (self.now - 2 * COMPARED, self.now - COMPARED, self.now)
+        windows = [MetricWindow(since=since, until=until, dedupe_window=self.dedupe_window)
+                   for since, until in pairwise(ends)]  # fmt: skip
+        before, now = [await read_figure(self.connection, metric, one) for one in windows]
+        return TwoWeeks(before=before, now=now)
 
     async def _window(self, metric: Metric) -> MetricWindow:
         usual = window_of(metric, self.now, self.dedupe_window, since=None, until=None)

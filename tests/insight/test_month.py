@@ -9,22 +9,28 @@ from bus.insight.figures import read_cases, read_figure
 from bus.insight.metric import Metric, window_of
 from bus.insight.registry import METRICS
 from bus.postgres.pool import Pool, connected
+from tests.insight.rounds import queued, round_at
 from tests.store.conftest import database, pool
 
 __all__ = ["database", "pool"]
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 MONTH, WINDOW = 300_000, timedelta(minutes=15)
 LIMIT_S = 2.0
+ROUND_LIMIT_S = 15.0
 # One in five devices and one in four customers comes again within three months; 3 % ask twice, 1 % are closed by two.
 FILLED = """
-INSERT INTO ticket_outcomes
+INSERT INTO ticket_outcomes (ticket_id, version, historic, source, type, serial, key_kind, key, opened_at, resolved_at,
+    root_cause, closed_at, reopened_at, handlers, handlers_unknown, visits, sent_back, asked, joined_number, joined_key,
+    joined_elsewhere, product, batch, region, priority, handler, taken_at, unsolved, lacks_work, near_deadline)
 SELECT 'T' || n, 9, false, 'crm', 'type-' || n % 8, CASE WHEN n % 4 = 0 THEN '' ELSE 'SN-' || hashint4(n) % 700000 END,
     CASE WHEN n % 3 = 0 THEN 'phone' ELSE 'order' END, CASE WHEN n % 3 = 0 THEN '' ELSE 'O-' || n % 890000 END,
     opened_at, opened_at + interval '20 hours', 'cause-' || (n % 23) * (n % 5) % 23,
     CASE WHEN n % 50 > 0 THEN opened_at + interval '1 day' END,
     CASE WHEN n % 90 = 1 THEN opened_at + interval '3 days' END,
     CASE WHEN n % 100 = 1 THEN ARRAY['a', 'b'] ELSE ARRAY['a'] END, false, n % 2, (n % 70 = 1)::int,
-    CASE WHEN n % 33 = 1 THEN 2 ELSE 0 END, (n % 40 = 1)::int, (n % 60 = 1)::int, (n % 80 = 1)::int
+    CASE WHEN n % 33 = 1 THEN 2 ELSE 0 END, (n % 40 = 1)::int, (n % 60 = 1)::int, (n % 80 = 1)::int,
+    'product-' || n % 40, 'B-' || n % 400, 'region-' || n % 12, 'P' || n % 3, 'handler-' || n % 900,
+    opened_at + interval '1 hour', n % 70 = 3, n % 30 = 3, n % 10 = 0
 FROM (SELECT n, now() - n * interval '90 days' / %(tickets)s AS opened_at FROM generate_series(1, %(tickets)s) n) t"""
 PHONES = """
 INSERT INTO ticket_phones SELECT DISTINCT md5((hashint4(n + 7) %% 800000)::text), 'T' || n
@@ -56,6 +62,20 @@ async def filled(pool: Pool) -> Pool:
     return pool
 
 
+async def test_month_a_whole_round_takes_fifteen_seconds_of_one_core_at_most(filled: Pool) -> None:
+    async with connected(filled) as connection:
+        await connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
+        server = psutil.Process(connection.info.backend_pid)
+        began = server.cpu_times()
+        await round_at(connection, datetime.now(UTC)).judge()
+        ended = server.cpu_times()
+    spent_s = ended.user + ended.system - began.user - began.system
+    opened = {key.split(":")[0] for key, _ in await queued(filled)}
+    print(f"a round: {spent_s:.2f} s of one core, {len(opened)} kinds of tasks")
+    assert {"p1", "product_batch_held", "improvement"} <= opened
+    assert 0 < spent_s < ROUND_LIMIT_S
+
+
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 async def test_month_each_metric_takes_two_seconds_of_one_core_at_most(filled: Pool, metric: Metric) -> None:
     window = window_of(metric, datetime.now(UTC), WINDOW, since=None, until=None)
@@ -68,6 +88,6 @@ async def test_month_each_metric_takes_two_seconds_of_one_core_at_most(filled: P
         cases = await read_cases(connection, metric, window, most=100)
     spent_s = read.user + read.system - began.user - began.system
     print(f"{metric.name}: {figure.hits:,} of {figure.units:,} in {spent_s:.2f} s of one core")
-    assert figure.units >= MONTH * 0.9
+    assert figure.units + figure.left_out >= MONTH * (0.09 if metric.name == "deadline-reopened" else 0.9)
     assert len(cases) == 100
     assert 0 < spent_s < LIMIT_S

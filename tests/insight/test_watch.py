@@ -222,3 +222,39 @@ async def test_watch_the_third_time_of_a_root_cause_in_a_month_opens_an_improvem
     assert await judged(pool, NOW + 23 * DAY) == [], "two are left within 30 days"
     [(_, back)] = await judged(pool, NOW + 24 * DAY)
     assert isinstance(back, InsightFigureBack)
+
+
+async def test_watch_chases_and_failures_that_rise_at_once_name_the_integration_layer_and_its_hops(
+    pool: Pool,
+) -> None:
+    async def letters(numbers: range, died_at: datetime) -> None:
+        async with connected(pool) as connection:
+            for number in numbers:
+                at = (str(number), f"T20261101-{number:06}", died_at, died_at)
+                await connection.execute(LETTER.encode(), at)
+
+    def week(first: int, chases: int, opened_at: datetime) -> list[TicketOutcome]:
+        asked = [2 if number < chases else 0 for number in range(100)]
+        return [outcome(first + n, opened_at=opened_at, asked=each) for n, each in enumerate(asked)]
+
+    async def kinds(now: datetime) -> list[str]:
+        return [key.split(":")[0] for key, _ in await judged(pool, now)]
+
+    await letters(range(2), NOW - 9 * DAY)
+    before, calm, risen = (
+        week(0, 2, NOW - 9 * DAY),
+        week(500, 2, NOW - 2 * DAY),
+        week(500, 20, NOW - 2 * DAY),
+    )
+    await fill(pool, [*before, *risen])
+    assert await kinds(NOW) == ["process_audit", "p1"], "chases alone rise"
+    await letters(range(500, 515), NOW - 2 * DAY)
+    found = [(key, one) for key, one in await judged(pool, NOW) if key.startswith("integration_layer")]
+    [(_, task)] = found
+    assert isinstance(task, InsightTaskOpened)
+    assert (task.hits, task.units, task.causes) == (15, 100, ("erp",))
+    assert "同时高于前一周,环节 erp:问题在集成层" in task.zh
+    await fill(pool, [*before, *week(500, 4, NOW - 2 * DAY)])
+    assert "integration_layer" not in await kinds(NOW), "still higher than the week before"
+    await fill(pool, [*before, *calm])
+    assert await kinds(NOW) == ["integration_layer"], "back"
