@@ -58,10 +58,19 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
             "calendars",
             "dwell",
             "mornings",
+            "insight",
         }
         alerting = {"alert rounds", "alert channels", "heartbeat"}
         watches = {"registry", "certificates", "deadlines", "rollouts", "audit", "source maps", "pulled sources"}
         assert set(ready) == {"ready", "postgres", "outbox", "kafka", *tasks, *watches, *alerting, *STAGES}
+
+        async def judged() -> bool:
+            return (
+                'ticketbus_insight_judgement{judgement="too few",metric="chase"} 1.0'
+                in (await http.get("/metrics")).text
+            )
+
+        await eventually(judged, what=lambda: bus.last_words("worker"))
         await junk(bus, 100)  # the limit of letters in a row
         letters = "SELECT 1 FROM refused_inputs HAVING sum(times) >= 100"
         await eventually(lambda: asyncio.to_thread(bus.query, letters), what=lambda: bus.last_words("worker"))

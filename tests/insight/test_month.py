@@ -16,7 +16,7 @@ __all__ = ["database", "pool"]
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 MONTH, WINDOW = 300_000, timedelta(minutes=15)
 LIMIT_S = 2.0
-ROUND_LIMIT_S = 15.0
+ROUND_LIMIT_S = 12.0
 # One in five devices and one in four customers comes again within three months; 3 % ask twice, 1 % are closed by two.
 FILLED = """
 INSERT INTO ticket_outcomes (ticket_id, version, historic, source, type, serial, key_kind, key, opened_at, resolved_at,
@@ -30,7 +30,7 @@ SELECT 'T' || n, 9, false, 'crm', 'type-' || n % 8, CASE WHEN n % 4 = 0 THEN '' 
     CASE WHEN n % 100 = 1 THEN ARRAY['a', 'b'] ELSE ARRAY['a'] END, false, n % 2, (n % 70 = 1)::int,
     CASE WHEN n % 33 = 1 THEN 2 ELSE 0 END, (n % 40 = 1)::int, (n % 60 = 1)::int, (n % 80 = 1)::int,
     'product-' || n % 40, 'B-' || n % 400, 'region-' || n % 12, 'P' || n % 3, 'handler-' || n % 900,
-    opened_at + interval '1 hour', n % 70 = 3, n % 30 = 3, n % 10 = 0
+    opened_at + interval '1 hour', n % 70 = 3, n % 30 = 3, n % 10 < 2
 FROM (SELECT n, now() - n * interval '90 days' / %(tickets)s AS opened_at FROM generate_series(1, %(tickets)s) n) t"""
 PHONES = """
 INSERT INTO ticket_phones SELECT DISTINCT md5((hashint4(n + 7) %% 800000)::text), 'T' || n
@@ -62,7 +62,9 @@ async def filled(pool: Pool) -> Pool:
     return pool
 
 
-async def test_month_a_whole_round_takes_fifteen_seconds_of_one_core_at_most(filled: Pool) -> None:
+async def test_month_a_whole_round_takes_twelve_seconds_of_one_core_at_most(filled: Pool) -> None:
+    async with connected(filled) as connection:
+        await round_at(connection, datetime.now(UTC)).judge()  # the first one opens thousands of tasks
     async with connected(filled) as connection:
         await connection.execute("SET LOCAL max_parallel_workers_per_gather = 0")
         server = psutil.Process(connection.info.backend_pid)
@@ -88,6 +90,6 @@ async def test_month_each_metric_takes_two_seconds_of_one_core_at_most(filled: P
         cases = await read_cases(connection, metric, window, most=100)
     spent_s = read.user + read.system - began.user - began.system
     print(f"{metric.name}: {figure.hits:,} of {figure.units:,} in {spent_s:.2f} s of one core")
-    assert figure.units + figure.left_out >= MONTH * (0.09 if metric.name == "deadline-reopened" else 0.9)
+    assert figure.units + figure.left_out >= MONTH * (0.19 if metric.name == "deadline-reopened" else 0.9)
     assert len(cases) == 100
     assert 0 < spent_s < LIMIT_S
