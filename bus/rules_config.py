@@ -7,7 +7,6 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Self
 
-import yaml
 from pydantic import BeforeValidator, Field, RootModel, model_validator
 
 from bus.calendars_config import load_calendars
@@ -138,9 +137,8 @@ def load_rules(settings: Settings) -> Rules:
 
 
 def root_cause_words() -> Mapping[str, Text]:
-    """Read the root causes: each code with its words."""
-    text = resources.files("schemas").joinpath("root_causes.yaml").read_text(encoding="utf-8")
-    return {code: Text(zh, en) for code, (zh, en) in yaml.safe_load(text).items()}
+    """Give the words of the root causes (R14) by their codes."""
+    return _words(resources.files("schemas").joinpath("root_causes.yaml"))
 
 
 def _words(file: Path | Traversable) -> dict[str, Text]:

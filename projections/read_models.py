@@ -15,13 +15,14 @@ from projections.hosts import HOSTS
 from projections.read_model import ReadModel
 from projections.sla_clocks import SLA_CLOCKS
 from projections.store import ProjectionHandler
+from projections.ticket_closures import CLOSURES
 from projections.ticket_outcomes import OUTCOMES
 from projections.tickets import TICKETS
 from schemas.topics import LOG
 
 PROJECTIONS = "projections"
 # A read model's name is also the name of its offsets: never change one.
-_OF_TICKETS: Sequence[ReadModel[Any, Any]] = (TICKETS, HISTORY, SLA_CLOCKS, OUTCOMES)
+_OF_TICKETS: Sequence[ReadModel[Any, Any]] = (TICKETS, HISTORY, SLA_CLOCKS, OUTCOMES, CLOSURES)
 TICKET_MODELS: Mapping[str, ReadModel[Any, Any]] = {model.name: model for model in _OF_TICKETS}
 OTHER_MODELS: Mapping[str, ReadModel[Any, Any]] = {HOSTS.name: HOSTS}
 READ_MODELS: Mapping[str, ReadModel[Any, Any]] = {**TICKET_MODELS, **OTHER_MODELS}

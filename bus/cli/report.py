@@ -1,6 +1,8 @@
-"""`ticketbus report`: figures of a day."""
+"""`ticketbus report`: figures of a day, and the closure report of a month."""
 
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,14 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bus.app import Core
+    from bus.insight.closure_report import ClosureReport
+    from bus.insight.closure_report_text import ReportWords
 
 TICKETS_AT_ONCE = 500
-commands = typer.Typer(name="report", help="Figures of a day.", no_args_is_help=True)
-
-
-@commands.callback()
-def _group() -> None:
-    """Keep `time` a command of its own, though it is the only one."""
+commands = typer.Typer(name="report", help="Figures of a day, and the closure report of a month.", no_args_is_help=True)
 
 
 @commands.command("time")
@@ -51,6 +50,54 @@ def charged_time(
         echo_json({"day": wanted, "tickets": tickets, **charged})
     else:
         echo(f"{wanted}: 工单 tickets {tickets:,}, {time_line(charged)}")
+
+
+@commands.command()
+def closure(
+    month: Annotated[
+        datetime | None, typer.Option("--month", formats=["%Y-%m"], help="By China's clock; without: last month.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a page into this file.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write rows for spreadsheets into this file.")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show what closures of a month taught: first-time fix, confirmations, reuse, rejections, top tens.
+
+    Never how many tickets were closed. Example: ticketbus report closure --month 2026-11 --html closure.html
+    """
+    from bus.cli.run import echo_json, with_core
+    from bus.domain.time_text import CHINA
+    from bus.insight.closure_report import month_of, read_closure_report
+    from bus.insight.closure_report_text import ReportWords, csv_text, html_text, lines_of, plain_text
+    from bus.postgres.pool import in_transaction
+    from bus.rules_config import root_cause_words
+
+    first = month or datetime.now(CHINA).replace(day=1) - timedelta(days=1)
+
+    async def work(core: "Core") -> "tuple[ClosureReport, ReportWords]":
+        rules = core.dispatcher.rules
+        window = month_of(first, rules.dedupe_window)
+        words = ReportWords(rules.closure.rejection_reasons, rules.closure.scene_tags, root_cause_words())
+        return await in_transaction(core.pool, read_closure_report, window), words
+
+    report, words = with_core(data, work)
+    for option, file, write in (("--html", html, html_text), ("--csv", csv, csv_text)):
+        if file:
+            _write(file, write(report, words), option)
+    if as_json:
+        for line in lines_of(report, words):
+            echo_json({"month": f"{report.since:%Y-%m}", **line._asdict(), "text": asdict(line.text)})
+    elif not (html or csv):
+        echo(plain_text(report, words))
+
+
+def _write(file: Path, text: str, option: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        why = f"{file} 无法写入 / {file} cannot be written: {error.strerror}"
+        raise typer.BadParameter(why, param_hint=option) from error
 
 
 async def _charged(core: "Core", day: date, count: "Callable[[int], None]") -> tuple[int, dict[str, float]]:

@@ -7,6 +7,7 @@ from bus.domain.errors import MalformedInput
 from bus.domain.naming import did_you_mean, nearest
 from bus.insight.metric import Metric
 from bus.insight.metrics.chase import CHASE
+from bus.insight.metrics.closure_confirmed import CLOSURE_CONFIRMED
 from bus.insight.metrics.cross_system import CROSS_SYSTEM
 from bus.insight.metrics.customer_tickets import CUSTOMER_TICKETS
 from bus.insight.metrics.deadline_reopened import DEADLINE_REOPENED
@@ -30,6 +31,7 @@ METRICS: Final[Sequence[Metric]] = (
     RESOLVED_WITHOUT_WORK,
     DEADLINE_REOPENED,
     CUSTOMER_TICKETS,
+    CLOSURE_CONFIRMED,
 )
 _BY_NAME: Final[Mapping[str, Metric]] = {one.name: one for one in METRICS}
 

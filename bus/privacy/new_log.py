@@ -25,7 +25,7 @@ CHUNK: Final = 5_000
 _TABLES: Final[Sequence[LiteralString]] = (
     "events", "ticket_states", "ticket_names", "earlier_tickets", "ticket_phones", "letters", "refused_inputs",
     "delivery_heads", "outbox", "tickets", "device_history", "sla_tickets", "sla_clocks",
-    "ticket_outcomes",
+    "ticket_outcomes", "ticket_closures",
 )  # fmt: skip
 _LOCK: LiteralString = "SELECT pg_try_advisory_lock(hashtext(%s))"
 _UNLOCK: LiteralString = "SELECT pg_advisory_unlock(hashtext(%s))"

@@ -21,7 +21,7 @@ def long(*values: object) -> object:
 
 @pytest.mark.parametrize(("step", "times"), [(STAGE_STEPS[1], 1), *(long(step, STAGE_SEEDS) for step in STAGE_STEPS)])
 async def test_a_worker_killed_at_a_step_of_a_batch(bus: Bus, rng: Random, step: str, times: int) -> None:
-    handlers = ["", "@tickets", "@history", "@sla_clocks", "@outcomes"]
+    handlers = ["", "@tickets", "@history", "@sla_clocks", "@outcomes", "@closures"]
     async with trial(bus, rng, rate=40):
         bus.stop("worker", signal.SIGKILL)
         for _ in range(times):

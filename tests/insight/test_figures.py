@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -15,12 +15,15 @@ from bus.domain.batch import Accepted
 from bus.domain.commands import Arrive, AskProgress, Command, OpenTicket
 from bus.domain.terms import SANDBOX, KeyKind, TicketId
 from bus.domain.values import Customer, IncidentKey
+from bus.insight.registry import METRICS
 from bus.intake.dispatch import utc_now
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
 from bus.programs.insight_watch import round_of
 from bus.wire.event_reader import EventReader
+from projections.read_model import ReadModel
 from projections.store import ProjectionHandler
+from projections.ticket_closures import CLOSURES
 from projections.ticket_outcomes import OUTCOMES
 from tests.bus_under_test import Bus, bus_on
 from tests.domain.given import request
@@ -28,6 +31,7 @@ from tests.domain.people import ASSIGN, CLOSED, OPEN, RESOLVED
 from tests.projections.told import CODEC, records
 
 ASK = AskProgress(asked_by="陈女士", text="什么时候来?")
+_MODELS: Sequence[ReadModel[Any, Any]] = (OUTCOMES, CLOSURES)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 LETTER = """
@@ -69,10 +73,11 @@ class Lives:
 
     async def keep(self) -> None:
         """Fold what was recorded."""
-        handler = ProjectionHandler(OUTCOMES, EventReader(decode=CODEC.decode))
         log = [event for one in self.tickets for event in await self.core.store.events(one)]
         async with connected(self.core.pool) as connection:
-            await handler.handle(connection, records(log, topic="ticket.events", partitions=1))
+            for model in _MODELS:
+                handler = ProjectionHandler(model, EventReader(decode=CODEC.decode))
+                await handler.handle(connection, records(log, topic="ticket.events", partitions=1))
 
 
 def opening(number: int, *, serial: str = "", phone: str = "", ref: str = "") -> OpenTicket:
@@ -192,6 +197,6 @@ async def test_figures_of_tickets_that_lived(bus: Bus) -> None:
     text = bus.run("insight", "show", "chase").stdout
     assert "催单率 / Chase rate" in text
     assert "阈值 threshold: 高于 above 5.0%" in text
-    assert len(seen) == 11
+    assert [*seen] == [one.name for one in METRICS]
     await over_http(bus, seen)
     await asyncio.to_thread(tasks_by_command, bus)

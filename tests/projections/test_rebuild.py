@@ -19,7 +19,7 @@ from tests.bus_under_test import eventually
 from tests.projections.told import CODEC, many, records
 from tests.stage.rig import PARTITIONS, Rig
 
-TABLES = ("tickets", "device_history", "sla_tickets", "sla_clocks", "ticket_outcomes")
+TABLES = ("tickets", "device_history", "sla_tickets", "sla_clocks", "ticket_outcomes", "ticket_closures")
 
 
 def handler_of(model: ReadModel[Any, Any]) -> ProjectionHandler[Any, Any]:

@@ -40,7 +40,7 @@ STATES = """alert_channels alert_notices alert_rounds clients audit_checkpoints 
     events expectation_limits file_store hosts letter_decisions letters_to_publish log_verifications names_spelled
      outside_alerts probes privacy_migration privacy_reads redrives registered_schemas registry_checks rollout_tickets
      sla_clocks sla_tickets source_lists stage_batches stage_offsets ticket_names ticket_phones ticket_states tickets
-     target_lists topic_checks people ticket_outcomes insight_tasks metric_judgements
+     target_lists topic_checks people ticket_outcomes ticket_closures insight_tasks metric_judgements
      knowledge_articles knowledge_pool knowledge_terms knowledge_versions"""
 """Tables of what is so now or is kept for ever, or whose rows go with others."""
 PUBLISHED = """
