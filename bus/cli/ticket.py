@@ -124,6 +124,27 @@ def events(number: Number, data: Data = None, as_json: Json = False) -> None:
             )
 
 
+@commands.command("work-order")
+def work_order(number: Number, data: Data = None, as_json: Json = False) -> None:
+    """Show how far a ticket's work order has come, step by step, with who signed. Exits 1 when it has none.
+
+    Example: ticketbus ticket work-order T20261122-000123
+    """
+    from bus.cli.run import echo_json, resolved
+    from bus.gateway.read.work_order_view import work_order_lines, work_order_view
+
+    found, _ = _read(resolved(data), number)
+    order = work_order_view(found)
+    if order is None:
+        echo(f"工单 {number} 没有作业单 / {number} has no work order", err=True)
+        raise typer.Exit(1)
+    if as_json:
+        echo_json(order)
+        return
+    for line in work_order_lines(order):
+        echo(line)
+
+
 def _lines(view: dict[str, Any], assignee: "Assignee") -> dict[str, str]:
     step = view["next_step"]
     due = step and (f", due {step['due_at']}{', 超时 overdue' if step['overdue'] else ''}" if step["due_at"] else "")

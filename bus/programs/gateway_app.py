@@ -57,6 +57,7 @@ from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.subscriptions import subscription_routes
 from bus.gateway.routes.tickets import ticket_routes
 from bus.gateway.routes.topics import topic_routes
+from bus.gateway.routes.work_orders import work_order_routes
 from bus.gateway.source_arrivals import SourceArrivals
 from bus.gateway.stream.event_filter import DeclaredSubscriptions, StreamFilters, TicketContexts
 from bus.gateway.stream.hub import StreamHub
@@ -126,6 +127,7 @@ def gateway_app(
         ),
         closure_page_routes(core.dispatcher.rules.closure, writes, utc_now),
         clock_routes(core.store, core.dispatcher.rules.calendars, utc_now),
+        work_order_routes(core.store),
         *_operator_routes(core, known),
         source_routes(known, writes, spool.waits),
         file_routes(files, core.addresses, files_floor.check),

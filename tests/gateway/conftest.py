@@ -54,6 +54,7 @@ from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.subscriptions import subscription_routes
 from bus.gateway.routes.tickets import ticket_routes
 from bus.gateway.routes.topics import topic_routes
+from bus.gateway.routes.work_orders import work_order_routes
 from bus.gateway.stream.hub import StreamHub
 from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
@@ -188,6 +189,7 @@ class Gateway:
             ),
             closure_page_routes(replace(self.dispatcher.rules.closure, key=CLOSURE_KEY), writes, self.deps.now),
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
+            work_order_routes(self.store),
             dwell_routes(
                 DwellSources(open_tickets=self.store.open, limits={}, calendars=ALWAYS_ALONE, now=self.deps.now)
             ),

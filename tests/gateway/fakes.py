@@ -29,6 +29,7 @@ from bus.wire.codec import Codec, RegisteredSchema
 from bus.wire.headers import event_headers
 from bus.wire.partitioner import partition_of
 from bus.wire.record import Record
+from bus.work_orders_config import load_work_orders
 from schemas.catalogue import BY_CLASS, RECORD_TYPES
 from schemas.messages import RequestReceived
 from schemas.topics import Contract, load_contract
@@ -41,6 +42,7 @@ RULES = Rules(
     closure=ClosureRules(
         rejection_reasons={"came_back": Text("问题又出现了", "the problem came back"), "other": Text("其他", "else")}
     ),
+    work_orders=load_work_orders(None, ("hardware_fault",)),
 )
 CONTRACT: Contract = load_contract()
 REGISTERED = {n: RegisteredSchema(n, one.subject, one.schema) for n, one in enumerate(RECORD_TYPES, start=1)}
