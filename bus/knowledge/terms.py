@@ -9,8 +9,8 @@ from bus.domain.knowledge import Article
 from bus.domain.simplified import folded
 from bus.domain.text import Text
 
-# Of a run of Chinese characters each pair is a term, and each character, for who asks by one alone. A Latin word or
-# number is a term without what joins it (`E-07` is `e07`), and so is each of its parts.
+# Of a run of Chinese characters each pair is a term, and each character: who asks in other words shares some of them.
+# A Latin word or number is a term without what joins it (`E-07` is `e07`), and so is each of its parts.
 _HAN: Final = "\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _RUNS: Final = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+(?:[-./_][^\W_{_HAN}]+)*")
 _IS_HAN: Final = re.compile(rf"[{_HAN}]")
@@ -20,14 +20,10 @@ TEXT_CHARS_MAX: Final = 10_000  # of a text that is looked through
 WEIGHTS: Final = "ABC"  # title, root cause and phrases, solution
 
 
-def index_terms(text: str) -> list[str]:
-    """List the terms of a text that it is found by, each once, in the order of their first place."""
-    return _unique(term for run in _runs(text) for term in (*_terms_of(run), *(run if _IS_HAN.match(run) else ())))
-
-
-def query_terms(text: str) -> list[str]:
-    """List the terms that a text asks for: a character alone only where it stands alone."""
-    return _unique(term for run in _runs(text) for term in _terms_of(run))
+def terms_of(text: str) -> list[str]:
+    """List the terms of a text, each once, in the order of their first place: by them it is found, and asks."""
+    runs: list[str] = _RUNS.findall(folded(text[:TEXT_CHARS_MAX]))
+    return list(dict.fromkeys(term for run in runs for term in _terms_of(run)))
 
 
 def article_terms(article: Article, causes: Mapping[str, Text]) -> dict[str, str]:
@@ -36,7 +32,7 @@ def article_terms(article: Article, causes: Mapping[str, Text]) -> dict[str, str
     texts = (article.title, f"{cause.zh} {cause.en} {' '.join(article.words)}", article.solution)
     weights = dict[str, str]()
     for weight, text in zip(WEIGHTS, texts, strict=True):
-        for term in index_terms(text):
+        for term in terms_of(text):
             weights.setdefault(term, weight)
     return weights
 
@@ -51,16 +47,8 @@ def tsquery_text(terms: Sequence[str], joined: str) -> str:
     return f" {joined} ".join(f"'{term}'" for term in terms)
 
 
-def _runs(text: str) -> list[str]:
-    return _RUNS.findall(folded(text[:TEXT_CHARS_MAX]))
-
-
 def _terms_of(run: str) -> Iterable[str]:
     if _IS_HAN.match(run):
-        return [one + other for one, other in pairwise(run)] or [run]
+        return [*(one + other for one, other in pairwise(run)), *run]
     parts = _JOINS.split(run)
     return [term[:TERM_CHARS_MAX] for term in ("".join(parts), *(one for one in parts if len(one) > 1))]
-
-
-def _unique(terms: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(terms))

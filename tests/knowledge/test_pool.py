@@ -28,20 +28,17 @@ from bus.knowledge.rows import ArticleList
 from bus.people.directory import Decided
 from bus.postgres.pool import Pool, connected
 from bus.postgres.store import PostgresStore
-from bus.rules_config import root_cause_words
 from bus.wire.event_reader import EventReader
 from projections.store import ProjectionHandler
 from projections.ticket_outcomes import OUTCOMES
 from schemas.messages import ArticleChanged
 from schemas.topics import DECISIONS, LOG
 from tests.consistency.test_two_stores import request
-from tests.databases import clear_on
 from tests.domain.people import ASSIGN, CONFIRM, OPEN, RESOLVE, RULES
+from tests.knowledge.conftest import pool_of
 from tests.projections.told import records
 from tests.schemas.codecs import CODEC
-from tests.store.conftest import database, pool, postgres_store
 
-__all__ = ["database", "pool", "postgres_store"]
 NOW = datetime(2026, 1, 18, 12, tzinfo=UTC)
 EDITOR = Decided(by="张工", why="已核对", at=NOW)
 READER = EventReader(decode=CODEC.decode)
@@ -50,23 +47,6 @@ EVERYTHING = b"""
 SELECT t::text FROM knowledge_articles t UNION ALL SELECT t::text FROM knowledge_versions t
 UNION ALL SELECT t::text FROM knowledge_terms t"""
 PERSONAL = (CUSTOMER.name, CUSTOMER.phone, CUSTOMER.address, "欧阳", "王师傅")
-
-
-@pytest.fixture
-async def knowledge(pool: Pool) -> KnowledgePool:
-    """Give an empty one, that began before all."""
-    async with connected(pool) as connection:
-        await connection.execute(
-            "TRUNCATE knowledge_articles, knowledge_versions, knowledge_terms, outbox, ticket_outcomes, ticket_names"
-        )
-        await connection.execute("UPDATE knowledge_pool SET began_at = '2026-01-01Z'")
-        await connection.execute("ALTER SEQUENCE knowledge_numbers RESTART")
-    return pool_of(pool)
-
-
-def pool_of(pool: Pool) -> KnowledgePool:
-    """Make it on a database."""
-    return KnowledgePool(pool=pool, clear=clear_on(pool), encode=CODEC.encode_record, causes=root_cause_words())
 
 
 async def dispatched(store: PostgresStore, number: int, *commands: Command) -> TicketId:

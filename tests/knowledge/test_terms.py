@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from bus.domain.knowledge import Article
 from bus.domain.text import Text
-from bus.knowledge.search import CANDIDATES_MAX, plan
-from bus.knowledge.terms import article_terms, index_terms, query_terms, tsvector_text
+from bus.knowledge.search import CANDIDATES_MAX, ways_to_look
+from bus.knowledge.terms import article_terms, terms_of, tsvector_text
 
 ARTICLE = Article(
     number="KB-1",
@@ -20,17 +20,16 @@ ARTICLE = Article(
 )
 
 
-def test_terms_are_pairs_of_chinese_characters_and_one_alone_where_it_stands_alone() -> None:
-    assert query_terms("压缩机") == ["压缩", "缩机"]
-    assert query_terms("漏 水") == ["漏", "水"]
-    assert set(index_terms("漏水")) == {"漏水", "漏", "水"}
+def test_terms_are_pairs_of_chinese_characters_and_each_character() -> None:
+    assert terms_of("压缩机") == ["压缩", "缩机", "压", "缩", "机"]
+    assert terms_of("漏 水") == ["漏", "水"]
 
 
 def test_terms_of_latin_text_have_no_case_no_width_and_no_hyphen() -> None:
-    assert query_terms("E-07故障") == ["e07", "07", "故障"]
-    assert query_terms("e07") == query_terms("Ｅ０７") == ["e07"]
-    assert query_terms("R410A R-410a") == ["r410a", "410a"]
-    assert query_terms("固件 v2.13, 開關") == ["固件", "v213", "v2", "13", "开关"]
+    assert terms_of("E-07故障") == ["e07", "07", "故障", "故", "障"]
+    assert terms_of("e07") == terms_of("Ｅ０７") == ["e07"]
+    assert terms_of("R410A R-410a") == ["r410a", "410a"]
+    assert terms_of("固件 v2.13, 開關") == ["固件", "固", "件", "v213", "v2", "13", "开关", "开", "关"]
 
 
 def test_terms_of_an_article_weigh_by_where_they_stand_first() -> None:
@@ -40,16 +39,19 @@ def test_terms_of_an_article_weigh_by_where_they_stand_first() -> None:
 
 
 @given(st.text(max_size=200))
-def test_terms_of_any_text_need_no_quoting_and_those_asked_for_are_among_those_indexed(text: str) -> None:
-    asked, indexed = query_terms(text), index_terms(text)
-    assert set(asked) <= set(indexed)
-    assert not any(set("'\\: ") & set(term) for term in indexed)
-    assert len(set(indexed)) == len(indexed)
+def test_terms_of_any_text_need_no_quoting_and_stand_there_once(text: str) -> None:
+    terms = terms_of(text)
+    assert not any(set("'\\: ") & set(term) for term in terms)
+    assert len(set(terms)) == len(terms)
+    assert set(terms) == set(terms_of(text + " " + text))
 
 
-def test_terms_rare_ones_are_looked_for_first_and_no_more_than_can_be_ranked() -> None:
+def test_terms_rare_ones_are_looked_for_first_and_a_rare_word_hides_nothing() -> None:
     few, many = CANDIDATES_MAX // 2, CANDIDATES_MAX + 1
-    assert plan({}) == []
-    assert plan({"压缩": 3, "不启": 1, "故障": many}) == ["'不启' | '压缩'"]
-    assert plan({"甲": few, "乙": few, "丙": few}) == ["'丙' | '乙'"]
-    assert plan({"故障": many + 1, "维修": many}) == ["'维修' & '故障'", "'维修'"]
+    assert ways_to_look({}) == []
+    assert ways_to_look({"压缩": 3}) == ["'压缩'"]
+    assert ways_to_look({"压缩": 3, "不启": 1, "故障": many}) == [
+        "'不启' & '压缩' & '故障'", "'不启' | '压缩'", "'故障'",
+    ]  # fmt: skip
+    assert ways_to_look({"甲": few, "乙": few, "丙": few})[1:] == ["'丙' | '乙'", "'甲'"]
+    assert ways_to_look({"故障": many + 1, "维修": many}) == ["'维修' & '故障'"]
