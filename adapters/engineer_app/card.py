@@ -1,6 +1,6 @@
 """The card that an engineer sees when a ticket is assigned: made from the event and the ticket, Chinese first. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +36,10 @@ def is_for(person: str, event: Mapping[str, Any]) -> bool:
     return isinstance(assignee, Mapping) and assignee.get("person") == person
 
 
-def card(event: Mapping[str, Any], ticket: Mapping[str, Any]) -> Card:
+def card(event: Mapping[str, Any], ticket: Mapping[str, Any], articles: Sequence[Mapping[str, Any]] = ()) -> Card:
     """Make the card of an assignment: `event` as the stream sends it, `ticket` as the gateway shows it.
+
+    `articles`: what the knowledge pool suggests for it.
 
     Raises MalformedInput when either lacks what a card needs.
     """
@@ -50,6 +52,7 @@ def card(event: Mapping[str, Any], ticket: Mapping[str, Any]) -> Card:
             Line(label="负责人", english="handler", value=f"{assignee['person']}({assignee['role']})"),
             Line(label="备份", english="backup", value=f"{assignee['backup_person']} {assignee['backup_contact']}"),
             Line(label="原因", english="reason", value=event["reason"]),
+            *(Line(label="知识", english="knowledge", value=f"{one['number']} {one['title']}") for one in articles),
         )
         return Card(
             ticket_id=ticket["ticket_id"],

@@ -188,8 +188,16 @@ class EngineerApp:
 
     async def ticket(self, ticket_id: str) -> BusResponse:
         """Look a ticket up. Raises NoAnswer."""
-        path = f"/v1/tickets/{ticket_id}?{urlencode({'person': self._person})}"
-        answer, _ = await ask(self._http, "GET", path, pause_s=self._pause_s)
+        return await self._read(f"/v1/tickets/{ticket_id}")
+
+    async def knowledge(self, ticket_id: str) -> BusResponse:
+        """Ask which articles fit a ticket, before work on it begins. Raises NoAnswer."""
+        return await self._read(f"/v1/tickets/{ticket_id}/knowledge")
+
+    async def _read(self, path: str) -> BusResponse:
+        answer, _ = await ask(
+            self._http, "GET", f"{path}?{urlencode({'person': self._person})}", pause_s=self._pause_s
+        )  # fmt: skip
         return BusResponse(status=answer.status_code, body=json_object(answer))
 
     async def tap(self, label: str, ticket_id: str, **values: Any) -> BusResponse:

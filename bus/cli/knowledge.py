@@ -73,6 +73,24 @@ def search(
 
 
 @commands.command()
+def suggest(
+    ticket: Annotated[str, typer.Argument(metavar="ID", help="The ticket number, as in T20261122-000123.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Give the three filed articles that fit a ticket's title and description best.
+
+    Example: ticketbus knowledge suggest T20261122-000123
+    """
+    from bus.cli.run import with_core
+    from bus.domain.terms import TicketId
+    from bus.programs.knowledge import knowledge_of
+
+    found = with_core(data, lambda core: knowledge_of(core).suggested(TicketId(ticket.strip().upper())))
+    _echo_rows(found, as_json=as_json)
+
+
+@commands.command()
 def show(number: No, data: Data = None, as_json: Json = False) -> None:
     """Show an article and each of its versions: what became of it, when, by whom and why.
 

@@ -38,6 +38,13 @@ def test_engineer_app_a_card_shows_what_is_known_and_nothing_else() -> None:
     assert [button.label for button in shown.buttons] == ["接单", "出发", "到达", "开始处理", "拍照", "备注"]
 
 
+def test_engineer_app_a_card_has_the_articles_that_are_suggested_r21() -> None:
+    articles = [{"number": "KB-12", "title": "洗衣机门封漏水"}, {"number": "KB-3", "title": "洗衣机漏水"}]
+    lines = card(EVENT, TICKET, articles).lines[-2:]
+    assert [line.value for line in lines] == ["KB-12 洗衣机门封漏水", "KB-3 洗衣机漏水"]
+    assert {line.label for line in lines} == {"知识"}
+
+
 def test_engineer_app_an_assignment_is_for_the_person_it_names() -> None:
     assert is_for("张伟", EVENT)
     assert not is_for("陈静", EVENT)

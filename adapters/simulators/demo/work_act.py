@@ -39,7 +39,9 @@ async def assignment(context: DemoContext, tell: Narrator, ticket_id: str, event
     event = frame["data"]
     ours = frame["ce"]["subject"] == ticket_id and is_for(ENGINEER, event)
     tell.expect(ours, "应收到本人的指派", "the assignment is for this engineer", frame)
-    shown = card(event, (await context.app.ticket(ticket_id)).body)
+    suggested = await context.app.knowledge(ticket_id)
+    tell.expect(suggested.status == 200, "应给出相关知识", "articles that fit are suggested", suggested)
+    shown = card(event, (await context.app.ticket(ticket_id)).body, suggested.body["articles"])
     tell.fact(
         f"App 在 {took_ms:.0f} ms 后收到 {frame['ce']['type']}",
         f"pushed after {took_ms:.0f} ms, {frame['traceparent']}",
