@@ -121,6 +121,10 @@ async def test_pool_a_closure_drafts_once_an_editor_files_and_a_solution_links_w
         cases = await read_cases(connection, KNOWLEDGE_REUSE, month, most=9)
         await connection.execute("UPDATE ticket_outcomes SET historic = true WHERE ticket_id = %s", (ticket,))
         past = await read_figure(connection, KNOWLEDGE_REUSE, month)
+        await connection.execute("UPDATE knowledge_articles SET state = 'draft'")
+        none_filed = await read_figure(connection, KNOWLEDGE_REUSE, month)
+        await connection.execute("UPDATE knowledge_articles SET state = 'filed' WHERE number = 1")
+    assert (none_filed.units, none_filed.left_out) == (0, 2), "nothing can be used again"
     assert (figure.units, figure.hits, figure.causes) == (2, 1, {"power_supply": 1})
     assert [one.subject for one in cases] == [other]
     assert (past.units, past.hits, past.left_out) == (1, 1, 1), "an imported past knows no articles"
