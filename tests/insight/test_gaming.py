@@ -69,7 +69,7 @@ ORACLES: Sequence[tuple[Metric, Count]] = (
 
 
 def _within(at: object) -> bool:
-    return at is not None and WINDOW.since <= at < WINDOW.until  # type: ignore[operator]  # a time
+    return at is not None and WINDOW.since <= at < WINDOW.until  # type: ignore[operator]  # the column is a time
 
 
 @pytest.mark.parametrize(("metric", "count"), ORACLES, ids=lambda one: getattr(one, "name", ""))
