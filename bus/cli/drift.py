@@ -21,7 +21,7 @@ Day = Annotated[str, typer.Option("--date", metavar="YYYY-MM-DD", help="The list
 
 @commands.command("list")
 def list_drift(day: Day = "", data: Data = None, as_json: Json = False) -> None:
-    """List tickets whose responsibility drifts now, or did on a morning: overdue, or two claims missed in a row.
+    """List tickets whose responsibility drifts now, or did on a morning: overdue, claims missed, no confirmation.
 
     For the morning meeting. Exits 1 when no list was made on that day.
     Example: ticketbus drift list --date 2026-11-30

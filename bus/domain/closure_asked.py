@@ -21,9 +21,9 @@ def closure_asked(
                 expires_at=expires_at,
                 next_at=next_at(remind_at, expires_at),
             )
-            return replace(ticket, closure_requested=True, closure=made)
-        case ClosureExpired():
-            return replace(ticket, closure_requested=False, closure=None)
+            return replace(ticket, closure_requested=True, closure=made, closure_expired_at=None)
+        case ClosureExpired(expired_at=at):
+            return replace(ticket, closure_requested=False, closure=None, closure_expired_at=at)
         case ClosureReminded(number=number, remind_at=remind_at):
             due = next_at(remind_at, ask.expires_at if ask else None)
             return replace(ticket, closure=ask and replace(ask, reminded=number, remind_at=remind_at, next_at=due))

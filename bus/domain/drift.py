@@ -18,6 +18,7 @@ class DriftReason(Term):
 
     OVERDUE = "overdue", "超时且无更新"
     CLAIMS_MISSED = "claims_missed", "连续两次未接单"
+    CLOSURE_EXPIRED = "closure_expired", "客户未确认关闭"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +41,14 @@ def drifted(ticket: Ticket, now: datetime) -> DriftedTicket | None:
 
     Overdue without update: a promise is broken and not met since, and nobody has done anything with it since then.
     Two claims missed in a row: it went on twice from who had not claimed it, or once, and who has it now is late, too.
+    Closure expired: the customer was asked to confirm, has not answered, and was not asked again.
     """
-    if ticket.state in (State.RESOLVED, State.CLOSED) or not has_deadlines(ticket):
+    if ticket.state is State.CLOSED or not has_deadlines(ticket):
         return None
-    reasons = list[DriftReason]()
-    clocks = (clock_of(ticket, name) for name in ClockName)
-    if any(one.breached_at and not one.settled_at and ticket.last_at <= one.breached_at for one in clocks):
-        reasons.append(DriftReason.OVERDUE)
-    waits = ticket.state is State.ASSIGNED and ticket.accepted_at is None
-    late = waits and now > (ticket.routing.claim_due_at or (ticket.handed_over_at or ticket.opened_at) + _CLAIM)
-    if ticket.missed_claims + late >= _MISSED:
-        reasons.append(DriftReason.CLAIMS_MISSED)
+    if ticket.state is State.RESOLVED:
+        reasons = [DriftReason.CLOSURE_EXPIRED] if ticket.closure_expired_at else []
+    else:
+        reasons = _of_open(ticket, now)
     if not reasons:
         return None
     return DriftedTicket(
@@ -64,3 +62,15 @@ def drifted(ticket: Ticket, now: datetime) -> DriftedTicket | None:
         last_action=ticket.last_action,
         reasons=tuple(reasons),
     )
+
+
+def _of_open(ticket: Ticket, now: datetime) -> list[DriftReason]:
+    reasons = list[DriftReason]()
+    clocks = (clock_of(ticket, name) for name in ClockName)
+    if any(one.breached_at and not one.settled_at and ticket.last_at <= one.breached_at for one in clocks):
+        reasons.append(DriftReason.OVERDUE)
+    waits = ticket.state is State.ASSIGNED and ticket.accepted_at is None
+    late = waits and now > (ticket.routing.claim_due_at or (ticket.handed_over_at or ticket.opened_at) + _CLAIM)
+    if ticket.missed_claims + late >= _MISSED:
+        reasons.append(DriftReason.CLAIMS_MISSED)
+    return reasons

@@ -260,6 +260,7 @@ def _reopened(ticket: Ticket, state: State, at: datetime) -> Ticket:
         closed_at=None,
         closure_requested=False,
         closure=None,
+        closure_expired_at=None,
         reopens=ticket.reopens + 1,
     )
     return _running(reopened, at)

@@ -25,7 +25,8 @@ class Ticket:
     two tell of people and systems, never of the bus's own clocks. `handed_over_at`: when it last came to whom it is
     with, `working_since`: when work on it last began, by their senders' times; None in a state of an earlier version.
     `state_since`: by the ticket's own time. `missed_claims`: how often in a row it went on from who had not claimed it.
-    `closure`: the request that waits for the customer; None in a state of an earlier version, too.
+    `closure`: the request that waits for the customer; None in an earlier version's state, too. `closure_expired_at`:
+    when one expired that no other has followed.
     """
 
     ticket_id: TicketId
@@ -75,6 +76,7 @@ class Ticket:
     batch: str = ""
     customer_ref: fields.CustomerRef = ""
     closure: ClosureAsk | None = None
+    closure_expired_at: datetime | None = None
     work_order: WorkOrder | None = None
     tags: tuple[str, ...] = ()
     step_deadlines: tuple[StepDeadline, ...] = ()

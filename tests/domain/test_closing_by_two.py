@@ -1,5 +1,6 @@
 """Closure by two 闭环双签 (R20): who confirms and how, reminders, and a request that expires and confirms nothing."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from bus.domain.closing_events import ClosureCodeRefused, ClosureConfirmed, Clos
 from bus.domain.closure_ask import ClosureRules, reminders
 from bus.domain.closure_proof import CODE_TRIES, ClosureProofs, PageClaim, claim_of, closure_key, code_of, token_of
 from bus.domain.commands import Command
+from bus.domain.drift import DriftReason, drifted
 from bus.domain.events import TicketEscalated
 from bus.domain.inside_commands import FollowUpClosure
 from bus.domain.scope import Scope
@@ -136,6 +138,20 @@ def test_closing_by_two_a_request_is_followed_up_twice_and_expires_without_confi
     )  # fmt: skip
     story.when(At(end + HOUR, FollowUpClosure())).then()
     story.when(At(end + HOUR, CONFIRM)).then_refused("missing", "closure_requested")
+
+
+def test_closing_by_two_what_expired_drifts_until_somebody_asks_again_or_works_on_it_r20_r9() -> None:
+    end = START + timedelta(days=7)
+
+    def reasons(*commands: Command | At) -> Sequence[DriftReason]:
+        found = drifted(given(*ASKED_TO_CLOSE, *commands).ticket, end + HOUR)
+        return found.reasons if found else ()
+
+    expired = At(end, FollowUpClosure())
+    assert reasons() == ()
+    assert reasons(expired) == (DriftReason.CLOSURE_EXPIRED,)
+    assert reasons(expired, At(end, RequestClosure())) == ()
+    assert reasons(expired, At(end, REOPEN)) == ()
 
 
 def test_closing_by_two_reminders_missed_while_nobody_looked_are_one_r20() -> None:

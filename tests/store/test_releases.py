@@ -43,7 +43,12 @@ ADDED = {
     "routing",
     "state_since",
     "closure",
+    "closure_expired_at",
     "tags",
+    "product",
+    "batch",
+    "customer_ref",
+    "work_order",
     "missed_claims",
 }  # to the states, by folding again
 ADDED_TO_A_CLOCK = {"calendar": None}
