@@ -10,6 +10,8 @@ from bus.domain.errors import MalformedInput
 from bus.domain.naming import kebab, nearest
 from bus.domain.terms import EvidenceKind, State
 from bus.domain.transitions import legal_in
+from bus.domain.work_order_commands import ApproveStep, RejectStep, SignStep, StartWorkOrder
+from bus.domain.work_template import SAFETY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,10 @@ BUTTONS: Final = (
     Button(label="开始处理", english="start", command=Start),
     Button(label="拍照", english="photo", command=AddEvidence, fills={"kind": EvidenceKind.PHOTO.value}),
     Button(label="领料", english="parts", command=RequestParts),
+    Button(label="启动作业单", english="start work order", command=StartWorkOrder),
+    Button(label="签核步骤", english="sign step", command=SignStep),
+    Button(label="安全签核", english="safety sign-off", command=ApproveStep, fills={"level": SAFETY}),
+    Button(label="退回步骤", english="reject step", command=RejectStep, fills={"level": SAFETY}),
     Button(label="挂起", english="pause", command=Pause),
     Button(label="恢复", english="resume", command=Resume),
     Button(label="解决", english="resolve", command=Resolve),

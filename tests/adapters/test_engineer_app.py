@@ -35,7 +35,9 @@ def test_engineer_app_a_card_shows_what_is_known_and_nothing_else() -> None:
     shown = card(EVENT, TICKET)
     assert (shown.ticket_id, shown.headline) == ("T20261122-000001", "洗衣机漏水")
     assert [line.label for line in shown.lines] == ["类型", "区域", "来源单号", "负责人", "备份"]
-    assert [button.label for button in shown.buttons] == ["接单", "出发", "到达", "开始处理", "拍照", "备注"]
+    assert [button.label for button in shown.buttons] == [
+        *("接单", "出发", "到达", "开始处理", "拍照", "启动作业单", "备注")
+    ]
 
 
 def test_engineer_app_a_card_has_the_articles_that_are_suggested_r21() -> None:

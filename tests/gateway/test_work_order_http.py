@@ -1,7 +1,9 @@
 """A work order over HTTP: who may do what, and how far it is, step by step, for whoever reaches the ticket (R48)."""
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from adapters.engineer_app.buttons import tap
 from bus.domain.work_order_commands import ApproveStep, RejectStep
 from bus.gateway.http.work_order_answers import WorkOrderAnswer
 from bus.gateway.read.work_order_view import work_order_lines, work_order_view
@@ -48,6 +50,32 @@ async def test_work_order_http_is_signed_by_whom_its_roles_allow_and_shown_r48(g
     assert [(one["level"], one["person"]) for one in first["signatures"]] == [("handler", "王师傅"), ("safety", "李工")]
     assert (second["status_zh"], second["turn"], answer["work_order"]["finished"]) == ("未签核", True, False)
     assert (await gateway.get(f"{path}/work-order", "host")).status_code == 403
+
+
+async def test_work_order_http_steps_signed_offline_are_taken_in_their_order_once_r19_r48(gateway: Gateway) -> None:
+    ticket = await gateway.opened()
+    signed_at = gateway.deps.now() - timedelta(hours=1)
+    taps: list[tuple[str, dict[str, Any]]] = [
+        ("启动作业单", {"template": "electrical-repair"}),
+        ("签核步骤", {"step": "cut-power", "photos": ["oss://p/1.jpg"], "actor": "王师傅"}),
+        ("安全签核", {"step": "cut-power", "actor": "李工"}),
+        ("签核步骤", {"step": "hand-over", "actor": "王师傅"}),
+        ("签核步骤", {"step": "repair", "photos": ["oss://p/2.jpg"], "actor": "王师傅"}),
+    ]
+    for name, body in (("assign", ASSIGNEE), ("start", {})):
+        assert (await gateway.post(f"/v1/tickets/{ticket}/{name}", body)).status_code == 200
+    answers = []
+    for _ in range(2):  # the app does not know how far it came, and sends all of it again
+        for number, (label, values) in enumerate(taps):
+            tapped = tap(label, {**values, "at": (signed_at + timedelta(minutes=number)).isoformat()})
+            path = f"/v1/tickets/{ticket}/{tapped.name}"
+            answers.append((await gateway.post(path, dict(tapped.body), role="engineer", key=f"tap-{number}")).json())
+    assert [one.get("code") for one in answers[:5]] == [None, None, None, "not_its_turn", None]
+    versions = [one.get("version") for one in answers]
+    assert versions[:5] == versions[5:] == [4, 5, 6, None, 7]
+    steps = (await gateway.get(f"/v1/tickets/{ticket}/work-order")).json()["work_order"]["steps"]
+    assert [one["status"] for one in steps] == ["done", "done", "open", "open", "open"]
+    assert datetime.fromisoformat(steps[1]["signatures"][0]["at"]) == signed_at + timedelta(minutes=4)
 
 
 def test_work_order_view_shows_what_was_sent_back_and_forgets_an_earlier_repair_r48() -> None:
