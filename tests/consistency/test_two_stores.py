@@ -58,7 +58,8 @@ def request(number: int, command: Command, minute: int) -> Request:
 
 def opening(number: int) -> OpenTicket:
     key = IncidentKey(kind=KeyKind.ORDER, value=f"O-{number}")
-    return OpenTicket(incident_key=key, title="漏水", type="hardware_fault", source_no=f"C-{number}")
+    ref = f"KH-{number}"  # of the customer: found by its look-up, as a phone is
+    return OpenTicket(incident_key=key, title="漏水", type="hardware_fault", source_no=f"C-{number}", customer_ref=ref)
 
 
 def life(number: int) -> tuple[Command, ...]:
@@ -206,14 +207,18 @@ async def test_two_stores_restore_gives_a_lost_database_back(core: Core) -> None
     (older,) = await core.dispatcher.dispatch([request(997, earlier, -60)])
     await publish_all(core)
     await poison(core)
-    states, people = await _states(core), await _people(core)
-    await execute(core, "TRUNCATE events, ticket_states, ticket_names, earlier_tickets, commands, outbox")
+    states, people, customers = await _states(core), await _people(core), await _customers(core)
+    await execute(
+        core, "TRUNCATE events, ticket_states, ticket_names, earlier_tickets, commands, outbox, ticket_phones"
+    )
     await execute(core, "ALTER SEQUENCE ticket_numbers RESTART")
     events = EventReader(decode=core.codec.decode)
     assert await restore(core.pool, core.settings, core.contract, events, core.keys) == 4 * TICKETS + 1
     assert await restore(core.pool, core.settings, core.contract, events, core.keys) == 0
     assert await _states(core) == states
     assert await _people(core) == people
+    assert await _customers(core) == customers
+    assert len(customers) == TICKETS + 1
     assert (await verified(core)).differences == 1  # the poison
     again = await core.dispatcher.dispatch(requests)
     assert {getattr(outcome, "repeated", None) for outcome in again} == {True}
@@ -230,6 +235,11 @@ async def _people(core: Core) -> dict[tuple[str, str, int], tuple[str | None, st
     async with core.pool.connection() as connection:
         rows = await connection.execute("SELECT topic, ticket_id, version, assignee, assignee_before FROM outbox")
         return {row[:3]: row[3:] for row in await rows.fetchall()}
+
+
+async def _customers(core: Core) -> set[tuple[str, str]]:
+    async with core.pool.connection() as connection:
+        return {*await (await connection.execute("SELECT phone, ticket_id FROM ticket_phones")).fetchall()}
 
 
 async def _states(core: Core) -> dict[str, object]:
