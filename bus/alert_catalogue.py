@@ -31,7 +31,7 @@ from bus.alerts.rules.rollouts import ROLLED_BACK
 from bus.alerts.rules.silent_sources import SOURCE_SILENT
 from bus.alerts.rules.silent_topics import TOPIC_SILENT
 from bus.alerts.rules.sla_breaches import SLA_BREACHES
-from bus.alerts.rules.sla_escalation import SLA_ESCALATION
+from bus.alerts.rules.sla_escalation import SLA_ESCALATION, SLA_NOT_FOLLOWED
 from bus.alerts.rules.stages import stage_stopped
 from bus.alerts.rules.target_differs import TARGET_LIST_RULES
 from bus.alerts.rules.targets import TARGETS
@@ -71,6 +71,7 @@ _ALL: Final = (
     PROBE_MISSING,
     CROSS_SYSTEM,
     SLA_ESCALATION,
+    SLA_NOT_FOLLOWED,
     SLA_BREACHES,
     CLOCK_SKEW,
     CALENDAR_MISSING,

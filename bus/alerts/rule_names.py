@@ -51,6 +51,7 @@ class RuleName(StrEnum):
     TARGET_NOT_RECONCILED = "target_not_reconciled"  # a target has a list of documents, and nobody compares it
     NOT_RECONCILED = "not_reconciled"  # a source has a list, and it was not compared for a day
     SLA_ESCALATION = "sla_escalation"  # a ticket's promise is nearly spent, or broken, and nobody has acted
+    SLA_NOT_FOLLOWED = "sla_not_followed"  # more promises are nearly spent or broken than escalations follow
     SLA_BREACHES = "sla_breaches"  # unusually many promises were broken in an hour
     ROLLED_BACK = "rolled_back"  # the new version of a target was worse, and its tickets went back
     DATABASE_AWAY = "database_away"  # a program cannot reach PostgreSQL

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from bus.aio import unless
+from bus.alerts.report_queue import ReportQueue
 from bus.app import Core
 from bus.intake.dispatch import utc_now
 from bus.process.closure_process import CLOSURE
@@ -26,7 +27,7 @@ def deadline_tasks(
     core: Core, health: ProgramHealth, stopping: asyncio.Event
 ) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
     """Give the tasks by their names, and have their health watched. Tickets are routed where rules name a mode."""
-    rules = core.dispatcher.rules
+    rules, reports = core.dispatcher.rules, ReportQueue()
     due = mornings(core.settings, rules.calendars)
     timers = {"deadlines": _timer(core, SLA), STEPS.name: _timer(core, STEPS), CLOSURE.name: _timer(core, CLOSURE)}
     timers |= {one.name: _timer(core, one) for one in (ROUTING, OFFERS) if rules.routing.is_on}
@@ -35,11 +36,12 @@ def deadline_tasks(
     return {
         **{timer.manager.name: partial(timer.run, stopping, utc_now) for timer in timers.values()},
         "dwell": lambda: unless(
-            stopping, watch_dwell(core.pool, core.settings.dwell_limits, rules.calendars, core.alerts, utc_now)
+            stopping, watch_dwell(core.pool, core.settings.dwell_limits, rules.calendars, reports.report, utc_now)
         ),
         "insight": lambda: unless(stopping, watch_insight(core, utc_now)),
         "mornings": lambda: unless(stopping, watch_mornings(core.pool, due)),
-        "calendars": lambda: unless(stopping, watch_calendars(rules, core.alerts, utc_now)),
+        "calendars": lambda: unless(stopping, watch_calendars(rules, reports.report, utc_now)),
+        "alert reports": lambda: unless(stopping, reports.run(core.pool)),
     }
 
 

@@ -17,6 +17,7 @@ from bus.alerts.engine.advance import Change, advance
 from bus.alerts.engine.alert_state import AlertState, Fingerprint, Flip
 from bus.alerts.engine.alerts_config import AlertsConfig, load_alerts_config
 from bus.alerts.rule_names import RuleName
+from bus.alerts.rules.sla_escalation import PROMISES_MAX
 from bus.config_file import ConfigFileInvalid
 from bus.postgres.pool import Pool, connected
 from bus.programs.alerting import alerts_config_of
@@ -172,6 +173,18 @@ CLOCKS = {  # ticket: state, due, next alarm, settled, breached, each minutes fr
     "T6": ("met", 5, None, -1, None, "false"),
     "T7": ("breached", -5, None, None, -5, "true"),  # of the imported past
 }
+
+
+def test_escalation_of_more_promises_than_are_followed_says_from_when_on_nobody_is_called() -> None:
+    rule, cut = RULES[RuleName.SLA_ESCALATION], RULES[RuleName.SLA_NOT_FOLLOWED]
+    assert cut.read is rule.read
+    (one,) = rule.fires(NOW)
+    found = [replace(one, ticket_id=f"T{number}", due_at=NOW + number * MINUTE) for number in range(PROMISES_MAX)]
+    assert (len(rule.evaluate(found, NOW)), cut.evaluate(found, NOW)) == (PROMISES_MAX, [])
+    found.append(replace(one, ticket_id="T1000", due_at=NOW + PROMISES_MAX * MINUTE))
+    assert len(rule.evaluate(found, NOW)) == PROMISES_MAX
+    (alert,) = cut.evaluate(found, NOW)
+    assert "01-18 19:40 UTC" in alert.en.replace(":00 UTC", " UTC")
 
 
 async def test_escalation_follows_what_is_warned_of_or_broken_until_it_is_kept(pool: Pool) -> None:

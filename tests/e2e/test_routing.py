@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+import signal
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import httpx2
 
 from tests.bus_under_test import Bus, eventually
 
@@ -34,6 +38,41 @@ async def listed_as_still(bus: Bus, pending: str) -> None:
     assert [line.split()[0] for line in red.stdout.splitlines()] == [pending], red.stderr
     drift = await asyncio.to_thread(bus.run, "drift", "list")
     assert (drift.returncode, drift.stderr) == (0, "没有漂移的工单 / no ticket drifts\n")
+
+
+async def offered_and_claimed(bus: Bus, http: httpx2.AsyncClient, opened: Any, routing: Path) -> str:
+    """Kill the worker; the next one offers until somebody claims, reports what is red, and makes the morning's list."""
+    bus.stop("worker", signal.SIGKILL)
+    routing.write_text(of_page(2).replace("assign}", "offer}").replace("PT10M", "PT2S"), encoding="utf-8")
+    minute_ago = datetime.now(UTC) - timedelta(minutes=1)
+    bus.environment |= {"TICKETBUS_MORNING_AT": f"{minute_ago:%H:%M}", "TICKETBUS_MORNING_CALENDAR": "24x7"}
+    ticket_id: str = await opened("SN-3")
+    bus.end_sessions()
+    bus.start("worker", "--stages", "sla,projections")
+
+    async def events() -> list[dict[str, Any]]:
+        found = (await http.get(f"/v1/tickets/{ticket_id}/events")).json()["events"]
+        return [one for one in found if one["event_type"] == "ticket.assigned.v1"]
+
+    async def second() -> bool:
+        return len(await events()) == 2
+
+    await eventually(second, what=lambda: bus.last_words("worker"))
+    accepted = await http.post(f"/v1/tickets/{ticket_id}/accept", json={}, headers={"Idempotency-Key": "claim"})
+    assert accepted.status_code == 200, accepted.text
+    first, last = await events()
+    assert {first["assignee"]["person"], last["assignee"]["person"]} == {"王师傅", "李工"}
+    assert last["previous_person"] == ""
+    assert first["claim_due_at"] < last["claim_due_at"]
+
+    async def red() -> list[str]:
+        lines = (await asyncio.to_thread(bus.run, "alerts", "list", "--json")).stdout.splitlines()
+        return [one["about"] for one in map(json.loads, lines) if one["rule"] == "dwell_red"]
+
+    assert "pending 西南" in await eventually(red, each_s=1.0, what=lambda: bus.last_words("worker"))
+    made = await asyncio.to_thread(bus.run, "drift", "list", "--date", f"{minute_ago:%Y-%m-%d}")
+    assert (made.returncode, made.stderr) == (0, "没有漂移的工单 / no ticket drifts\n")
+    return ticket_id
 
 
 async def test_routing_a_ticket_has_somebody_within_seconds_and_nobody_suits_is_an_alert(
@@ -90,8 +129,10 @@ async def test_routing_a_ticket_has_somebody_within_seconds_and_nobody_suits_is_
         (alert,) = await eventually(alerted, each_s=1.0)
         assert (alert["about"], alert["ticket_id"]) == ("hardware_fault 西南", far)
         await listed_as_still(bus, far)
+        offered = await shown(await offered_and_claimed(bus, http, opened, routing))
+        had = [offered["assignee"], "王师傅"].count("王师傅")
         left = await http.post("/v1/people/王师傅/leave", json={"why": "调岗"})
-        assert (left.json()["handed_to"], left.json()["tickets"]) == ("", 1), left.text
+        assert (left.json()["handed_to"], left.json()["tickets"]) == ("", had), left.text
         again = await shown(suited)
         assert (again["state"], again["assignee"]) == ("pending", "")
         assert bus.stop("worker") == 0

@@ -59,6 +59,7 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
             "dwell",
             "mornings",
             "insight",
+            "alert reports",
         }
         alerting = {"alert rounds", "alert channels", "heartbeat"}
         watches = {"registry", "certificates", "deadlines", "rollouts", "audit", "source maps", "pulled sources"}

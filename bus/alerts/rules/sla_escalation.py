@@ -38,8 +38,8 @@ class EscalatingPromise:
 
 
 async def escalating_promises(connection: Connection) -> Sequence[EscalatingPromise]:
-    """Read what is nearly spent or broken, of tickets that are not resolved."""
-    return await read_rows(connection, _READ, EscalatingPromise, (PROMISES_MAX,))
+    """Read what is nearly spent or broken, of tickets that are not resolved; one more than are followed."""
+    return await read_rows(connection, _READ, EscalatingPromise, (PROMISES_MAX + 1,))
 
 
 def _alert(one: EscalatingPromise) -> Alert:
@@ -64,7 +64,23 @@ def _alert(one: EscalatingPromise) -> Alert:
 
 
 def _escalating(found: Sequence[EscalatingPromise], _now: datetime) -> Sequence[Alert]:
-    return [*map(_alert, found)]
+    return [*map(_alert, found[:PROMISES_MAX])]
+
+
+def _not_followed(found: Sequence[EscalatingPromise], _now: datetime) -> Sequence[Alert]:
+    if len(found) <= PROMISES_MAX:
+        return []
+    first = time_text(found[-1].due_at)
+    return [
+        Alert(
+            rule=RuleName.SLA_NOT_FOLLOWED,
+            about="promises",
+            zh=f"超过 {PROMISES_MAX} 个时限即将超时或已超时:应于 {first.zh} 及以后完成的不再逐级通知",
+            en=f"more than {PROMISES_MAX} promises are nearly spent or broken: those due at {first.en} and later "
+            "call nobody",
+            mend="ticketbus dwell --red",
+        )
+    ]
 
 
 def _example(now: datetime) -> Sequence[EscalatingPromise]:
@@ -89,4 +105,13 @@ SLA_ESCALATION: Final = AlertRule(
     evaluate=_escalating,
     fires=_example,
     quiet=lambda _now: (),
+)
+SLA_NOT_FOLLOWED: Final = AlertRule(
+    name=RuleName.SLA_NOT_FOLLOWED,
+    severity=Severity.P2,
+    title=Text("时限过多,部分不再升级", "more promises than escalations follow"),
+    read=escalating_promises,  # of both rules the same: a round reads it once
+    evaluate=_not_followed,
+    fires=lambda now: [*_example(now)] * (PROMISES_MAX + 1),
+    quiet=_example,
 )

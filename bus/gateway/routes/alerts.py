@@ -16,8 +16,10 @@ from bus.alerts.engine.outside_alerts import OutsideAnswer, OutsideFull
 from bus.alerts.engine.silences import Silence
 from bus.alerts.rule import AnyRule
 from bus.alerts.rule_names import RuleName
+from bus.domain import refusals
 from bus.domain.errors import CommandRefused, Refusal
 from bus.domain.naming import did_you_mean, nearest
+from bus.domain.terms import TicketId
 from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit, authenticate, not_allowed
 from bus.gateway.auth.binding import Client
@@ -193,6 +195,7 @@ class _AlertHandlers:
         now, by = deps_of(http).now(), client.acts_as(None)
         match wanted:
             case AckAlert(alert=number, why=why):
+                await self._check_region(number, client)
                 if not await self.service.acknowledge(number, by=by, why=why):
                     await self._refuse_ack(number, by)
                 return await self._one(number)
@@ -210,6 +213,12 @@ class _AlertHandlers:
         if one is None:
             raise gone("alert", _GONE_ALERT)
         return one
+
+    async def _check_region(self, number: int, client: Client) -> None:
+        """Refuse a ticket's promise of a region that the client is not bound to."""
+        scope, one = client.scope(""), await self._one(number)
+        if scope and scope.regions and one.rule == RuleName.SLA_ESCALATION and one.facts["region"] not in scope.regions:
+            raise refusals.not_yours(TicketId(one.ticket_id))
 
     async def _refuse_ack(self, number: int, by: str) -> None:
         """Refuse to acknowledge what is closed, or another's; one's own again is nothing new."""
