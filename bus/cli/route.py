@@ -6,6 +6,7 @@ import typer
 
 from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
+from bus.cli.time_option import read_time_option
 
 if TYPE_CHECKING:
     from bus.app import Core
@@ -53,6 +54,43 @@ def explain(
             echo(_line(row))
         if one["more"]:
             echo(f"  另有 {one['more']} 人不符 / {one['more']} more do not fit")
+
+
+@commands.command()
+def fairness(
+    since: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="RFC 3339 with offset; without: 30 days ago.")
+    ] = "",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show who was given how many of the tickets that they could have taken, against the share of each who fits.
+
+    Of tickets that were routed: what their tables say, and whom they were assigned to after it, by hand too.
+    Example: ticketbus route fairness --since 2026-11-01T00:00:00+08:00
+    """
+    from dataclasses import asdict
+
+    from bus.cli.run import echo_json, with_core
+    from bus.domain.fairness import WINDOW, shares
+    from bus.intake.dispatch import utc_now
+    from bus.postgres.pool import in_transaction
+    from bus.postgres.routing_events import read_routing_events
+
+    begin = read_time_option(since, "--since") if since else utc_now() - WINDOW
+    events = with_core(data, lambda core: in_transaction(core.pool, read_routing_events, begin, core.schemas.events))
+    found = shares(events)
+    for one in found:
+        if as_json:
+            echo_json(asdict(one))
+        else:
+            echo(
+                f"{one.person:<12} 合适 fitting {one.fitting:>5}  应得 expected {one.expected:>7}  "
+                f"实得 assigned {one.assigned:>5}  表外 outside {one.outside:>3}  "
+                f"{one.judgement.zh} {one.judgement.value}"
+            )
+    if not found and not as_json:
+        echo("没有派单记录 / no ticket was routed and assigned", err=True)
 
 
 def _line(row: "RankedPerson") -> str:

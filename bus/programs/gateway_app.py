@@ -39,6 +39,7 @@ from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.drift import DriftSources, drift_routes
 from bus.gateway.routes.dwell import DwellSources, dwell_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
+from bus.gateway.routes.fairness import fairness_routes
 from bus.gateway.routes.figures import figure_routes
 from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
@@ -76,6 +77,7 @@ from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.drift_lists import read_lists
 from bus.postgres.open_tickets import open_tickets
 from bus.postgres.pool import connected, in_transaction
+from bus.postgres.routing_events import read_routing_events
 from bus.programs.audit_asked import audit_tree_of
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.hosts import disks_of_hosts
@@ -209,6 +211,9 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
                 lists=functools.partial(in_transaction, core.pool, read_lists),
                 now=utc_now,
             )
+        ),
+        fairness_routes(
+            lambda since: in_transaction(core.pool, read_routing_events, since, core.schemas.events), utc_now
         ),
         audit_routes(audit_tree_of(core)),
         rejected_routes(PostgresRejectedListing(pool=core.pool, keys=core.keys)),

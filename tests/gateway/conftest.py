@@ -15,7 +15,6 @@ from bus.alert_catalogue import RULES
 from bus.consistency.check_result import CheckResult
 from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
-from bus.domain.calendars import ALWAYS_ALONE
 from bus.domain.closure_proof import closure_key
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
@@ -35,8 +34,6 @@ from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.closure_page import closure_page_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
-from bus.gateway.routes.drift import DriftSources, drift_routes
-from bus.gateway.routes.dwell import DwellSources, dwell_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.figures import figure_routes
 from bus.gateway.routes.health import health_routes
@@ -73,7 +70,7 @@ from tests.gateway.fake_alerts import FakeAlertService
 from tests.gateway.fake_audit import FakeAudit
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
-from tests.gateway.fake_drift_lists import FakeDriftLists
+from tests.gateway.fake_drift_lists import FakeDriftLists, responsibility_routes
 from tests.gateway.fake_journey import journey_of
 from tests.gateway.fake_knowledge import FakeKnowledge
 from tests.gateway.fake_people import FakePeople
@@ -190,10 +187,7 @@ class Gateway:
             closure_page_routes(replace(self.dispatcher.rules.closure, key=CLOSURE_KEY), writes, self.deps.now),
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
             work_order_routes(self.store),
-            dwell_routes(
-                DwellSources(open_tickets=self.store.open, limits={}, calendars=ALWAYS_ALONE, now=self.deps.now)
-            ),
-            drift_routes(DriftSources(open_tickets=self.store.open, lists=self.drift_lists.until, now=self.deps.now)),
+            responsibility_routes(self.store, self.drift_lists, self.deps.now),
             deadletter_routes(self.dead_letters, self.refused),
             alert_routes(self.alerts, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),

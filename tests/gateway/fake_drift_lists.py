@@ -1,9 +1,16 @@
-"""Drift lists in memory, the newest first."""
+"""Drift lists in memory, the newest first, and the routes of who answers for what on a store in memory."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 
+from bus.domain.calendars import ALWAYS_ALONE
 from bus.domain.drift_list import DriftList
+from bus.gateway.http.routing import HttpRoute
+from bus.gateway.routes.drift import DriftSources, drift_routes
+from bus.gateway.routes.dwell import DwellSources, dwell_routes
+from bus.gateway.routes.fairness import fairness_routes
+from tests.gateway.fakes import StoreThatMayBeAway
+from tests.gateway.giving import giving
 
 
 class FakeDriftLists(list[DriftList]):
@@ -13,3 +20,15 @@ class FakeDriftLists(list[DriftList]):
         """Read them."""
         found = [one for one in self if day is None or one.day <= day][:2]
         return found if found and day in (None, found[0].day) else []
+
+
+def responsibility_routes(
+    store: StoreThatMayBeAway, lists: FakeDriftLists, now: Callable[[], datetime]
+) -> Sequence[HttpRoute]:
+    """Make the routes of dwell, drift and fairness."""
+    events = giving(lambda: [one for log in store.log.values() for one in log])
+    return [
+        *dwell_routes(DwellSources(open_tickets=store.open, limits={}, calendars=ALWAYS_ALONE, now=now)),
+        *drift_routes(DriftSources(open_tickets=store.open, lists=lists.until, now=now)),
+        *fairness_routes(events, now),
+    ]

@@ -11,11 +11,14 @@ import pytest
 from bus.alerts.log_sink import log_alert
 from bus.domain.batch import Accepted, Outcome
 from bus.domain.commands import Accept, Request
-from bus.domain.events import TicketAssigned, TicketReturned
+from bus.domain.events import Recorded, TicketAssigned, TicketReturned
+from bus.domain.fairness import shares
 from bus.domain.routed import TicketRouted
 from bus.domain.routing_rules import RoutingMode, RoutingRules
 from bus.domain.terms import State
 from bus.intake.dispatch import Dispatcher, utc_now
+from bus.postgres.pool import in_transaction
+from bus.postgres.routing_events import read_routing_events
 from bus.process.offer_process import OFFERS
 from bus.process.process_manager import ProcessManager
 from bus.process.routing_process import ROUTING
@@ -23,6 +26,7 @@ from bus.process.timer import ProcessTimer
 from tests.domain.people import HOUR, RULES
 from tests.people.staff import LI, WANG, ZHAO
 from tests.people.test_routing_store import Routed, bus
+from tests.schemas.codecs import CODEC
 from tests.store.conftest import database, pool, postgres_store
 
 __all__ = ["bus", "database", "pool", "postgres_store"]
@@ -75,3 +79,11 @@ async def test_offer_store_each_end_comes_once_and_the_ticket_goes_on_until_some
     assert isinstance(await bus.ask(Accept(), ticket_id=first), Accepted)
     assert await timer(bus, OFFERS).fire(late + 9 * HOUR) == 0, "what is claimed has no end"
     assert (await bus.ticket(first)).missed_claims == 0
+
+    async def read(values: Sequence[bytes]) -> Sequence[Recorded]:
+        return [CODEC.decode(one) for one in values]
+
+    found = shares(await in_transaction(bus.pool, read_routing_events, now - HOUR, read))
+    assert sum(one.assigned for one in found) == 3, "two tickets, one of them given on"
+    assert sum(one.fitting for one in found) == 3 + 3 + 2
+    assert await in_transaction(bus.pool, read_routing_events, now + HOUR, read) == []
