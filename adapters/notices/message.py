@@ -133,6 +133,8 @@ def _persons(file: NoticesFile, recipient: str | FoundPerson, document: Mapping[
             return [(handler.get("person") or "", handler.get("contact") or "")]
         case "backup":
             return [(handler.get("backup_person") or "", handler.get("backup_contact") or "")]
+        case "collaborators":
+            return [(one["person"], "") for one in ticket.get("collaborators") or ()]
         case "lead":
             return [(name, "") for name in file.lead]
         case "customer":

@@ -18,7 +18,7 @@ from adapters.yaml_places import place_in
 from bus.config_file import EventName, FileModel, SystemName, read_yaml
 from bus.domain.naming import did_you_mean, nearest
 
-ROLES: Final = ("handler", "backup", "lead", "customer")
+ROLES: Final = ("handler", "backup", "collaborators", "lead", "customer")
 _NOTICES_MAX: Final = 200
 _BETWEEN: Final = re.compile(r"[|,;\s]")
 

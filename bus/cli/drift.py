@@ -29,18 +29,15 @@ def list_drift(day: Day = "", data: Data = None, as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from bus.cli.run import echo_json, with_core
-    from bus.domain.drift import drifted
     from bus.intake.dispatch import utc_now
-    from bus.postgres.drift_lists import read_lists
-    from bus.postgres.open_tickets import open_tickets
+    from bus.postgres.drift_lists import drifting_now, read_lists
     from bus.postgres.pool import in_transaction
 
     wanted = _day(day)
 
     async def work(core: "Core") -> "Sequence[DriftedTicket] | None":
         if wanted is None:
-            tickets, now = await in_transaction(core.pool, open_tickets), utc_now()
-            return [one for one in (drifted(ticket, now) for ticket in tickets) if one]
+            return await in_transaction(core.pool, drifting_now, utc_now())
         lists = await in_transaction(core.pool, read_lists, wanted)
         return lists[0].tickets if lists else None
 

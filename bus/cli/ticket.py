@@ -102,6 +102,30 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
 
 
 @commands.command()
+def who(number: Number, data: Data = None, as_json: Json = False) -> None:
+    """Say who answers for a ticket now, and who else has which part. Exits 1 when there is no such ticket.
+
+    Example: ticketbus ticket who T20261122-000123
+    """
+    from bus.cli.run import echo_json, with_core
+    from bus.domain.terms import TicketId
+    from bus.gateway.read.responsibility_view import responsibility_view
+
+    ticket = with_core(data, lambda core: core.store.ticket(TicketId(number)))
+    if ticket is None:
+        echo(f"没有工单“{number}” / there is no ticket {number!r}", err=True)
+        raise typer.Exit(1)
+    view = responsibility_view(ticket)
+    if as_json:
+        echo_json(view)
+        return
+    echo(f"{number} {view['state'].zh} {view['state'].value}: {view['zh']} / {view['en']}")
+    echo(f"  负责 lead {view['lead'] or '-'}  备份 backup {view['backup'] or '-'}")
+    for one in view["collaborators"]:
+        echo(f"  协作 collaborator {one.person}: {one.part}")
+
+
+@commands.command()
 def events(number: Number, data: Data = None, as_json: Json = False) -> None:
     """List a ticket's events in order of version. Exits 1 when there is no such ticket.
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bus.domain.calendars import ALWAYS_ALONE, Calendars
+from bus.domain.collaborator_commands import AddCollaborator
 from bus.domain.commands import OpenTicket, Request
 from bus.domain.decide_work_order import WorkOrderFacts
 from bus.domain.dedupe import happened_at
@@ -97,6 +98,7 @@ class ReadSet:
     reported: tuple[tuple[TicketId, str], ...] = ()
     files: tuple[str, ...] = ()
     articles: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
     reported_at: tuple[tuple[TicketKey, datetime], ...] = ()
     window: timedelta = timedelta()
     routes: tuple[tuple[TicketId, datetime], ...] = ()
@@ -120,6 +122,7 @@ class LoadedState:
     reported: set[tuple[TicketId, str]] = field(default_factory=set)
     files: frozenset[str] = frozenset()
     articles: frozenset[str] = frozenset()
+    people: frozenset[str] = frozenset()
     earlier: dict[TicketKey, set[KeyHolder]] = field(default_factory=dict)
     staff: Staff = field(default_factory=Staff)
     templates: dict[TicketId, WorkOrderTemplate] = field(default_factory=dict)
@@ -171,6 +174,7 @@ def wanted(requests: Sequence[Request], rules: Rules) -> ReadSet:
         openings=tuple(openings),
         trace_ids=tuple(sorted(traces)),
         files=tuple(sorted({sha256 for request in requests for sha256 in named_files(request.command)})),
+        people=tuple(sorted({r.command.person for r in requests if isinstance(r.command, AddCollaborator)})),
         articles=tuple(sorted({one for request in requests for one in linked_articles(request.command)})),
         reported=tuple(
             sorted({(r.ticket_id, r.scope.source) for r in requests if r.ticket_id and r.scope and r.scope.source})

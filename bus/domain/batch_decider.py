@@ -16,7 +16,8 @@ from bus.domain.batch import (
 )
 from bus.domain.closing_events import ClosureCodeRefused
 from bus.domain.closure_proof import CODE_TRIES
-from bus.domain.commands import Note, OpenTicket, Request
+from bus.domain.collaborators import check_known
+from bus.domain.commands import AddEvidence, Note, OpenTicket, Request
 from bus.domain.decide import decide, join_ticket, open_ticket
 from bus.domain.dedupe import happened_at, ticket_of_report
 from bus.domain.errors import CommandRefused
@@ -180,11 +181,16 @@ def _decided(
         raise refusals.no_such_ticket(request)
     if request.historic and not isinstance(request.command, Note) and not _opened_by(request, known):
         raise refusals.other_report(known.ticket_id)
-    if request.scope and not request.scope.reaches(known, reported=_reported(request, request.scope, known, loaded)):
+    if request.scope and not request.scope.reaches(
+        known,
+        reported=_reported(request, request.scope, known, loaded),
+        helping=isinstance(request.command, Note | AddEvidence),
+    ):
         raise refusals.not_yours(known.ticket_id)
     check_files(request.command, loaded.files)
     check_links(request.command, loaded.articles)
     events = decide(request, known, rules, loaded.staff, loaded.facts(known.ticket_id))
+    check_known(request.command, loaded.people)
     refused = any(isinstance(one, ClosureCodeRefused) for one in events)
     changed = CommandResult.REFUSED if refused else CommandResult.CHANGED
     return (changed if events else CommandResult.UNCHANGED), known, events

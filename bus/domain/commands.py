@@ -8,6 +8,7 @@ from typing_extensions import Doc
 
 from bus.domain import fields
 from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
+from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.inside_commands import InsideCommand
 from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, Substate, TicketId, TraceId
@@ -175,6 +176,8 @@ Command = (
     | Start
     | Pause
     | Resume
+    | AddCollaborator
+    | RemoveCollaborator
     | RequestParts
     | IssueParts
     | RefuseParts

@@ -5,6 +5,8 @@ from typing import assert_never
 
 from bus.domain import refusals
 from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
+from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
+from bus.domain.collaborators import collaborated
 from bus.domain.commands import (
     Accept,
     AddEvidence,
@@ -167,6 +169,8 @@ def _answer(
             raise AssertionError("openings are answered by open_ticket and join_ticket")
         case Assign() | Return() | Accept() | Depart() | Arrive() | Start():
             return _dispatching(request, command, ticket, rules)
+        case AddCollaborator() | RemoveCollaborator():
+            return collaborated(command, ticket)
         case Pause() | Resume() | RequestParts() | IssueParts() | RefuseParts():
             return waited(request, command, ticket)
         case AddEvidence() | Note() | AskProgress() | Escalate():

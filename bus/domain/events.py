@@ -18,6 +18,7 @@ from bus.domain.closing_events import (
     TicketResolved,
     TicketTagged,
 )
+from bus.domain.collaborator_events import CollaboratorAdded, CollaboratorRemoved
 from bus.domain.promise_events import PauseAllowanceSpent, PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
 from bus.domain.step_events import StepOverdue
 from bus.domain.terms import CommandId, EventId, JoinCause, State, Substate, TicketId, TraceId
@@ -235,6 +236,8 @@ Event = (
     | AssignmentAccepted
     | EngineerDeparted
     | EngineerArrived
+    | CollaboratorAdded
+    | CollaboratorRemoved
     | WorkStarted
     | WorkPaused
     | PauseReasonChanged

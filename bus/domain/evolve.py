@@ -16,6 +16,8 @@ from bus.domain.closing_events import (
     TicketTagged,
 )
 from bus.domain.closure_asked import closure_asked
+from bus.domain.collaborator_events import CollaboratorAdded, CollaboratorRemoved
+from bus.domain.collaborators import with_part
 from bus.domain.errors import InvariantBroken, VersionMissing
 from bus.domain.events import (
     AssignmentAccepted,
@@ -143,6 +145,10 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
                 ticket, state=state, assignee=NOBODY, accepted_at=None, paused_for=paused_for, routing=routing
             )
             return returned if state is ticket.state else replace(_running(returned, at), substate=None)
+        case CollaboratorAdded(person=person, part=part):
+            return replace(ticket, collaborators=with_part(ticket.collaborators, person, part))
+        case CollaboratorRemoved(person=person):
+            return replace(ticket, collaborators=with_part(ticket.collaborators, person, ""))
         case AssignmentAccepted() | EngineerDeparted():
             return _responded(replace(ticket, accepted_at=ticket.accepted_at or at), at)
         case EngineerArrived():
@@ -217,6 +223,7 @@ def _assigned(ticket: Ticket, event: TicketAssigned) -> Ticket:
         state=State.ASSIGNED if ticket.state is State.PENDING else ticket.state,
         assignee=event.assignee,
         accepted_at=None,
+        collaborators=with_part(ticket.collaborators, event.assignee.person, ""),
         routing=replace(ticket.routing, suggested="", unroutable="", claim_due_at=event.claim_due_at),
         assignments=ticket.assignments + known,
         reassignments=ticket.reassignments + (known and ticket.assignments > 0),

@@ -29,6 +29,7 @@ CustomerRef = Annotated[
 # Who does the work, and where.
 Reason = Annotated[str, Doc("why, in the words of who asked; empty: nobody said")]
 Remark = Annotated[str, Doc("a remark of who asked; empty: none"), Personal()]
+PersonName = Annotated[str, Doc("who, by the name that the directory of people has")]
 ExpectedAt = Annotated[datetime | None, Doc("when the engineer expects to be on site, UTC; null: nobody said")]
 Place = Annotated[str, Doc("where the engineer is, in the engineer's words; empty: nobody said")]
 WaitingFor = Annotated[terms.WaitingFor, Doc("whom the ticket waits for meanwhile")]

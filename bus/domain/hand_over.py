@@ -15,8 +15,12 @@ def handed_over(before: "Ticket", ticket: "Ticket", own_at: datetime, at: dateti
     moved = ticket.assignee.person != before.assignee.person or ticket.reopens != before.reopens
     entered = ticket.state is not before.state
     offered = ticket.routing.claim_due_at is not None or ticket.routing.missed_by
+    handing = moved and before.accepted_at is not None and ticket.state is before.state is State.IN_PROGRESS
+    answering = before.answering if not moved or before.answering else before.assignee.person * handing
+    goes_on = ticket.state is State.IN_PROGRESS and ticket.assignee.person and ticket.accepted_at is None
+    answering = answering if goes_on else ""
     claimed = ticket.accepted_at is not None and (ticket.missed_claims > 0 or offered)
-    if not (moved or entered or claimed):
+    if not (moved or entered or claimed or answering != before.answering):
         return ticket
     since = max(own_at, before.handed_over_at or before.opened_at)
     begun = entered and ticket.state is State.IN_PROGRESS
@@ -27,5 +31,6 @@ def handed_over(before: "Ticket", ticket: "Ticket", own_at: datetime, at: dateti
         working_since=since if begun else ticket.working_since,
         state_since=at if entered else ticket.state_since,
         missed_claims=0 if ticket.accepted_at else before.missed_claims + missed,
+        answering=answering,
         routing=replace(ticket.routing, claim_due_at=None, missed_by=()) if claimed else ticket.routing,
     )

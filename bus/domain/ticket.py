@@ -9,7 +9,7 @@ from bus.domain.routed import NOT_ROUTED, Routing
 from bus.domain.sla_clock import Clock
 from bus.domain.terms import ClockName, State, Substate, TicketId, TraceId, WaitingFor
 from bus.domain.ticket_steps import StepClock
-from bus.domain.values import Assignee, Customer, IncidentKey, StepDeadline
+from bus.domain.values import Assignee, Collaborator, Customer, IncidentKey, StepDeadline
 from bus.domain.waits import Waits
 from bus.domain.work_order import WorkOrder
 
@@ -27,6 +27,7 @@ class Ticket:
     `state_since`: by the ticket's own time. `missed_claims`: how often in a row it went on from who had not claimed it.
     `closure`: the request that waits for the customer; None in an earlier version's state, too. `closure_expired_at`:
     when one expired that no other has followed.
+    `answering`: who had the work in hand, until whom it was handed to accepts it; empty: the assignee answers.
     """
 
     ticket_id: TicketId
@@ -82,6 +83,8 @@ class Ticket:
     step_deadlines: tuple[StepDeadline, ...] = ()
     step: StepClock | None = None
     waits: Waits = NO_WAITS
+    collaborators: tuple[Collaborator, ...] = ()
+    answering: str = ""
 
 
 def has_deadlines(ticket: Ticket) -> bool:

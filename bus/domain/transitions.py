@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
+from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.commands import (
     INSIDE,
     Accept,
@@ -78,6 +79,12 @@ _RECLASSIFY = TransitionRule(
 _TAG = TransitionRule(to=None, action=Text("打场景标签", "set scene tags"))
 _FOLLOW_UP = TransitionRule(to=None, action=Text("催客户确认(系统)", "the customer is reminded (the bus itself)"))
 _ALLOWANCE = TransitionRule(to=None, action=Text("挂起时长(系统)", "allowance of a pause (the bus itself)"))
+_ADD_COLLABORATOR = TransitionRule(
+    to=None, action=Text("增加协作人并写明分工", "add a collaborator and say what is theirs"), needs=("person", "part")
+)
+_REMOVE_COLLABORATOR = TransitionRule(
+    to=None, action=Text("移除协作人并说明原因", "remove a collaborator and say why"), needs=("person", "reason")
+)
 _REPLAN = TransitionRule(to=None, action=Text("按新日历重排时限(系统)", "promises planned anew (the bus itself)"))
 _DEPART = TransitionRule(to=None, action=Text("出发", "set out"))
 _ARRIVE = TransitionRule(to=State.IN_PROGRESS, action=Text("到达现场", "arrive on site"), within=4 * HOUR)
@@ -165,6 +172,8 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
         to=None, action=Text("删除个人信息并说明原因", "erase personal data and say why"), needs=("reason",)
     ),
     **{(state, Tag): _TAG for state in (State.RESOLVED, State.CLOSED)},
+    **{(state, AddCollaborator): _ADD_COLLABORATOR for state in OPEN},
+    **{(state, RemoveCollaborator): _REMOVE_COLLABORATOR for state in OPEN},
     **{(state, Reclassify): _RECLASSIFY for state in OPEN},
     **{(state, Escalate): _ESCALATE for state in OPEN},
     **{(state, StartWorkOrder): _START_ORDER for state in OPEN},

@@ -31,6 +31,14 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Collaborator:
+    """Somebody who has a part in a ticket beside who is responsible (R10)."""
+
+    person: Annotated[str, Doc("who, by name")]
+    part: Annotated[str, Doc("what is theirs to do")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assignee:
     """Who is responsible (R6): a role and a person with a contact, and a backup; never a department."""
 

@@ -123,6 +123,7 @@ class MemoryTransaction:
             done={i: store._done[i] for i in wanted.command_ids if i in store._done},
             reported={one for one in wanted.reported if any(e.source == one[1] for e in store.log.get(one[0], ()))},
             files=frozenset(store.files & {*wanted.files}),
+            people=frozenset(store.people),
             articles=frozenset(store.articles & {*wanted.articles}),
             traces={t.trace_id for t in store._tickets.values()} & {*wanted.trace_ids},
             numbers=[next(store._numbers) for one in wanted.openings if one not in store._done],

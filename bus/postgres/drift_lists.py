@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from bus.domain.drift import DriftedTicket, drifted
 from bus.domain.drift_list import DriftList
 from bus.postgres.open_tickets import open_tickets
+from bus.postgres.people_rows import people_who_left
 from bus.postgres.pool import Connection
 
 _TICKETS: Final = TypeAdapter(tuple[DriftedTicket, ...])
@@ -29,9 +30,15 @@ async def keep_list(connection: Connection, due_today: DueToday) -> bool:
     due = due_today(now)
     if due is None or await (await connection.execute(_MADE, (due[0],))).fetchone():
         return False
-    found = [one for ticket in await open_tickets(connection) if (one := drifted(ticket, now))]
+    found = await drifting_now(connection, now)
     kept = await connection.execute(_KEEP, (*due, now, Jsonb(_TICKETS.dump_python(tuple(found), mode="json"))))
     return bool(kept.rowcount)
+
+
+async def drifting_now(connection: Connection, now: datetime) -> Sequence[DriftedTicket]:
+    """Read the tickets that drift, by number."""
+    left = await people_who_left(connection)
+    return [one for ticket in await open_tickets(connection) if (one := drifted(ticket, now, left))]
 
 
 async def read_lists(connection: Connection, day: date | None = None) -> Sequence[DriftList]:

@@ -46,6 +46,12 @@ def row_json(row: PersonRow) -> dict[str, Any]:
     return {**person_json(row.profile), "skills": skills, **about}
 
 
+async def people_who_left(connection: Connection) -> frozenset[str]:
+    """Name those who take no more tickets."""
+    rows = await (await connection.execute("SELECT person FROM people WHERE left_at IS NOT NULL")).fetchall()
+    return frozenset(name for (name,) in rows)
+
+
 async def read_people(connection: Connection, person: str = "") -> list[PersonRow]:
     """Read all, or one, by name; contacts and photos sealed."""
     rows = await (await connection.execute(_READ, {"person": person})).fetchall()

@@ -71,6 +71,13 @@ async def staff_for(
     )
 
 
+async def present_people(connection: Connection, wanted: Sequence[str]) -> frozenset[str]:
+    """Name all who are there, where somebody is asked for; a refusal names the nearest of them."""
+    if not wanted:
+        return frozenset()
+    return frozenset(name for name, _ in await (await connection.execute(_PRESENT)).fetchall())
+
+
 async def note_assigned(connection: Connection, settled: BatchDecision) -> None:
     """Note when each was assigned a ticket by the bus: who waits longest comes first among equals."""
     for one in settled.events:

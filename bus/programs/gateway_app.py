@@ -76,6 +76,7 @@ from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.drift_lists import read_lists
 from bus.postgres.open_tickets import open_tickets
+from bus.postgres.people_rows import people_who_left
 from bus.postgres.pool import connected, in_transaction
 from bus.postgres.routing_events import read_routing_events
 from bus.programs.audit_asked import audit_tree_of
@@ -208,6 +209,7 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         drift_routes(
             DriftSources(
                 open_tickets=functools.partial(in_transaction, core.pool, open_tickets),
+                left=functools.partial(in_transaction, core.pool, people_who_left),
                 lists=functools.partial(in_transaction, core.pool, read_lists),
                 now=utc_now,
             )

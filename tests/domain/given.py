@@ -50,6 +50,7 @@ class Story:
     def __init__(self, rules: Rules = RULES) -> None:
         self.rules = rules
         self.loaded = LoadedState(tickets={}, names={}, done={}, numbers=list(range(1, 1000)))
+        self.loaded.people = frozenset({"李工"})
         self.log: list[Recorded] = []
         self._ids: Iterator[int] = count(1)
         self._last: TicketId | None = None

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
+from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.commands import (
     Accept,
     AddEvidence,
@@ -105,6 +106,8 @@ SAMPLES: Mapping[type[Command], Command] = {
         Start(substate=Substate.PARTS, reason="等主控板"),
         PAUSE,
         RESUME,
+        AddCollaborator(person="李工", part="制冷回路"),
+        RemoveCollaborator(person="李工", reason="已完成"),
         RequestParts(parts=(PART,), request_no="PR-1", reason="主控板烧毁"),
         IssueParts(request_no="PR-1", document_no="CK-1", parts=(PART,)),
         RefuseParts(request_no="PR-1", reason="缺货"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.commands import OUTSIDE, Command, IssueParts, OpenTicket, RefuseParts, RequestParts, Resume, Return
 from bus.domain.inside_commands import BreachSla
 from bus.domain.naming import kebab
@@ -46,6 +47,8 @@ def story_before(cls: type[Command]) -> Story:
     """Begin a story whose clocks the command can move, if it moves any."""
     if cls in {IssueParts, RefuseParts}:
         return given(*WORKING, SAMPLES[RequestParts])
+    if cls is RemoveCollaborator:
+        return given(OPEN, SAMPLES[AddCollaborator])
     if cls in {Resume, Return}:
         return given(*WORKING, PAUSE)
     if cls in WAY_TO_ORDERED:

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from bus.domain.closing_commands import ConfirmClosure, Reopen, Resolve
+from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.commands import INSIDE, Accept, Assign, Command, OpenTicket, Resume
 from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, WarnSla
 from bus.domain.naming import kebab
 from bus.domain.terms import State
+from bus.domain.transitions import OPEN as OPEN_STATES
 from bus.domain.transitions import TRANSITIONS, legal_in
 from bus.domain.work_order_commands import CancelWorkOrder
 from tests.domain.given import given
@@ -37,6 +39,7 @@ PREPARED: dict[tuple[State, type[Command]], tuple[Command, ...]] = {
     (State.PENDING, CancelWorkOrder): (*PENDING, START_ORDER),
     (State.ASSIGNED, CancelWorkOrder): (*ASSIGNED, START_ORDER),
     **{(State.IN_PROGRESS, command): way for command, way in WAY_TO_ORDERED.items()},
+    **{(state, RemoveCollaborator): (*WAY_TO[state], SAMPLES[AddCollaborator]) for state in OPEN_STATES},
 }
 CELLS = [(state, command) for state in State for command in SAMPLES if command is not OpenTicket]
 LEGAL = [cell for cell in CELLS if cell in TRANSITIONS and not TRANSITIONS[cell].historic]

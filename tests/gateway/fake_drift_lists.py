@@ -29,6 +29,8 @@ def responsibility_routes(
     events = giving(lambda: [one for log in store.log.values() for one in log])
     return [
         *dwell_routes(DwellSources(open_tickets=store.open, limits={}, calendars=ALWAYS_ALONE, now=now)),
-        *drift_routes(DriftSources(open_tickets=store.open, lists=lists.until, now=now)),
+        *drift_routes(
+            DriftSources(open_tickets=store.open, left=giving(lambda: {"已离岗"}), lists=lists.until, now=now)
+        ),
         *fairness_routes(events, now),
     ]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bus.alerts.log_sink import log_alert
-from bus.domain.batch import Accepted, Outcome
+from bus.domain.batch import Accepted, Outcome, Refused
+from bus.domain.collaborator_commands import AddCollaborator
 from bus.domain.commands import Accept, Request
 from bus.domain.events import Recorded, TicketAssigned, TicketReturned
 from bus.domain.fairness import shares
@@ -79,6 +80,14 @@ async def test_offer_store_each_end_comes_once_and_the_ticket_goes_on_until_some
     assert isinstance(await bus.ask(Accept(), ticket_id=first), Accepted)
     assert await timer(bus, OFFERS).fire(late + 9 * HOUR) == 0, "what is claimed has no end"
     assert (await bus.ticket(first)).missed_claims == 0
+
+    wanted = AddCollaborator(person="赵公", part="制冷回路")
+    refused = await bus.ask(wanted, ticket_id=first)
+    assert isinstance(refused, Refused)
+    assert refused.error.context["nearest"] == "赵工"
+    helper = had  # who missed the offer has a part after all
+    assert isinstance(await bus.ask(replace(wanted, person=helper), ticket_id=first), Accepted)
+    assert [one.person for one in (await bus.ticket(first)).collaborators] == [helper]
 
     async def read(values: Sequence[bytes]) -> Sequence[Recorded]:
         return [CODEC.decode(one) for one in values]

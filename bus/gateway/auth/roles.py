@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
+from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.commands import (
     OUTSIDE,
     Accept,
@@ -79,7 +80,10 @@ _ENGINEER = frozenset(
     | {StartWorkOrder, SignStep, ApproveStep, RejectStep}
 )
 _DISPATCHER = frozenset(
-    {OpenTicket, Assign, Return, Reclassify, Escalate, Reopen, Tag, Note, AddEvidence, AskProgress} | {StartWorkOrder}
+    {OpenTicket, Assign, Return, Reclassify, Escalate, Reopen, Tag, Note, AddEvidence, AskProgress}
+    | {StartWorkOrder}
+    | {AddCollaborator}
+    | {RemoveCollaborator}
 )
 
 GRANTS: Mapping[Role, Grant] = {

@@ -40,7 +40,7 @@ async def reaches_number(store: Store, scope: Scope | None, ticket_id: str | Non
 
 async def reaches(store: Store, scope: Scope | None, ticket: Ticket) -> bool:
     """Say whether a scope reaches a ticket, or has reported it."""
-    if scope is None or scope.reaches(ticket):
+    if scope is None or scope.reaches(ticket, helping=True):
         return True
     reported = bool(scope.source) and await store.reported(ticket.ticket_id, scope.source)
     return reported and scope.reaches(ticket, reported=True)

@@ -1,6 +1,6 @@
 """The routes of tickets for which nobody acts: now, on the list of a morning, and since the one before it (R9)."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -52,10 +52,12 @@ class DriftChangeAnswer(TypedDict):
 class DriftSources:
     """What is looked at; each raises StoreUnavailable.
 
-    `lists` gives that of a day, or the last one for None, and the one before it; none where there is none.
+    `left` names who left the directory of people. `lists` gives that of a day, or the last one for None, and the one
+    before it; none where there is none.
     """
 
     open_tickets: Callable[[], Awaitable[Sequence[Ticket]]]
+    left: Callable[[], Awaitable[Collection[str]]]
     lists: Callable[[date | None], Awaitable[Sequence[DriftList]]]
     now: Callable[[], datetime]
 
@@ -75,7 +77,8 @@ def drift_routes(sources: DriftSources) -> Sequence[HttpRoute]:
         if day is None:
             now, opened = sources.now(), await sources.open_tickets()
             reached = [one for one in opened if scope is None or scope.reaches(one)]
-            found = [one for each in reached if (one := drifted(each, now))]
+            left = await sources.left()
+            found = [one for each in reached if (one := drifted(each, now, left))]
             return json_response(DriftAnswer(due_at=None, made_at=None, tickets=found))
         made = (await made_on(day))[0]
         tickets = _reached(made.tickets, scope)

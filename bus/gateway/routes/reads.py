@@ -29,6 +29,7 @@ from bus.gateway.read.page_cursor import (
     write_version_cursor,
 )
 from bus.gateway.read.reach import reached_ticket, reaches_number, scope_of
+from bus.gateway.read.responsibility_view import ResponsibilityAnswer, responsibility_view
 from bus.gateway.read.routing_view import RoutingsAnswer, routing_view
 from bus.gateway.read.ticket_ids import no_such_ticket, read_ticket_id
 from bus.gateway.read.ticket_view import events_view, ticket_view
@@ -99,6 +100,13 @@ def read_routes(
             parameters=[*_PAGED, _PERSON],
         ),
         reading(
+            "/v1/tickets/{ticket_id}/responsibility",
+            handlers.show_responsibility,
+            "Who answers for the ticket?",
+            ResponsibilityAnswer,
+            parameters=[_PERSON],
+        ),
+        reading(
             "/v1/tickets/{ticket_id}/routing",
             handlers.show_routing,
             "Why was the ticket routed to whom?",
@@ -148,6 +156,11 @@ class _ReadHandlers:
         (shown,) = await self.in_clear([(ticket_id, ticket_view(ticket))], reader)
         shown = {**shown, "files": await self.files(ticket_id, reader)}
         return json_response(shown, headers={"Ticket-Trace-Id": ticket.trace_id})
+
+    async def show_responsibility(self, http: HttpRequest) -> Response:
+        """Show who answers now, the lead with backup, and each collaborator with their part."""
+        ticket = await reached_ticket(self.store, http, await admit(http, Access.READ))
+        return json_response(responsibility_view(ticket))
 
     async def show_routing(self, http: HttpRequest) -> Response:
         """Show each routing of a ticket with its whole table: points, or why somebody cannot take it."""
