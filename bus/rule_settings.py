@@ -22,6 +22,10 @@ class RuleSettings(BaseSettings):
         default_factory=list,
         description='JSON list of names that are departments and no persons, beside the usual words: ["家电部"]',
     )
+    robots: list[str] = Field(
+        default_factory=list,
+        description='JSON list of names that programs answer under, which is no first response: ["客服机器人"]',
+    )
     sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")
     calendars_file: Path | None = Field(None, description="YAML of working hours and public holidays")
     routing_file: Path | None = Field(None, description="YAML of how tickets find who takes them")

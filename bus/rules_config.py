@@ -124,6 +124,7 @@ def load_rules(settings: Settings) -> Rules:
         root_causes=frozenset(root_cause_words()),
         no_key_words=frozenset(map(plain_word, settings.no_key_words)),
         departments=frozenset(map(plain_word, settings.departments)),
+        robots=frozenset(map(plain_word, settings.robots)),
         routing=routing,
         closure=ClosureRules(
             remind_after=tuple(settings.closure_reminders),

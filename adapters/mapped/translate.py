@@ -182,16 +182,18 @@ def _request(made: _Made, received: RequestReceived, step: str, same: str | None
     fields in another order, repeats itself. `same` stands for all that, where there is one.
     """
     opens = isinstance(made.command, OpenTicket)
+    person = person_name(within_limits(made.actor, "actor"), "actor")
     return Request(
         command_id=delivery_command_id(received.source, received.delivery_id, step),
         command=made.command,
         source=received.source,
-        actor=person_name(within_limits(made.actor, "actor"), "actor") or received.source,
+        actor=person or received.source,
         at=made.at or received.received_at,
         received_at=received.received_at,
         trace_id=TraceId(received.trace_id),
         fingerprint=fingerprint(received.source, kebab(type(made.command)), {"made": same or made}),
         source_no="" if opens else within_limits(made.number, "source_no"),
+        automatic=not person,
     )
 
 

@@ -29,6 +29,7 @@ _COMPUTED: Mapping[str, str] = {
     "cors_origins": "",
     "trusted_proxies": '`["127.0.0.1"]`',
     "departments": "",
+    "robots": "",
     "disk_floor_bytes": "",
     "disk_marks": "`[75, 85, 90]` for all",
     "intake_secrets": "",

@@ -214,7 +214,7 @@ class Request:
     `scope`: the tickets that the sender reaches, None for every one. `ignored`: the paths of what nobody here reads.
     `key_field`: what the sender repeats it under. `sent_in`: the path of the command's fields in what was sent, and
     `sent_at` that of `at`; empty where they are named as here. `caller_trace`: what came beside the trace's id.
-    `map_version`: of the source's map that made it, from 1; None where none did.
+    `map_version`: of the source's map that made it, from 1; None where none did. `automatic`: a system asks by itself.
     """
 
     command_id: CommandId
@@ -237,3 +237,4 @@ class Request:
     sent_at: str = ""
     caller_trace: CallerTrace = PLAIN_TRACE
     map_version: int | None = None
+    automatic: bool = False

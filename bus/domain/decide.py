@@ -60,12 +60,13 @@ from bus.domain.inside_commands import (
     WarnSla,
     WithdrawOffer,
 )
+from bus.domain.no_key import plain_word
 from bus.domain.preconditions import check, check_names, check_person, check_photos, check_sha256
 from bus.domain.replan import changed_promises
 from bus.domain.routing import Staff, offer_withdrawn, routed
 from bus.domain.rules import Rules
 from bus.domain.sla import allowance_spent, breach, expire, overdue, stopped_in_time, warn, withdrawn
-from bus.domain.terms import ClockName, EvidenceKind, JoinCause, State
+from bus.domain.terms import BUS, ClockName, EvidenceKind, JoinCause, State
 from bus.domain.text import Text, is_blank
 from bus.domain.ticket import Ticket
 from bus.domain.transitions import TRANSITIONS, legal_in
@@ -214,18 +215,24 @@ def _dispatching(
         case Accept(note=note):
             if ticket.accepted_at and not stopped_in_time(ticket, ClockName.FIRST_RESPONSE, request.at):
                 raise refusals.already("accepted", "该工单已接单", "the ticket is accepted already")
-            return (AssignmentAccepted(note=note),)
+            return (AssignmentAccepted(note=note, automatic=_automatic(request, rules)),)
         case Depart(expected_at=expected_at):
-            return (EngineerDeparted(expected_at=expected_at),)
+            return (EngineerDeparted(expected_at=expected_at, automatic=_automatic(request, rules)),)
         case Arrive(place=place):
-            return (EngineerArrived(place=place),)
+            return (EngineerArrived(place=place, automatic=_automatic(request, rules)),)
         case Start(substate=substate, reason=reason):
             if substate and ticket.substate is substate and ticket.state is State.IN_PROGRESS:
                 zh, en = f"已在{substate.zh}中", f"{substate.value} is going on already"
                 raise refusals.already("substate", zh, en)
-            return (WorkStarted(substate=substate, reason=reason),)
+            return (WorkStarted(substate=substate, reason=reason, automatic=_automatic(request, rules)),)
         case _ as unknown:
             assert_never(unknown)
+
+
+def _automatic(request: Request, rules: Rules) -> bool:
+    """Say whether a program answers and no person; of an imported past nobody knows."""
+    by_program = request.automatic or request.actor == BUS or plain_word(request.actor) in rules.robots
+    return by_program and not request.historic
 
 
 def _returned(request: Request, ticket: Ticket, reason: str) -> TicketReturned:

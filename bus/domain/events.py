@@ -95,6 +95,7 @@ class AssignmentAccepted:
     """The person assigned claimed the ticket: the first response."""
 
     note: fields.Remark
+    automatic: fields.Automatic = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,7 @@ class EngineerDeparted:
     """The engineer is on the way."""
 
     expected_at: fields.ExpectedAt
+    automatic: fields.Automatic = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,7 @@ class EngineerArrived:
     """The engineer is on site; 现场勘查 begins."""
 
     place: fields.Place
+    automatic: fields.Automatic = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +120,7 @@ class WorkStarted:
 
     substate: Annotated[Substate | None, Doc("what is being done; null: an imported past does not say")]
     reason: fields.Reason
+    automatic: fields.Automatic = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,8 @@ from bus.domain.work_order_events import (
     WorkOrderStarted,
 )
 
+Answer = AssignmentAccepted | EngineerDeparted | EngineerArrived | WorkStarted
+
 
 def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
     """Fold one event; versions must follow each other without a gap, or VersionMissing."""
@@ -150,11 +152,11 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
         case CollaboratorRemoved(person=person):
             return replace(ticket, collaborators=with_part(ticket.collaborators, person, ""))
         case AssignmentAccepted() | EngineerDeparted():
-            return _responded(replace(ticket, accepted_at=ticket.accepted_at or at), at)
+            return _responded(ticket, event, at)
         case EngineerArrived():
-            return _working(ticket, Substate.ON_SITE, at)
+            return _responded(replace(ticket, state=State.IN_PROGRESS, substate=Substate.ON_SITE), event, at)
         case WorkStarted(substate=substate):
-            return _working(ticket, substate, at)
+            return _responded(replace(ticket, state=State.IN_PROGRESS, substate=substate), event, at)
         case WorkPaused(waiting_for=waiting_for):
             stopped = sla_clock.stop(ticket.resolution, at)
             return replace(ticket, paused_for=waiting_for, pauses=ticket.pauses + 1, resolution=stopped)
@@ -230,13 +232,12 @@ def _assigned(ticket: Ticket, event: TicketAssigned) -> Ticket:
     )
 
 
-def _responded(ticket: Ticket, at: datetime) -> Ticket:
-    return replace(ticket, response=sla_clock.settle(ticket.response, at))
-
-
-def _working(ticket: Ticket, substate: Substate | None, at: datetime) -> Ticket:
-    started = replace(ticket, state=State.IN_PROGRESS, substate=substate, accepted_at=ticket.accepted_at or at)
-    return _responded(started, at)
+def _responded(ticket: Ticket, event: Answer, at: datetime) -> Ticket:
+    """Take an answer of a person as the first response; one of a program claims nothing."""
+    if event.automatic:
+        return ticket
+    response = sla_clock.settle(ticket.response, at)
+    return replace(ticket, accepted_at=ticket.accepted_at or at, response=response)
 
 
 def _running(ticket: Ticket, at: datetime) -> Ticket:

@@ -28,6 +28,9 @@ CustomerRef = Annotated[
 
 # Who does the work, and where.
 Reason = Annotated[str, Doc("why, in the words of who asked; empty: nobody said")]
+Automatic = Annotated[
+    bool, Doc("a program answered and no person: it is no first response, and nobody has claimed the ticket by it")
+]
 Remark = Annotated[str, Doc("a remark of who asked; empty: none"), Personal()]
 PersonName = Annotated[str, Doc("who, by the name that the directory of people has")]
 ExpectedAt = Annotated[datetime | None, Doc("when the engineer expects to be on site, UTC; null: nobody said")]

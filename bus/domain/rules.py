@@ -15,7 +15,7 @@ from bus.domain.work_template import WorkOrderTemplate
 class Rules:
     """Given to the core as a value; read from files and settings by `bus.rules_config`.
 
-    `no_key_words` and `departments`, beside those that the code knows, are spelled as `plain_word` does.
+    `no_key_words` and `departments`, beside those that the code knows, and `robots` are spelled as `plain_word` does.
     """
 
     dedupe_window: timedelta
@@ -25,6 +25,7 @@ class Rules:
     lateness_max: timedelta = timedelta(days=7)
     no_key_words: frozenset[str] = frozenset()
     departments: frozenset[str] = frozenset()
+    robots: frozenset[str] = frozenset()
     calendars: Calendars = ALWAYS_ALONE
     routing: RoutingRules = NO_ROUTING
     closure: ClosureRules = ASK_TWICE

@@ -92,7 +92,9 @@ def withdrawn(ticket: Ticket, events: Sequence[Event], at: datetime) -> tuple[Ev
     found = list[Event]()
     for name in ClockName:
         clock, stopped_at = clock_of(ticket, name), stopped_in_time(ticket, name, at)
-        stop = next((event for event in events if isinstance(event, STOPS[name])), None)
+        stop = next(
+            (one for one in events if isinstance(one, STOPS[name]) and not getattr(one, "automatic", False)), None
+        )
         if stop and stopped_at and clock.breached_at:
             met = not isinstance(stop, WorkPaused)
             found.append(

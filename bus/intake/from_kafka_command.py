@@ -46,6 +46,7 @@ def request_of(sent: CommandSent, *, received_at: datetime, trace_id: TraceId | 
         ticket_id=TicketId(sent.ticket_id) if sent.ticket_id else None,
         source_no=sent.ticket_source_no,
         key_field=KEY,
+        automatic=sent.actor == sent.source,
     )
 
 
