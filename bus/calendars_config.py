@@ -11,7 +11,7 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_validator
 
 from bus.config_file import ConfigFileInvalid, FileModel, SystemName, read_yaml
-from bus.domain.calendars import ALWAYS, AROUND_THE_CLOCK, Calendar, Calendars, HolidayLists, HolidayYear
+from bus.domain.calendars import ALWAYS, AROUND_THE_CLOCK, BY_REGION, Calendar, Calendars, HolidayLists, HolidayYear
 from bus.domain.naming import nearest
 from bus.domain.text import Text
 from bus.domain.working_hours import WEEKDAYS, read_day, read_weekdays
@@ -93,7 +93,6 @@ class _File(FileModel):
     holidays: dict[SystemName, dict[int, _Year]] = Field(default_factory=dict)
     default: str = AROUND_THE_CLOCK
     regions: dict[_Name, str] = Field(default_factory=dict)
-    teams: dict[_Name, str] = Field(default_factory=dict)
 
 
 def load_calendars(path: Path | None) -> Calendars:
@@ -107,6 +106,9 @@ def load_calendars(path: Path | None) -> Calendars:
     for where, meant in _named(file):
         if meant not in names:
             faults.append(f"{where}: {_no_such('calendar', meant, names)}")
+    if BY_REGION in file.calendars:
+        reserved = Text("此名在时限中表示“按区域”,请改名", "the name means the region's calendar: take another")
+        faults.append(f"calendars.{BY_REGION}: {reserved}")
     for name, one in file.calendars.items():
         if one.holidays and one.holidays not in lists:
             faults.append(f"calendars.{name}.holidays: {_no_such('list of holidays', one.holidays, {*lists})}")
@@ -118,14 +120,12 @@ def load_calendars(path: Path | None) -> Calendars:
         default=file.default,
         lists=lists,
         regions=file.regions,
-        teams=file.teams,
     )
 
 
 def _named(file: _File) -> Iterator[tuple[str, str]]:
     yield "default", file.default
-    for section, given in (("regions", file.regions), ("teams", file.teams)):
-        yield from ((f"{section}.{who}", name) for who, name in given.items())
+    yield from ((f"regions.{who}", name) for who, name in file.regions.items())
 
 
 def _no_such(what: str, name: str, known: set[str]) -> str:

@@ -223,7 +223,6 @@ def _calendar_json(calendars: "Calendars", one: "Calendar") -> dict[str, Any]:
         "hours": hours_text(one.working),
         "holidays": one.holidays or None,
         "regions": _having(calendars.regions, one.name),
-        "teams": _having(calendars.teams, one.name),
         "default": one.name == calendars.default,
         "years": {
             year: "announced" if known.announced else "provisional"
@@ -245,9 +244,8 @@ def _echo_calendar(calendars: "Calendars", one: "Calendar", *, in_full: bool) ->
         return
     if row["default"]:
         echo("  默认日历 / the default")
-    for zh, en in (("地区", "regions"), ("班组", "teams")):
-        if row[en]:
-            echo(f"  {zh} {en}: {', '.join(row[en])}")
+    if row["regions"]:
+        echo(f"  地区 regions: {', '.join(row['regions'])}")
     for year, known in calendars.lists.get(one.holidays, {}).items():
         state = Text("已公布", "announced") if known.announced else Text("暂定,尚未公布", "provisional")
         echo(f"  {one.holidays} {year}: {state} {known.notice}".rstrip())

@@ -58,13 +58,12 @@ ALWAYS: Final = Calendar(name=AROUND_THE_CLOCK, title="全天候", working=Worki
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendars:
-    """The calendars of a deployment, `24x7` among them, and which region and team has which."""
+    """The calendars of a deployment, `24x7` among them, and which region has which."""
 
     by_name: Mapping[str, Calendar]
     default: str
     lists: HolidayLists
     regions: Mapping[str, str] = field(default_factory=dict)
-    teams: Mapping[str, str] = field(default_factory=dict)
 
     def of_region(self, region: str) -> Calendar:
         """Give the calendar of a region, or else the default one."""
@@ -82,9 +81,8 @@ class Calendars:
         return [self.by_name[name]] if name in self.by_name else []
 
     def in_use(self, promises: Iterable[str] = ()) -> Sequence[Calendar]:
-        """Give the calendars that a region, a team, or one of `promises` has."""
-        names = {*self.regions.values(), *self.teams.values()}
-        names |= {calendar.name for one in promises for calendar in self.named(one)}
+        """Give the calendars that a region or one of `promises` has."""
+        names = {*self.regions.values(), *(calendar.name for one in promises for calendar in self.named(one))}
         return [one for name, one in self.by_name.items() if name in names]
 
 

@@ -41,7 +41,6 @@ holidays:
       make_up_days: [01-09]
 default: plant
 regions: {华东: plant}
-teams: {夜间组: 24x7}
 """
 
 
@@ -109,7 +108,7 @@ def test_calendars_of_a_deployments_own_file_r7(tmp_path: Path) -> None:
     plant = calendars.by_name["plant"]
     assert {*calendars.by_name} == {"24x7", "plant"}
     assert calendars.of_region("华东") == calendars.of_region("西北") == plant
-    assert [one.name for one in calendars.in_use()] == ["24x7", "plant"]
+    assert [one.name for one in calendars.in_use()] == ["plant"]
     hours = {one: day_text(plant.working.hours_of(date.fromisoformat(one))) for one in (
         "2027-01-01", "2027-01-02", "2027-01-09", "2027-01-16", "2027-01-18", "2027-12-31", "2026-10-01")}  # fmt: skip
     assert hours == {
@@ -134,6 +133,8 @@ def test_calendars_of_a_deployments_own_file_r7(tmp_path: Path) -> None:
         ("zone: Asia/Shanghai", "zone: Asia/Shanghi", "calendars.plant.zone: .*Asia/Shanghai"),
         ("holidays: cn", "holidays: cm", "calendars.plant.holidays: .*did you mean 'cn'"),
         ("华东: plant", "华东: plan", "regions.华东: there is no calendar 'plan'; did you mean 'plant'"),
+        ("default: plant", "teams: {夜间组: 24x7}\ndefault: plant", "teams: .*there is no such field"),
+        ("  plant:", "  by-region:", "calendars.by-region: .*take another"),
         ("default: plant", "default: office", "default: there is no calendar 'office'"),
         ("01-01..01-03", "01-03..01-01", "holidays.cn.2027: .*the first day comes first"),
         ("[01-09]", "[01-02]", "holidays.cn.2027: 01-02 .*is off and a make-up workday"),
