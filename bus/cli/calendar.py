@@ -11,6 +11,7 @@ import typer
 from bus.cli import redrive
 from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
+from bus.cli.trace import time_line
 from bus.domain.text import Text
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from bus.app import Core
     from bus.domain.calendars import Calendar, Calendars
     from bus.gateway.http.answers import ClockAnswer
+    from bus.journey.charge import LifeEvent
     from bus.process.replan import Replanned
 
 commands = typer.Typer(name="calendar", help="Working hours and public holidays.", no_args_is_help=True)
@@ -122,7 +124,9 @@ def explain(
 ) -> None:
     """Say of both clocks of a ticket which time counted, which not, and why. Exits 1 when there is no such ticket.
 
-    Times are by the calendar's clock. Holidays are named by this machine's file.
+    Times are by the calendar's clock. Holidays are named by this machine's file. Below
+    each clock stands whose the time was that counted: what the bus or a target took on
+    the way is not the engineer's.
 
     Example: ticketbus calendar explain T20261122-000123
     """
@@ -130,20 +134,27 @@ def explain(
     from bus.domain.terms import TicketId
     from bus.gateway.read.clock_view import clocks_view
     from bus.intake.dispatch import utc_now
+    from bus.journey.charge import charge_within
+    from bus.journey.lives import charge_json, read_life
+    from bus.postgres.pool import connected
 
-    async def work(core: "Core") -> "Sequence[ClockAnswer]":
+    async def work(core: "Core") -> "tuple[Sequence[ClockAnswer], Sequence[LifeEvent]]":
         events = await core.store.events(TicketId(number))
-        return clocks_view(events, core.dispatcher.rules.calendars, utc_now()) if events else []
+        clocks = clocks_view(events, core.dispatcher.rules.calendars, utc_now()) if events else []
+        async with connected(core.pool) as connection:
+            return clocks, await read_life(connection, core.clear.schemas, number) if clocks else []
 
-    clocks = with_core(data, work)
+    clocks, life = with_core(data, work)
     if not clocks:
         echo(f"没有工单“{number}” / there is no ticket {number!r}", err=True)
         raise typer.Exit(1)
     for one in clocks:
+        counted = [(each["since"], each["until"]) for each in one["stretches"] if each["counts"]]
+        charged = charge_json(charge_within(life, counted))
         if as_json:
-            echo_json(one)
+            echo_json({**one, "charged": charged})
             continue
-        for line in _clock_lines(one):
+        for line in (*_clock_lines(one), f"  {time_line(charged)}"):
             echo(line)
 
 

@@ -1,6 +1,6 @@
 """Time charged to whom it belongs: every interval of a ticket's life is one party's. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -64,6 +64,17 @@ def charge(life: Sequence[LifeEvent], until: datetime, since: datetime = BEGINNI
             stop = min(max(mark, at), end)
             sums[party] += max(NO_TIME, min(stop, until) - max(at, since))
             at = stop
+    return sums
+
+
+def charge_within(
+    life: Sequence[LifeEvent], times: Iterable[tuple[datetime, datetime]]
+) -> Mapping[ChargedTo, timedelta]:
+    """Charge what of a ticket's life is within several times, such as those that count towards a promise."""
+    sums = dict.fromkeys(ChargedTo, NO_TIME)
+    for since, until in times:
+        for party, time in charge(life, until, since).items():
+            sums[party] += time
     return sums
 
 

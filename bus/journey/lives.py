@@ -88,6 +88,13 @@ async def charged(
     return charge_json(sums)
 
 
+async def read_life(connection: Connection, schemas: SchemaLearner, ticket_id: str) -> list[LifeEvent]:
+    """Read the life of one ticket, in order of version. Raises ArchiveUnreadable, and as `SchemaLearner.events`."""
+    rows = await read_lives(connection, [ticket_id])
+    events = await schemas.events([row.value for row in rows])
+    return [row.with_event(event) for row, event in zip(rows, events, strict=True)]
+
+
 def charge_json(charged: Mapping[ChargedTo, timedelta]) -> dict[str, float]:
     """Give seconds by party, and their sum."""
     seconds = {party.value: one.total_seconds() for party, one in charged.items()}

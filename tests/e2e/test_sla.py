@@ -107,6 +107,7 @@ async def test_sla_a_promise_is_warned_of_and_broken_once_and_never_early(bus: B
     explained = await asyncio.to_thread(bus.run, "calendar", "explain", resting)
     assert "已计 counted 0:00:00" in explained.stdout
     assert "休息日 / day off" in explained.stdout
+    assert "用时 time 0 s" in explained.stdout
     assert (await asyncio.to_thread(bus.run, "calendar", "explain", "T20261122-999999")).returncode == 1
     file = tmp_path / "calendars.yaml"
     file.write_text(file.read_text().replace("08:00-20:00", "09:00-20:00"))

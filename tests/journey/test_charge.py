@@ -20,7 +20,7 @@ from bus.domain.events import (
 )
 from bus.domain.terms import KeyKind, Substate, WaitingFor
 from bus.domain.values import Assignee, Customer, IncidentKey
-from bus.journey.charge import ChargedTo, LifeEvent, charge
+from bus.journey.charge import NO_TIME, ChargedTo, LifeEvent, charge, charge_within
 from tests.domain.people import START
 from tests.schemas.codecs import recorded
 
@@ -104,6 +104,18 @@ def test_charge_within_a_day_is_what_of_it_falls_there() -> None:
         {"engineer": 20},
     ]
     assert minutes(life, -5) == {}
+
+
+def test_charge_of_what_counts_towards_a_promise_leaves_out_the_rest_r7() -> None:
+    life = life_of((0, OPENED), (10, ASSIGNED), (30, PAUSED), (60, RESUMED), published_s=120)
+    counted = [(START + since * MINUTE, START + until * MINUTE) for since, until in ((5, 20), (60, 70))]
+    charged = charge_within(life, counted)
+    assert {party.value: time / MINUTE for party, time in charged.items() if time} == {
+        "source": 5,
+        "bus": 2 + 2,
+        "engineer": 8 + 8,
+    }
+    assert sum(charged.values(), NO_TIME) == 25 * MINUTE
 
 
 def test_charge_an_imported_past_has_no_way_through_the_bus() -> None:
