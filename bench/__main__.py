@@ -37,6 +37,7 @@ SUITES: Final = (
     "backlog",
     "expecting",
     "missing",
+    "deadlines",
 )
 SCALE: Final = ("scale", "million", "audit", "tracing", "archive")
 
