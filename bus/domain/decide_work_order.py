@@ -7,7 +7,6 @@ from typing import assert_never
 
 from bus.domain import refusals, work_order_refusals
 from bus.domain.commands import Request
-from bus.domain.errors import InvariantBroken
 from bus.domain.events import Event
 from bus.domain.preconditions import check_photos
 from bus.domain.rules import Rules
@@ -98,7 +97,7 @@ def _started(command: StartWorkOrder, ticket: Ticket, rules: Rules) -> WorkOrder
 
 def _step(order: WorkOrder, key: str, facts: WorkOrderFacts) -> WorkStep:
     if facts.template is None or facts.template.key != order.template:
-        raise InvariantBroken(f"the template of the work order {order.template} was not loaded")
+        raise work_order_refusals.template_unreadable(order.template)
     step = next((one for one in facts.template.steps if one.key == key), None)
     if step is None:
         raise refusals.unknown_word("step", key, [one.key for one in order.steps])

@@ -28,6 +28,17 @@ def order_required(template: WorkOrderTemplate) -> CommandRefused:
     )
 
 
+def template_unreadable(name: str) -> CommandRefused:
+    """Refuse what needs the steps of an order whose event lies in a file of the archive that is not here."""
+    return CommandRefused(
+        "template_unreadable",
+        "work_order",
+        f"作业单 {name} 的步骤在归档文件中,此处读不到:请运维取回该月 (ticketbus archive recall)",
+        f"the steps of the work order {name} are in a file of the archive that cannot be read here: ask the operators "
+        "to recall its month (ticketbus archive recall)",
+    )
+
+
 def step_open(step: WorkStep, status: StepStatus) -> CommandRefused:
     """Refuse to resolve while a step is not done, naming it."""
     return CommandRefused(

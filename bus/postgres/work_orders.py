@@ -1,9 +1,11 @@
 """What deciding about work orders needs beside the states: their templates, and the roles of who approves (R48)."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Final, LiteralString
 
 from bus.archive.reader import event_values
+from bus.domain.errors import ArchiveUnreadable
 from bus.domain.events import Recorded
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket
@@ -23,7 +25,10 @@ SELECT person, profile->>'role' FROM people WHERE person = ANY(%s) AND left_at I
 async def templates_of(
     connection: Connection, tickets: Iterable[Ticket], read: Read
 ) -> dict[TicketId, WorkOrderTemplate]:
-    """Read what the work orders of tickets follow, out of the events that started them, archived ones as well."""
+    """Read what the work orders of tickets follow, out of the events that started them, archived ones as well.
+
+    Of an archive that cannot be read here a template is left out: other commands of the batch go on.
+    """
     started = {one.ticket_id: one.work_order.started_in for one in tickets if one.work_order}
     if not started:
         return {}
@@ -32,7 +37,8 @@ async def templates_of(
     found = {one.ticket_id: one for one in await read([value for (value,) in rows])}
     for ticket_id in started.keys() - found.keys():
         asked = {"ticket": ticket_id, "version": started[ticket_id]}
-        found |= {one.ticket_id: one for one in await read(await event_values(connection, _ARCHIVED, asked))}
+        with suppress(ArchiveUnreadable):
+            found |= {one.ticket_id: one for one in await read(await event_values(connection, _ARCHIVED, asked))}
     return {
         ticket_id: one.event.template for ticket_id, one in found.items() if isinstance(one.event, WorkOrderStarted)
     }

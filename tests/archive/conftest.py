@@ -12,10 +12,11 @@ from bus.app import Core
 from bus.archive.writing import ArchivedMonth
 from bus.consistency.report import Difference
 from bus.domain.batch import Accepted
-from bus.domain.closing_commands import Reopen
-from bus.domain.commands import OpenTicket, Request
+from bus.domain.closing_commands import Reopen, RequestClosure
+from bus.domain.commands import Command, OpenTicket, Request, Start
 from bus.domain.terms import KeyKind
 from bus.domain.values import Customer, IncidentKey
+from bus.domain.work_order_commands import SignStep, StartWorkOrder
 from bus.journey.journey import JourneyParts, journey
 from bus.local.stack import Urls
 from bus.postgres.pool import connected
@@ -25,7 +26,8 @@ from tests.audit.keys import ORIGIN, made_up_key, pem_of
 from tests.audit.lives import sealed
 from tests.bus_under_test import Bus, bus_on
 from tests.consistency.test_two_stores import publish_all, request, verified
-from tests.domain.people import CLOSED, OPEN
+from tests.domain.orders import step, template
+from tests.domain.people import ASSIGN, CLOSED, CONFIRM, OPEN, RESOLVE
 
 LATER = datetime.now(UTC) + timedelta(days=800)
 PHONE, WORDS = "13800004711", "门锁密码四八二一"
@@ -93,6 +95,26 @@ async def told(core: Core, name: str) -> dict[str, Any] | None:
 def reopening(number: int) -> Request:
     """Report that it is not mended."""
     return request(number, Reopen(reason="又漏了"), 500)
+
+
+async def closed_with_an_order(core: Core, number: int) -> None:
+    """Open a ticket of nobody whom others know, and close it after its one step is signed."""
+    dispatcher = replace(
+        core.dispatcher, rules=replace(core.dispatcher.rules, work_orders={"job": template(step("a"))})
+    )
+    key = IncidentKey(kind=KeyKind.SERIAL, value=f"SN-{number}")
+    first = replace(OPEN, incident_key=key, source_no=f"C-{number}", customer=Customer())
+    course: tuple[Command, ...] = (first, ASSIGN, Start(), StartWorkOrder(template="job"))
+    rest: tuple[Command, ...] = (RESOLVE, RequestClosure(), CONFIRM)
+    requests = [request(number, one, 0) for one in course]
+    signed = [signing(number, 0), *(request(number, one, 0) for one in rest)]
+    outcomes = await dispatcher.dispatch([*requests, *signed])
+    assert all(isinstance(one, Accepted) for one in outcomes), outcomes
+
+
+def signing(number: int, minute: int) -> Request:
+    """Let the handler sign the one step."""
+    return replace(request(number, SignStep(step="a"), minute), actor=ASSIGN.assignee.person)
 
 
 async def log_report(core: Core) -> Sequence[Difference]:

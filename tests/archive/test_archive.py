@@ -15,8 +15,8 @@ from bus.consistency.restore import restore
 from bus.delivery.ticket_texts import ticket_events
 from bus.doctor.checks.archive import CHECK
 from bus.doctor.diagnosis import Examined
-from bus.domain.batch import Accepted
-from bus.domain.commands import OpenTicket
+from bus.domain.batch import Accepted, Refused
+from bus.domain.commands import OpenTicket, Start
 from bus.domain.errors import ArchiveUnreadable
 from bus.domain.terms import TicketId
 from bus.outbox.republish import EventsArchived, republish
@@ -36,15 +36,18 @@ from tests.archive.conftest import (
     WORDS,
     archived,
     ask,
+    closed_with_an_order,
     events,
     live,
     log_report,
     reopening,
+    signing,
     told,
 )
 from tests.audit.lives import KEY, report_of, sealed
 from tests.bus_under_test import Bus, make_topics
 from tests.consistency import test_two_stores
+from tests.consistency.test_two_stores import request
 from tests.domain.people import CLOSED
 
 
@@ -92,10 +95,16 @@ async def test_archive_closed_tickets_go_and_everything_that_reads_the_log_reads
 
 
 async def test_archive_a_late_event_goes_on_and_the_next_file_has_it(core: Core) -> None:
+    await closed_with_an_order(core, 9)
     (one, *_) = await live(core)
-    await archived(core)
-    (outcome,) = await core.dispatcher.dispatch([reopening(1)])
-    assert isinstance(outcome, Accepted)
+    file = archive_dir(core.settings) / (await archived(core)).file
+    away = file.rename(file.with_suffix(".away"))
+    course = [reopening(1), reopening(9), request(9, Start(), 501), signing(9, 502)]  # its steps are in the file alone
+    unread = await core.dispatcher.dispatch(course)
+    assert [one.error.code if isinstance(one, Refused) else "" for one in unread] == ["", "", "", "template_unreadable"]
+    away.rename(file)
+    (signed,) = await core.dispatcher.dispatch([signing(9, 503)])
+    assert isinstance(signed, Accepted)
     await sealed(core, LATER)
     history = await core.store.events(TicketId(one))
     assert [e.version for e in history] == [*range(1, len(history) + 1)]
