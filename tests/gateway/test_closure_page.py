@@ -21,8 +21,13 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 async def _asked(gateway: Gateway) -> TicketId:
     ticket_id = TicketId(await gateway.opened())
+    assert (await gateway.post(f"/v1/tickets/{ticket_id}/assign", {"assignee": PERSON})).status_code == 200
+    await _ask(gateway, ticket_id)
+    return ticket_id
+
+
+async def _ask(gateway: Gateway, ticket_id: TicketId) -> None:
     steps: list[tuple[str, dict[str, Any]]] = [
-        ("assign", {"assignee": PERSON}),
         ("start", {}),
         ("resolve", {"photos": ["https://p/1.jpg"], "summary": "更换<b>主控板</b>", "root_cause": "fan"}),
         ("request-closure", {}),
@@ -30,7 +35,6 @@ async def _asked(gateway: Gateway) -> TicketId:
     for step, body in steps:
         answer = await gateway.post(f"/v1/tickets/{ticket_id}/{step}", body)
         assert answer.status_code == 200, answer.text
-    return ticket_id
 
 
 async def _ticket(gateway: Gateway, ticket_id: TicketId) -> Ticket:
@@ -125,6 +129,10 @@ async def test_closure_page_a_link_of_nobody_of_another_request_or_of_yesterday_
 
     await gateway.post(f"/v1/tickets/{ticket_id}/reopen", {"reason": "又坏"})
     assert (await gateway.http.get(link)).status_code == 410
+    await _ask(gateway, ticket_id)
+    assert (await _answer(gateway, link, answer="confirm", tick=TICKS, name="陈女士")).status_code == 410
+    assert (await _ticket(gateway, ticket_id)).state is State.RESOLVED
+    assert (await gateway.http.get(await _link(gateway, ticket_id))).status_code == 200
 
 
 async def test_closure_page_says_so_while_the_store_is_away_and_logs_no_token_r20(gateway: Gateway) -> None:
