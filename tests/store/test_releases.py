@@ -49,6 +49,9 @@ ADDED = {
     "batch",
     "customer_ref",
     "work_order",
+    "step_deadlines",
+    "step",
+    "waits",
     "missed_claims",
 }  # to the states, by folding again
 ADDED_TO_A_CLOCK = {"calendar": None}
