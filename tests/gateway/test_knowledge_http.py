@@ -25,6 +25,7 @@ async def test_knowledge_http_a_draft_is_edited_filed_found_suggested_and_withdr
     assert [one["number"] for one in found.json()["articles"]] == ["KB-1"]
     suggested = (await gateway.get(f"/v1/tickets/{ticket}/knowledge", "engineer")).json()
     assert (suggested["ticket_id"], [one["number"] for one in suggested["articles"]]) == (ticket, ["KB-1"])
+    assert [one["number"] for one in (await gateway.get("/v1/knowledge", "engineer")).json()["articles"]] == ["KB-1"]
     shown = (await gateway.get("/v1/knowledge/KB-1", "engineer")).json()
     assert [(one["change"], one["why"]) for one in shown["versions"]] == [
         ("edited", "已核对 139****1234"), ("filed", "已核对 139****1234"),

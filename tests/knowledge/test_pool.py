@@ -115,6 +115,7 @@ async def test_pool_a_closure_drafts_once_an_editor_files_and_a_solution_links_w
     assert [(one.article.number, one.reused) for one in await knowledge.listed(ArticleList())] == [
         ("KB-2", 0), ("KB-1", 1),
     ]  # fmt: skip
+    assert [one.article.number for one in await knowledge.search("压缩机不转", 3)] == ["KB-1"], "KB-2 is a draft"
     async with connected(knowledge.pool) as connection:
         month = MetricWindow(since=NOW - timedelta(days=30), until=NOW, dedupe_window=RULES.dedupe_window)
         figure = await read_figure(connection, KNOWLEDGE_REUSE, month)
