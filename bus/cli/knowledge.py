@@ -203,6 +203,21 @@ def draft(
     with_core(data, work)
 
 
+@commands.command()
+def reindex(data: Data = None) -> None:
+    """Make the terms by which articles are found anew: once the words of root causes, or the rules of terms, changed.
+
+    Example: ticketbus knowledge reindex
+    """
+    from bus.cli.run import with_core
+    from bus.knowledge.reindex import reindex as index_again
+    from bus.postgres.pool import in_transaction
+    from bus.rules_config import root_cause_words
+
+    count = with_core(data, lambda core: in_transaction(core.pool, index_again, root_cause_words()))
+    echo(f"已重建索引 / terms made anew: {count}")
+
+
 def _change(
     number: int, change: ArticleChange, decided: "Decided", changed: "ArticleEdit | None", data: "Data"
 ) -> None:

@@ -41,7 +41,7 @@ from schemas.messages import ArticleChanged
 from schemas.topics import DECISIONS
 
 Encode = Callable[[ArticleChanged], bytes]
-_LOCK: Final = "knowledge"  # who changes the pool goes one after the other
+LOCK: Final = "knowledge"  # who changes the pool goes one after the other
 _HAS: Final[LiteralString] = "SELECT 1 FROM knowledge_articles WHERE ticket_id = %s"
 _OPENED: Final[LiteralString] = "SELECT value FROM events WHERE ticket_id = %(ticket)s AND version = 1"
 _NUMBER: Final[LiteralString] = "SELECT nextval('knowledge_numbers')"
@@ -127,7 +127,7 @@ class KnowledgePool:
         Raises CommandRefused for an article that nobody could use, Conflict for an edit of what is withdrawn.
         """
         async with connected(self.pool) as connection:
-            await wait_for_lock(connection, _LOCK)
+            await wait_for_lock(connection, LOCK)
             found = await read_articles(connection, [number])
             if not found:
                 return None
@@ -148,7 +148,7 @@ class KnowledgePool:
 
         Raises InvariantBroken, RegistryUnavailable.
         """
-        await wait_for_lock(connection, _LOCK)
+        await wait_for_lock(connection, LOCK)
         if await (await connection.execute(_HAS, (ticket_id,))).fetchone():
             return None
         article = draft_of(await self.clear.events(await log_values(connection, ticket_id)))

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import psutil
 import pytest
 
-from bus.domain.knowledge import number_of
+from bus.domain.knowledge import ArticleChange, number_of
 from bus.knowledge.pool import KnowledgePool
+from bus.knowledge.reindex import reindex
 from bus.knowledge.search import search
 from bus.postgres.pool import connected
-from tests.knowledge.search_set import ASKED, HELD_OUT, Asked, file_all, file_many
+from tests.knowledge.search_set import ASKED, HELD_OUT, SET, Asked, file_all, file_many
 from tests.knowledge.test_pool import EDITOR
 
 MANY = 100_000
@@ -38,6 +39,28 @@ async def test_search_finds_what_fits_in_other_words(knowledge: KnowledgePool) -
     assert [one.article.number for one in await knowledge.search("氟", 9)][:1] == ["KB-5"]
     for nothing in ("", " ", "!?", "鑫", "zzz", "'); DROP TABLE zzz; --"):
         assert await knowledge.search(nothing, 3) == [], nothing
+
+
+async def test_search_terms_are_made_anew(knowledge: KnowledgePool) -> None:
+    await file_all(knowledge, EDITOR)
+    await knowledge.change(1, ArticleChange.WITHDRAWN, EDITOR)
+
+    async def state() -> tuple[object, object]:
+        async with connected(knowledge.pool) as connection:
+            stored = await connection.execute("SELECT number, terms::text FROM knowledge_articles ORDER BY number")
+            counts = await connection.execute(
+                "SELECT term, articles FROM knowledge_terms WHERE articles > 0 ORDER BY 1"
+            )
+            return await stored.fetchall(), await counts.fetchall()
+
+    before = await state()
+    async with connected(knowledge.pool) as connection:
+        await connection.execute("UPDATE knowledge_articles SET terms = '' WHERE number % 2 = 0")
+        await connection.execute("UPDATE knowledge_terms SET articles = 7")
+    assert await state() != before
+    async with connected(knowledge.pool) as connection:
+        assert await reindex(connection, knowledge.causes) == len(SET["articles"])
+    assert await state() == before
 
 
 @pytest.mark.faults
