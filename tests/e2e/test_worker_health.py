@@ -60,6 +60,8 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
             "mornings",
             "insight",
             "alert reports",
+            "closure",
+            "steps",
         }
         alerting = {"alert rounds", "alert channels", "heartbeat"}
         watches = {"registry", "certificates", "deadlines", "rollouts", "audit", "source maps", "pulled sources"}
