@@ -53,6 +53,8 @@ ADDED = {
     "step",
     "waits",
     "missed_claims",
+    "collaborators",
+    "answering",
 }  # to the states, by folding again
 ADDED_TO_A_CLOCK = {"calendar": None}
 
