@@ -100,6 +100,34 @@ WHERE o.resolved_at >= %(since)s AND o.resolved_at < %(until)s AND NOT o.histori
         page="states.md",
     ),
     Question(
+        name="closed-by-customers",
+        rows="R20",
+        asks=Text("每张关闭的工单都由客户本人确认了吗?", "Did each closed ticket's customer confirm it?"),
+        counted=Text("期间首次关闭的工单", "tickets closed for the first time in that time"),
+        cases="""
+SELECT o.ticket_id AS subject, EXISTS (
+    SELECT FROM unnest(c.answers, c.details) AS a (answer, detail)
+        WHERE answer = 'confirmed' AND detail NOT IN ('', 'console')) AS kept
+FROM ticket_outcomes o LEFT JOIN ticket_closures c USING (ticket_id)
+WHERE o.closed_at >= %(since)s AND o.closed_at < %(until)s AND NOT o.historic""",
+        mend="ticketbus trace {subject}",
+        page="closing.md",
+    ),
+    Question(
+        name="knowledge-filed",
+        rows="R21",
+        asks=Text("每份知识草稿都在 24 小时内归档了吗?", "Was every draft of an article dealt with within 24 hours?"),
+        counted=Text("期间满 24 小时的草稿", "drafts that became 24 hours old in that time"),
+        cases="""
+SELECT 'KB-' || number AS subject, coalesce(
+    filed_at <= drafted_at + interval '1 day' OR (state = 'withdrawn' AND changed_at <= drafted_at + interval '1 day'),
+    false) AS kept
+FROM knowledge_articles
+WHERE drafted_at >= %(since)s - interval '1 day' AND drafted_at < %(until)s - interval '1 day'""",
+        mend="ticketbus knowledge show {subject}",
+        page="knowledge.md",
+    ),
+    Question(
         name="every-hop",
         rows="R29, R43",
         asks=Text("每张工单的每一跳都按时到了吗?", "Did every hop of every ticket happen in time?"),

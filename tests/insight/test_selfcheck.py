@@ -11,7 +11,7 @@ from bus.insight.questions import QUESTIONS
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import connected
 from tests.bus_under_test import Bus
-from tests.domain.people import ASSIGN, CLOSED, RESOLVED
+from tests.domain.people import ASKED_TO_CLOSE, ASSIGN, CLOSED, CONFIRM, RESOLVED
 from tests.insight.test_figures import DAY, HOUR, LETTER, Lives, bus, opening
 
 __all__ = ["bus"]
@@ -23,6 +23,10 @@ VALUES ('sla_escalation', %s, 'p2', '{}', now(), now(), %s) RETURNING number"""
 BROKEN = """
 INSERT INTO sla_clocks (ticket_id, clock, trace_id, limit_s, state, breached_at)
 VALUES (%s, 'first_response', '', 900, 'breached', now())"""
+ARTICLE = """
+INSERT INTO knowledge_articles (number, ticket_id, version, state, article, terms, drafted_at, filed_at, changed_at,
+    changed_by)
+VALUES (%s, %s, 1, 'draft', '{}', '', now() - interval '2 days', %s, now(), '')"""
 SET_STATE = "UPDATE ticket_states SET state = jsonb_set(state, ARRAY[%s], %s::jsonb) WHERE ticket_id = %s"
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NOTICE = """
@@ -41,7 +45,8 @@ async def test_selfcheck_answers_by_what_happened(bus: Bus) -> None:
     assert {one["yes"] for one in nothing.values()} == {None}
     async with bus.core() as core:
         lives, now = Lives(core), utc_now() - HOUR
-        await lives.lived(opening(1, serial="SN-1"), *CLOSED[1:], at=now - 9 * DAY)
+        await lives.lived(opening(1, serial="SN-1"), *ASKED_TO_CLOSE[1:], at=now - 9 * DAY)
+        await lives.lived(CONFIRM, at=now - 9 * DAY, source_no="C-1")
         taken_up = await lives.lived(opening(2), ASSIGN, at=now)
         await lives.keep()
         async with connected(core.pool) as connection:
@@ -51,6 +56,7 @@ async def test_selfcheck_answers_by_what_happened(bus: Bus) -> None:
                 return int(number)
 
             await connection.execute(LISTED, ("crm", None))
+            await connection.execute(ARTICLE, (1, "T1", utc_now() - 1.5 * DAY))
             await connection.execute(BROKEN, (taken_up,))
             await connection.execute(NOTICE, (await alert(taken_up, utc_now()), "duty", utc_now(), None))
         good = await asyncio.to_thread(answered, bus, 0)
@@ -61,11 +67,13 @@ async def test_selfcheck_answers_by_what_happened(bus: Bus) -> None:
         first = await lives.lived(opening(5, serial="SN-5"), at=now)
         second = await lives.lived(opening(6, serial="SN-5"), at=now)
         await lives.lived(opening(7), *RESOLVED[1:], source=SANDBOX, at=now)
+        on_behalf = await lives.lived(opening(8), *CLOSED[1:], at=now)
         await lives.keep()
         async with connected(core.pool) as connection:
             await connection.execute(SET_STATE, ("photos", "[]", unproven))
             await connection.execute(SET_STATE, ("assignee", '{"person": "王师傅", "contact": ""}', alone))
             await connection.execute("UPDATE ticket_outcomes SET key = '' WHERE ticket_id = %s", (first,))
+            await connection.execute(ARTICLE, (2, "T2", None))
             await connection.execute(LISTED, ("oms", None))
             await connection.execute(MISSING)
             await connection.execute(BROKEN, (alone,))
@@ -79,6 +87,8 @@ async def test_selfcheck_answers_by_what_happened(bus: Bus) -> None:
         "with-a-person": [alone],
         "breaches-answered": [alone],
         "solved-with-proof": [unproven],
+        "closed-by-customers": [on_behalf],
+        "knowledge-filed": ["KB-2"],
         "every-hop": [second],
         "alerts-arrive": ["duty"],
     }
@@ -99,4 +109,4 @@ async def test_selfcheck_says_what_mends_it(bus: Bus) -> None:
 
 def test_each_question_leads_to_a_page_that_is_there() -> None:
     assert {one.page for one in QUESTIONS if not (DOCS / one.page).exists()} == set()
-    assert len({one.name for one in QUESTIONS}) == len(QUESTIONS)
+    assert len({one.name for one in QUESTIONS}) == len(QUESTIONS) == 10
