@@ -46,6 +46,12 @@ class DispatcherClient:
         answer, _ = await ask(self._http, "POST", path, body=body, headers=lambda: key, pause_s=self._pause_s)
         return answer.status_code, json_object(answer)
 
+    async def suggested(self, ticket_id: str, *, limit_s: float = 60) -> Mapping[str, Any]:
+        """Look until the bus has ranked who could take a ticket, at most `limit_s`; empty: it has not."""
+        path = f"/v1/tickets/{ticket_id}/routing"
+        seen = await until(lambda: self._read(path), lambda found: bool(found.get("routings")), limit_s=limit_s)
+        return next(iter(seen.get("routings", ())), {})
+
     async def listed(
         self, state: str, wanted: Callable[[Mapping[str, Any]], bool], *, limit_s: float = 60
     ) -> Mapping[str, Any] | None:

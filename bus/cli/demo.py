@@ -1,7 +1,7 @@
 """`ticketbus demo`: the story on a real stack of its own, which is gone afterwards."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from adapters.simulators.demo.systems import DemoSystems
     from bus.app import Core
     from bus.delivery.status import TargetStatus
+    from bus.domain.people import Person
     from bus.settings import Settings
 
 commands = typer.Typer()
@@ -134,6 +135,13 @@ class _Operator:
         from bus.postgres.pool import in_transaction
 
         return await in_transaction(self._core.pool, versions.apply, name, shipped(name), by=by, why=why)
+
+    async def keep_people(self, people: "Sequence[Person]", *, by: str) -> None:
+        from bus.intake.dispatch import utc_now
+        from bus.people.directory import Decided
+        from bus.programs.people import directory_of
+
+        await directory_of(self._core).apply(people, Decided(by=by, at=utc_now()))
 
     async def retry(self, letter: int, *, by: str, why: str) -> Mapping[str, Any]:
         from bus.intake.dispatch import utc_now

@@ -77,6 +77,7 @@ def test_demo_the_story_ends_well_in_time_and_leaves_nothing(tmp_path: Path) -> 
     assert "ticket.assigned.v1" in shown[pages[1]].text
     for word in ("已关闭", "did you mean", "ticket.assigned.v1", "缺少", "trace_id", "projected"):
         assert word in said, said
+    assert re.search(r"智能派单建议 张伟\n.*\n +张伟 +\d[\d,]*\n.*\n +刘洋 +工单类型不符", said), said
     for word in ("熔断打开", "refused at DynamicFormService.Save", "周敏", "审核 audited × 1", "parts.issued.v1"):
         assert word in said, said
     for title, about in ALARMS:

@@ -1,6 +1,6 @@
 """The demo's shared context: its simulators, its clients, and waiting for a condition."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -13,6 +13,7 @@ from adapters.simulators.engineer_app import EngineerApp
 from adapters.simulators.host_client import HostClient
 from adapters.simulators.zendesk import ZendeskSimulator
 from bus.delivery.status import TargetStatus
+from bus.domain.people import Person
 
 EVENT_S_MAX: Final = 60.0
 ENGINEER: Final = "张伟"
@@ -31,6 +32,9 @@ class Operator(Protocol):
 
     async def apply_map(self, name: str, *, by: str, why: str) -> int:
         """Bring a map that comes with the bus into force, as `ticketbus map apply` does; give its version."""
+
+    async def keep_people(self, people: Sequence[Person], *, by: str) -> None:
+        """Put people into the directory, as `ticketbus people apply` does."""
 
     async def retry(self, letter: int, *, by: str, why: str) -> Mapping[str, Any]:
         """Send a letter again, as `ticketbus deadletter retry` does; give it as it then stands on file."""

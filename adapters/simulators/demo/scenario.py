@@ -13,7 +13,7 @@ from adapters.simulators.demo.plug_in_act import plug_in
 from adapters.simulators.demo.reports_act import reports, second_report, wrong_topic
 from adapters.simulators.demo.systems import ZENDESK_SECRET, DemoSystems
 from adapters.simulators.demo.trace_act import read_model, trace
-from adapters.simulators.demo.work_act import assignment, closure, refusal, work
+from adapters.simulators.demo.work_act import PEOPLE, assignment, closure, refusal, work
 from adapters.simulators.dispatcher import DispatcherClient
 from adapters.simulators.engineer_app import EngineerApp
 from adapters.simulators.host_client import HostClient
@@ -61,6 +61,7 @@ async def play(stage: DemoSystem, tell: Narrator) -> str:
 
 async def _play(context: DemoContext, tell: Narrator) -> str:
     async with filling_disk(context) as filling_since:
+        await context.operator.keep_people(PEOPLE, by=DISPATCHER)
         ticket_id = await reports(context, tell)
         await second_report(context, tell, ticket_id)
         await wrong_topic(context, tell)

@@ -26,7 +26,9 @@ class DemoSystems(SystemsAround):
         retry = {"first_wait": "PT0.2S", "longest_wait": "PT1S"}
         breaker = {"failures": BREAKER_FAILURES, "probe_every": "PT1S"}
         targets = {CRM: crm, ERP: self.erp_target(retry=retry, breaker=breaker)}
-        return {**self.write(folder, {"targets": {"targets": targets}}), ZENDESK_VARIABLE: ZENDESK_SECRET}
+        routing = {"mode": "suggest", "weights": {"load": 40, "skill": 20, "device": 20, "first_fix": 10, "travel": 10}}
+        files = {"targets": {"targets": targets}, "routing": routing}
+        return {**self.write(folder, files), ZENDESK_VARIABLE: ZENDESK_SECRET}
 
 
 def listening() -> AbstractAsyncContextManager[DemoSystems]:

@@ -8,6 +8,8 @@ from typing import Any, Final
 from adapters.engineer_app.card import card, is_for
 from adapters.simulators.demo.context import CLERK, ENGINEER, EVENT_S_MAX, DemoContext, expect_answer, tapped
 from adapters.simulators.demo.narrator import Narrator
+from bus.domain.people import Person
+from bus.domain.routed import Unfit
 
 ASSIGNEE: Final = {
     "role": "field_engineer",
@@ -16,20 +18,34 @@ ASSIGNEE: Final = {
     "backup_person": "陈静",
     "backup_contact": "13700000002",
 }
+PEOPLE: Final = (
+    Person(person=ENGINEER, role="field_engineer", regions=("上海",), capacity=5, contact="13700000001", backup="陈静"),
+    Person(person="陈静", role="field_engineer", regions=(), capacity=5, contact="13700000002", backup=ENGINEER),
+    Person(
+        person="刘洋",
+        role="remote_engineer",
+        types=("configuration_question",),
+        regions=(),
+        capacity=5,
+        contact="13700000003",
+        backup="陈静",
+    ),
+)
 Events = AsyncGenerator[Mapping[str, Any], None]
 
 
 async def assignment(context: DemoContext, tell: Narrator, ticket_id: str, events: Events) -> None:
     """Assign the engineer, whose app hears of it among `events`."""
     tell.step(
-        "App 改订 ticket.assign,调度员指派到人:角色、姓名、联系方式、备份联系人",
-        "the app subscribes to ticket.assign; a dispatcher names role, person, contact and backup",
+        "App 改订 ticket.assign;智能派单建议人选,调度员指派到人:角色、姓名、联系方式、备份联系人",
+        "the app subscribes to ticket.assign; routing suggests who, a dispatcher names person, contact and backup",
         "desk → POST …/assign → PostgreSQL → Kafka ticket.assign → gateway → WebSocket → App",
     )
     arrival = asyncio.ensure_future(anext(events))
     connected = asyncio.ensure_future(context.app.connected.wait())
     await asyncio.wait({arrival, connected}, timeout=EVENT_S_MAX, return_when=asyncio.FIRST_COMPLETED)
     tell.expect(connected.done(), "App 应已连上", "the app is connected", arrival)
+    await _suggestion(context, tell, ticket_id)
     begun = time.perf_counter()
     status, answer = await context.dispatcher.assign(ticket_id, ASSIGNEE, "同城且有洗衣机技能")
     tell.expect(status < 300, "指派应成功", "the assignment is accepted", answer)
@@ -50,6 +66,15 @@ async def assignment(context: DemoContext, tell: Narrator, ticket_id: str, event
     for line in shown.lines:
         tell.row((line.label, 10), (line.value, 30), (line.english, 0))
     tell.row(("按钮", 10), (" ".join(f"[{button.label}]" for button in shown.buttons), 0))
+
+
+async def _suggestion(context: DemoContext, tell: Narrator, ticket_id: str) -> None:
+    routing = await context.dispatcher.suggested(ticket_id)
+    tell.expect(routing.get("person") == ENGINEER, f"应建议 {ENGINEER}", f"{ENGINEER} is suggested", routing)
+    tell.fact(f"智能派单建议 {ENGINEER}", "routing ranked everybody, with reasons")
+    for one in routing["ranking"]:
+        why = Unfit(one["unfit"]).zh if one["unfit"] else f"{one['score']:,}"
+        tell.row((one["person"], 10), (why, 0))
 
 
 async def work(context: DemoContext, tell: Narrator, ticket_id: str) -> None:
