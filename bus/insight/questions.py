@@ -119,10 +119,10 @@ WHERE o.closed_at >= %(since)s AND o.closed_at < %(until)s AND NOT o.historic"""
         asks=Text("每份知识草稿都在 24 小时内归档了吗?", "Was every draft of an article dealt with within 24 hours?"),
         counted=Text("期间满 24 小时的草稿", "drafts that became 24 hours old in that time"),
         cases="""
-SELECT 'KB-' || number AS subject, coalesce(
-    filed_at <= drafted_at + interval '1 day' OR (state = 'withdrawn' AND changed_at <= drafted_at + interval '1 day'),
-    false) AS kept
-FROM knowledge_articles
+SELECT 'KB-' || a.number AS subject, EXISTS (
+    SELECT FROM knowledge_versions v WHERE v.number = a.number AND v.change IN ('filed', 'withdrawn')
+        AND v.changed_at <= a.drafted_at + interval '1 day') AS kept
+FROM knowledge_articles a
 WHERE drafted_at >= %(since)s - interval '1 day' AND drafted_at < %(until)s - interval '1 day'""",
         mend="ticketbus knowledge show {subject}",
         page="knowledge.md",

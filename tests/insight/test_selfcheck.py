@@ -26,7 +26,10 @@ VALUES (%s, 'first_response', '', 900, 'breached', now())"""
 ARTICLE = """
 INSERT INTO knowledge_articles (number, ticket_id, version, state, article, terms, drafted_at, filed_at, changed_at,
     changed_by)
-VALUES (%s, %s, 1, 'draft', '{}', '', now() - interval '2 days', %s, now(), '')"""
+VALUES (%s, %s, 2, 'draft', '{}', '', now() - interval '2 days', null, now(), '')"""
+FILED = """
+INSERT INTO knowledge_versions (number, version, change, article, changed_by, why, changed_at)
+VALUES (1, 2, 'filed', '{}', '', '', now() - interval '30 hours')"""
 SET_STATE = "UPDATE ticket_states SET state = jsonb_set(state, ARRAY[%s], %s::jsonb) WHERE ticket_id = %s"
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NOTICE = """
@@ -56,7 +59,8 @@ async def test_selfcheck_answers_by_what_happened(bus: Bus) -> None:
                 return int(number)
 
             await connection.execute(LISTED, ("crm", None))
-            await connection.execute(ARTICLE, (1, "T1", utc_now() - 1.5 * DAY))
+            await connection.execute(ARTICLE, (1, "T1"))
+            await connection.execute(FILED)
             await connection.execute(BROKEN, (taken_up,))
             await connection.execute(NOTICE, (await alert(taken_up, utc_now()), "duty", utc_now(), None))
         good = await asyncio.to_thread(answered, bus, 0)
@@ -73,7 +77,7 @@ async def test_selfcheck_answers_by_what_happened(bus: Bus) -> None:
             await connection.execute(SET_STATE, ("photos", "[]", unproven))
             await connection.execute(SET_STATE, ("assignee", '{"person": "王师傅", "contact": ""}', alone))
             await connection.execute("UPDATE ticket_outcomes SET key = '' WHERE ticket_id = %s", (first,))
-            await connection.execute(ARTICLE, (2, "T2", None))
+            await connection.execute(ARTICLE, (2, "T2"))
             await connection.execute(LISTED, ("oms", None))
             await connection.execute(MISSING)
             await connection.execute(BROKEN, (alone,))
