@@ -89,8 +89,8 @@ def back_record(task: InsightTask, last: SeenFigure | None, now: datetime) -> In
     )
 
 
-def done_records(task: InsightTask, now: datetime) -> Sequence[InsightMessage]:
-    """Say who has done a task, and of a product batch that it is held no more."""
+def done_records(task: InsightTask, now: datetime, *, released: bool) -> Sequence[InsightMessage]:
+    """Say who has done a task, and of a product batch that is `released` that it is held no more."""
     done = InsightTaskDone(
         task=task.task,
         kind=task.kind,
@@ -100,9 +100,9 @@ def done_records(task: InsightTask, now: datetime) -> Sequence[InsightMessage]:
         done_why=task.done_why,
         done_at=now,
     )
-    if task.kind != BATCH_HELD:
+    if task.kind != BATCH_HELD or not released:
         return [done]
-    released = ProductBatchReleased(
+    batch = ProductBatchReleased(
         task=task.task,
         product=task.product,
         batch=task.batch,
@@ -110,7 +110,7 @@ def done_records(task: InsightTask, now: datetime) -> Sequence[InsightMessage]:
         why=task.done_why,
         released_at=now,
     )
-    return [done, released]
+    return [done, batch]
 
 
 def _figure_text(task: InsightTask) -> Text:

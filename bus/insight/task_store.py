@@ -24,6 +24,8 @@ RETURNING task"""
 _BACK: Final[LiteralString] = "UPDATE insight_tasks SET back_at = %s WHERE task = %s"
 _DONE: Final[LiteralString] = """
 UPDATE insight_tasks SET done_at = %s, done_by = %s, done_why = %s WHERE task = %s AND done_at IS NULL RETURNING task"""
+_ANOTHER: Final[LiteralString] = """
+SELECT EXISTS (SELECT FROM insight_tasks WHERE kind = %s AND about = %s AND task <> %s AND done_at IS NULL)"""
 _LAST_DONE: Final[LiteralString] = """
 SELECT kind, max(done_at) FROM insight_tasks WHERE done_at IS NOT NULL GROUP BY kind"""
 _LATELY: Final[LiteralString] = """
@@ -119,6 +121,12 @@ async def note_done(connection: Connection, task: int, *, by: str, why: str, at:
     """Note who has done a task; None: there is no such task, or it was done before."""
     ended = await (await connection.execute(_DONE, (at, by, why, task))).fetchall()
     return await task_of(connection, task) if ended else None
+
+
+async def is_held_by_another(connection: Connection, done: InsightTask) -> bool:
+    """Say whether another task for the same is not done."""
+    ((held,),) = await (await connection.execute(_ANOTHER, (done.kind, done.about, done.task))).fetchall()
+    return bool(held)
 
 
 async def judged_lately(connection: Connection, within: timedelta) -> bool:

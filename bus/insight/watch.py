@@ -20,13 +20,14 @@ from bus.insight.task import SeenFigure, TaskKey, crossings, seen_in
 from bus.insight.task_records import back_record, done_records, key_of, opened_records
 from bus.insight.task_store import InsightTask
 from bus.outbox.record import OutboxRecord, queue
-from bus.postgres.advisory_locks import try_lock
+from bus.postgres.advisory_locks import try_lock, wait_for_lock
 from bus.postgres.pool import Connection
 from schemas.insight_messages import InsightMessage
 from schemas.topics import DECISIONS
 
 Encode = Callable[[InsightMessage], bytes]
 
+_ANEW: Final = frozenset(metric.consequence for metric in METRICS if metric.anew)
 WEEKS_BACK: Final = timedelta(weeks=8)
 
 
@@ -72,10 +73,20 @@ class InsightRound:
             await self._publish(task, opened_records(task))
 
     async def end_task(self, task: int, *, by: str, why: str) -> InsightTask | None:
-        """Note that a task is done; None: there is none of that number, or it was done before."""
+        """Note that a task is done; None: there is none of that number, or it was done before.
+
+        Where the next case opens a new task, what was measured so far is back. A batch is released by its last task.
+        """
+        await wait_for_lock(self.connection, "insight")
         done = await task_store.note_done(self.connection, task, by=by, why=why, at=self.now)
-        if done is not None:
-            await self._publish(done, done_records(done, self.now))
+        if done is None:
+            return None
+        held = await task_store.is_held_by_another(self.connection, done)
+        records = [*done_records(done, self.now, released=not held)]
+        if done.back_at is None and done.kind in _ANEW:
+            await task_store.note_back(self.connection, task, self.now)
+            records.append(back_record(done, None, self.now))
+        await self._publish(done, records)
         return done
 
     async def _integration(self, over: Collection[TaskKey]) -> SeenFigure:

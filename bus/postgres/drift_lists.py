@@ -15,6 +15,8 @@ from bus.postgres.pool import Connection
 
 _TICKETS: Final = TypeAdapter(tuple[DriftedTicket, ...])
 _NOW: Final[LiteralString] = "SELECT clock_timestamp()"
+_FRESH: Final[LiteralString] = """
+SELECT EXISTS (SELECT FROM drift_lists WHERE made_at > clock_timestamp() - %s::interval)"""
 _MADE: Final[LiteralString] = "SELECT 1 FROM drift_lists WHERE day = %s"
 _KEEP: Final[LiteralString] = """
 INSERT INTO drift_lists (day, due_at, made_at, tickets) VALUES (%s, %s, %s, %s) ON CONFLICT (day) DO NOTHING"""
@@ -53,6 +55,5 @@ async def read_lists(connection: Connection, day: date | None = None) -> Sequenc
 
 async def read_fresh_lists(connection: Connection, lasts: timedelta) -> Sequence[DriftList]:
     """Read the last list and the one before it, if it was made within `lasts`."""
-    ((now,),) = await (await connection.execute(_NOW)).fetchall()
-    lists = await read_lists(connection)
-    return lists if lists and lists[0].made_at > now - lasts else []
+    ((fresh,),) = await (await connection.execute(_FRESH, (lasts,))).fetchall()
+    return await read_lists(connection) if fresh else []

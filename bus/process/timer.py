@@ -100,7 +100,7 @@ class ProcessTimer:
                 claimed = await self.fire(now())
             except Transient as error:
                 log.warning("process_timer_waits", process=self.manager.name, error=str(error))
-            if claimed < CLAIM:
+            if claimed < CLAIM or self._failed:  # what fails stays the first to be claimed
                 await wait(stopping, EVERY_S)
 
 

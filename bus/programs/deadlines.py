@@ -38,7 +38,7 @@ def deadline_tasks(
         "dwell": lambda: unless(
             stopping, watch_dwell(core.pool, core.settings.dwell_limits, rules.calendars, reports.report, utc_now)
         ),
-        "insight": lambda: unless(stopping, watch_insight(core, utc_now)),
+        "insight": lambda: unless(stopping, watch_insight(core)),
         "mornings": lambda: unless(stopping, watch_mornings(core.pool, due)),
         "calendars": lambda: unless(stopping, watch_calendars(rules, reports.report, utc_now)),
         "alert reports": lambda: unless(stopping, reports.run(core.pool)),

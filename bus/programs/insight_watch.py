@@ -1,6 +1,5 @@
 """The worker's watch over the golden metrics: one worker judges them, all show what was judged (R27 to R32)."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -32,12 +31,13 @@ def insight_reader_of(core: Core) -> InsightReader:
     return InsightReader(pool=core.pool, dedupe_window=core.dispatcher.rules.dedupe_window, now=utc_now)
 
 
-async def watch_insight(core: Core, now: Callable[[], datetime]) -> None:
-    """Judge every five minutes, until cancelled; waits while PostgreSQL is away."""
+async def watch_insight(core: Core) -> None:
+    """Judge every five minutes by PostgreSQL's clock, until cancelled; waits while PostgreSQL is away."""
 
     async def look() -> None:
         async with connected(core.pool) as connection:
-            await round_of(core, connection, now()).judge_in_turn(EVERY)
+            ((now,),) = await (await connection.execute("SELECT now()")).fetchall()
+            await round_of(core, connection, now).judge_in_turn(EVERY)
             show(await latest_judgements(connection))
 
     await in_rounds(look, LOOK_EVERY_S, "insight_watch_waits")

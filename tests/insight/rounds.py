@@ -16,7 +16,7 @@ from schemas.topics import DECISIONS
 from tests.schemas.codecs import CODEC
 
 NOW = datetime(2026, 11, 30, 3, tzinfo=UTC)
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 DEDUPE = timedelta(minutes=15)
 PUT = "INSERT INTO ticket_outcomes SELECT * FROM json_populate_recordset(null::ticket_outcomes, %s)"
 

@@ -22,7 +22,7 @@ from schemas.insight_messages import (
     ProductBatchHeld,
     ProductBatchReleased,
 )
-from tests.insight.rounds import DAY, HOUR, NOW, fill, judged, outcome, queued, round_at
+from tests.insight.rounds import DAY, HOUR, MINUTE, NOW, fill, judged, outcome, queued, round_at
 from tests.store.conftest import database, pool
 
 __all__ = ["database", "pool"]
@@ -159,14 +159,12 @@ async def test_watch_a_single_cross_system_failure_is_a_p1_until_somebody_has_de
     async with connected(pool) as connection:
         await round_at(connection, NOW + HOUR).end_task(opened.task, by="张工", why="ERP 已恢复")
     assert await alerts() == []
-    await fill(pool, [*rows, replace(outcome(9), opened_at=NOW + 2 * HOUR)])
-    [(_, back)] = await judged(pool, NOW + 3 * HOUR)
-    assert isinstance(back, InsightFigureBack)
-    assert (back.units, back.hits) == (1, 0), "what was dealt with counts no more"
-    await letter(3, NOW + 4 * HOUR)
-    [(_, anew)] = await judged(pool, NOW + 5 * HOUR)
+    assert [type(one) for _, one in (await queued(pool))[-2:]] == [InsightTaskDone, InsightFigureBack]
+    await letter(3, NOW + HOUR + MINUTE)  # before anybody has looked again
+    [(_, anew)] = await judged(pool, NOW + 2 * HOUR)
     assert isinstance(anew, InsightTaskOpened)
-    assert (anew.hits, anew.task > opened.task) == (1, True)
+    assert (anew.hits, anew.task > opened.task) == (1, True), "what was dealt with counts no more"
+    assert [newest for newest, _ in await alerts()] == [1]
 
 
 async def test_watch_a_product_batch_that_comes_back_is_held_until_quality_has_done_its_task(pool: Pool) -> None:
@@ -195,8 +193,16 @@ async def test_watch_a_product_batch_that_comes_back_is_held_until_quality_has_d
     assert task.tickets == tuple(sorted(one.ticket_id for one in rows[1:50:2]))
     assert "该批次已标记冻结" in task.zh
     assert await judged(pool, NOW + HOUR) == []
+    await fill(pool, rows[50:])
+    assert {type(one) for _, one in await judged(pool, NOW + 2 * HOUR)} == {InsightFigureBack}
+    await fill(pool, rows)
+    again = next(one for key, one in await judged(pool, NOW + 3 * HOUR) if key.startswith("product_batch_held"))
+    assert isinstance(again, InsightTaskOpened)
     async with connected(pool) as connection:
         await round_at(connection, NOW).end_task(task.task, by="质检员", why="密封圈已换批")
+    assert isinstance((await queued(pool))[-1][1], InsightTaskDone), "the second hold is open"
+    async with connected(pool) as connection:
+        await round_at(connection, NOW).end_task(again.task, by="质检员", why="密封圈已换批")
     (key, released) = (await queued(pool))[-1]
     assert isinstance(released, ProductBatchReleased)
     assert (key, released.batch, released.released_by) == (held_key, "B-24", "质检员")
