@@ -50,6 +50,7 @@ class Metric:
     (false: the imported history cannot tell, so it counts nowhere). `settles`: so long after its time a case may still
     change. `causes`: what they are. Without a threshold it is measured alone, and nothing follows. `consequence`, and
     that of `lasting`, stand in `bus/insight/consequences.py`. `anew`: cases of before its task was done count no more.
+    `by_person`: its causes are names of engineers, which leave for no topic.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Metric:
     settles: timedelta = timedelta(0)
     cases_min: int = CASES_MIN
     anew: bool = False
+    by_person: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

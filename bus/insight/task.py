@@ -79,14 +79,16 @@ def seen_in(
     found = list[SeenFigure]()
     if metric.consequence:
         over = {Judgement.OVER: True, Judgement.OK: False, Judgement.TOO_FEW: None}[figure.judgement]
-        found.append(_seen(metric.consequence, figure, over=over))
+        found.append(_seen(metric, metric.consequence, figure, over=over))
     if lasting := metric.lasting:
         was = TaskKey(lasting.consequence) in over_already
-        found.append(_seen(lasting.consequence, figure, over=_lasts(metric, lasting, figure, weeks, now, was=was)))
+        found.append(
+            _seen(metric, lasting.consequence, figure, over=_lasts(metric, lasting, figure, weeks, now, was=was))
+        )
     return found
 
 
-def _seen(kind: str, figure: MetricFigure, *, over: bool | None) -> SeenFigure:
+def _seen(metric: Metric, kind: str, figure: MetricFigure, *, over: bool | None) -> SeenFigure:
     return SeenFigure(
         key=TaskKey(kind),
         metric=figure.metric,
@@ -95,7 +97,7 @@ def _seen(kind: str, figure: MetricFigure, *, over: bool | None) -> SeenFigure:
         since=figure.since,
         until=figure.until,
         over=over,
-        causes=tuple([*filter(None, figure.causes)][:CAUSES_MAX]),
+        causes=() if metric.by_person else tuple([*filter(None, figure.causes)][:CAUSES_MAX]),
     )
 
 

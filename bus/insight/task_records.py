@@ -45,7 +45,7 @@ def opened_records(task: InsightTask) -> Sequence[InsightMessage]:
     opened = InsightTaskOpened(
         task=task.task,
         kind=task.kind,
-        about=task.about,
+        about=_about(task),
         metric=task.metric,
         to=str(consequence.to),
         zh=f"{figure.zh}:{consequence.task.zh}",
@@ -79,7 +79,7 @@ def back_record(task: InsightTask, last: SeenFigure | None, now: datetime) -> In
     return InsightFigureBack(
         task=task.task,
         kind=task.kind,
-        about=task.about,
+        about=_about(task),
         metric=task.metric,
         units=last.units if last else 0,
         hits=last.hits if last else 0,
@@ -94,7 +94,7 @@ def done_records(task: InsightTask, now: datetime, *, released: bool) -> Sequenc
     done = InsightTaskDone(
         task=task.task,
         kind=task.kind,
-        about=task.about,
+        about=_about(task),
         metric=task.metric,
         done_by=task.done_by,
         done_why=task.done_why,
@@ -113,13 +113,18 @@ def done_records(task: InsightTask, now: datetime, *, released: bool) -> Sequenc
     return [done, batch]
 
 
+def _about(task: InsightTask) -> str:
+    """Name the part that is measured; an engineer's name leaves for no topic, `insight decisions` shows it."""
+    return "" if task.kind == EASY_TICKETS else task.about
+
+
 def _figure_text(task: InsightTask) -> Text:
     if task.kind == IMPROVEMENT:
         return Text(f"{task.about} 30 天内 {task.hits} 次", f"{task.about}: {task.hits} times in 30 days")
     if task.kind == EASY_TICKETS:
         return Text(
-            f"{task.about} 比他人快 40% 以上,同类比较则不然;{task.units} 单中 {task.hits} 单较易处理",
-            f"{task.about} is 40 % faster, and not so of like tickets; {task.hits} of {task.units} are easier",
+            f"一名工程师比他人快 40% 以上,同类比较则不然;{task.units} 单中 {task.hits} 单较易处理",
+            f"an engineer is 40 % faster, and not so of like tickets; {task.hits} of {task.units} are easier",
         )
     metric, share = metric_of(task.metric), f"{task.hits / task.units:.2%} ({task.hits:,} / {task.units:,})"
     if task.kind == INTEGRATION:

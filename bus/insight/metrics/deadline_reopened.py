@@ -24,4 +24,5 @@ WHERE closed_at >= %(since)s AND closed_at < %(until)s AND (near_deadline OR his
     threshold=Threshold(limit=0.20, back=0.15),
     consequence="deadline_review",
     settles=timedelta(days=7),
+    by_person=True,
 )

@@ -21,4 +21,5 @@ FROM ticket_outcomes
 WHERE resolved_at >= %(since)s AND resolved_at < %(until)s AND lacks_work IS NOT NULL""",
     threshold=Threshold(limit=0.05, back=0.04),
     consequence="work_review",
+    by_person=True,
 )

@@ -20,4 +20,5 @@ SELECT ticket_id AS subject, handler AS cause, 1 AS units, unsolved::int AS hits
 FROM ticket_outcomes WHERE resolved_at >= %(since)s AND resolved_at < %(until)s""",
     threshold=Threshold(limit=0.02, back=0.015),
     consequence="unsolved_review",
+    by_person=True,
 )
