@@ -90,13 +90,24 @@ class _File(RootModel[dict[SystemName, _Template]]):
 
 
 def load_work_orders(path: Path | None, types: Collection[str]) -> Mapping[str, WorkOrderTemplate]:
-    """Read a file, or else the shipped one; `types` are the ticket types that there are. Raises ConfigFileInvalid."""
+    """Read a file, or else the shipped one; `types` are the ticket types that there are. Raises ConfigFileInvalid.
+
+    Of the shipped one only what fits them: a deployment with types of its own has done nothing wrong.
+    """
     with resources.as_file(resources.files("schemas").joinpath("work_orders.yaml")) as shipped:
         place = path or shipped
         file = read_yaml(place, _File).root
+    if path is None:
+        file = {name: fitting for name, one in file.items() if (fitting := _fitting(one, types))}
     if faults := [*_faults(file, types)]:
         raise ConfigFileInvalid(f"{place}: {'; '.join(faults)}")
     return {name: _template(name, one) for name, one in file.items()}
+
+
+def _fitting(one: _Template, types: Collection[str]) -> _Template | None:
+    """Give a template with those of its types that there are; None where it had some, and there is none of them."""
+    left = tuple(kind for kind in one.types if kind in types)
+    return one.model_copy(update={"types": left}) if left or not one.types else None
 
 
 def _faults(file: Mapping[str, _Template], types: Collection[str]) -> Iterator[str]:

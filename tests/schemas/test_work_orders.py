@@ -55,6 +55,14 @@ def test_work_orders_file_names_each_fault_by_its_field_r48(tmp_path: Path, text
     assert fault in str(raised.value)
 
 
+def test_work_orders_that_come_with_the_bus_are_left_out_where_no_ticket_type_of_theirs_is_r48() -> None:
+    shipped = load_work_orders(None, ["hardware_fault"])
+    assert any("hardware_fault" in one.types for one in shipped.values())
+    own = load_work_orders(None, ["quick"])
+    assert {kind for one in own.values() for kind in one.types} == set()
+    assert own.keys() < shipped.keys()
+
+
 def test_work_orders_commands_check_a_file_and_show_the_templates_r48(tmp_path: Path) -> None:
     run = CliRunner().invoke
     file = written(tmp_path, job(f"{STEP}, photos: 2", own="types: [complaint], required: true,"))
