@@ -44,8 +44,10 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
     """
     _refuse_unknown(cls, data, "")
     for name in _times(cls):  # type: ignore[arg-type]  # it is hashable
-        if not isinstance(data.get(name), datetime | None):
-            read_time(data[name], name)
+        given = data.get(name)
+        for one in given if isinstance(given, list) else [given]:
+            if not isinstance(one, datetime | None):
+                read_time(one, name)
     try:
         made: T = _adapter(cls).validate_json(orjson.dumps(data), strict=True)  # type: ignore[arg-type]  # it is hashable
     except ValidationError as error:
@@ -169,7 +171,7 @@ def _names(cls: type[Any]) -> tuple[str, ...]:
 
 @cache
 def _times(cls: type[Any]) -> tuple[str, ...]:
-    """Name the fields that hold a time."""
+    """Name the fields that hold a time, or a list of times."""
     return tuple(name for name, hint in get_type_hints(cls).items() if datetime in (hint, *get_args(hint)))
 
 
