@@ -90,12 +90,15 @@ class InsightReader:
     ) -> Sequence[MetricFigure]:
         """Read metrics within a time, or of late; what is over by itself is judged with what it was before."""
         async with self._turn, connected(self.pool) as connection:
-            over = await task_store.over_now(connection) if since is until is None else {}
+            lately, now = since is until is None, self.now()
+            over = await task_store.over_now(connection) if lately else {}
             return [
                 await read_figure(
                     connection,
                     one,
-                    window_of(one, self.now(), self.dedupe_window, since=since, until=until),
+                    await task_store.window_now(connection, one, now, self.dedupe_window)
+                    if lately
+                    else window_of(one, now, self.dedupe_window, since=since, until=until),
                     over=TaskKey(one.consequence) in over,
                 )
                 for one in metrics

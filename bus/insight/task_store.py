@@ -1,11 +1,11 @@
 """Tasks that follow from figures, and how figures were judged, in PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final, LiteralString
 
-from bus.insight.metric import MetricFigure
+from bus.insight.metric import Metric, MetricFigure, MetricWindow, window_of
 from bus.insight.task import SeenFigure, TaskKey, WeekFigure, week_of
 from bus.postgres.pool import Connection, read_rows
 
@@ -26,8 +26,10 @@ _DONE: Final[LiteralString] = """
 UPDATE insight_tasks SET done_at = %s, done_by = %s, done_why = %s WHERE task = %s AND done_at IS NULL RETURNING task"""
 _ANOTHER: Final[LiteralString] = """
 SELECT EXISTS (SELECT FROM insight_tasks WHERE kind = %s AND about = %s AND task <> %s AND done_at IS NULL)"""
-_LAST_DONE: Final[LiteralString] = """
-SELECT kind, max(done_at) FROM insight_tasks WHERE done_at IS NOT NULL GROUP BY kind"""
+_BEGUN: Final[LiteralString] = """
+SELECT coalesce((SELECT max(done_at) FROM insight_tasks WHERE kind = %(kind)s),
+    (SELECT min(since) FROM metric_judgements WHERE metric = %(metric)s))"""
+_MOMENT: Final = timedelta(microseconds=1)
 _LATELY: Final[LiteralString] = """
 SELECT EXISTS (SELECT FROM metric_judgements WHERE judged_at BETWEEN now() - %s::interval AND now())"""
 _KEEP: Final[LiteralString] = """
@@ -98,9 +100,21 @@ async def over_now(connection: Connection) -> Mapping[TaskKey, InsightTask]:
     return {one.key: one for one in await _read(connection, over=True)}
 
 
-async def last_done(connection: Connection) -> Mapping[str, datetime]:
-    """Give when a task of each kind was last done."""
-    return dict(await (await connection.execute(_LAST_DONE)).fetchall())
+async def window_now(
+    connection: Connection, metric: Metric, now: datetime, dedupe_window: timedelta, *, never: datetime | None = None
+) -> MetricWindow:
+    """Give the time that a metric is judged over; of one that begins anew what was dealt with counts no more.
+
+    Nor does what failed before it was ever judged, or before `never` if it never was: an upgrade opens nothing for
+    what is long mended.
+    """
+    usual = window_of(metric, now, dedupe_window, since=None, until=None)
+    if not metric.anew:
+        return usual
+    asked = {"kind": metric.consequence, "metric": metric.name}
+    ((begun,),) = await (await connection.execute(_BEGUN, asked)).fetchall()
+    since = min(begun or never or usual.since, usual.until - _MOMENT)
+    return replace(usual, since=max(usual.since, since))
 
 
 async def put(connection: Connection, seen: SeenFigure, at: datetime) -> InsightTask:

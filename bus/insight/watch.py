@@ -1,7 +1,7 @@
 """Judges the metrics and decides what follows, in one transaction: figures, tasks and their records (R27 to R32)."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -101,9 +101,7 @@ class InsightRound:
         return TwoWeeks(before=before, now=now)
 
     async def _window(self, metric: Metric) -> MetricWindow:
-        usual = window_of(metric, self.now, self.dedupe_window, since=None, until=None)
-        done = (await task_store.last_done(self.connection)).get(metric.consequence) if metric.anew else None
-        return replace(usual, since=done) if done and usual.since < done < usual.until else usual
+        return await task_store.window_now(self.connection, metric, self.now, self.dedupe_window, never=self.now)
 
     async def _publish(self, task: InsightTask, messages: Sequence[InsightMessage]) -> None:
         records = [
