@@ -65,7 +65,8 @@ async def test_reads_http_journeys_and_topics_are_shown(gateway: Gateway) -> Non
     assert (shown["title"], shown["ticket_id"]) == ("9 events after 7", None)
     assert (await gateway.get("/v1/journeys/unknown")).status_code == 404
     topics = {one["name"]: one for one in (await gateway.get("/v1/topics")).json()}
-    assert topics["ticket.assign"]["event_types"] == ["TicketAssigned", "TicketReturned", "AssignmentAccepted"]
+    assigned = ["TicketAssigned", "TicketReturned", "AssignmentAccepted", "CollaboratorAdded", "CollaboratorRemoved"]
+    assert topics["ticket.assign"]["event_types"] == assigned
 
 
 async def test_readiness_costs_nothing_however_often_it_is_asked() -> None:

@@ -153,7 +153,13 @@ def test_privacy_export_gives_all_of_the_person_and_nothing_of_others(
         own = {name: value for name, value in shown_event.items() if name != "personal"}
         assert own == json.loads(export.json_text(event_json(event)))
     assert first["events"][0]["customer"]["phone"] == "+86 138-0000-0001"
-    assert first["events"][0]["personal"] == ["description", "customer.name", "customer.phone", "customer.address"]
+    assert first["events"][0]["personal"] == [
+        "description",
+        "customer.name",
+        "customer.phone",
+        "customer.address",
+        "customer_ref",
+    ]
     assert (first["events"][2]["text"], first["events"][2]["personal"]) == ("客户要求上门", ["text"])
     assert (first["state"]["customer"]["name"], first["state"]["version"]) == ("李女士", 3)
     [delivery], [push] = first["deliveries"], first["pushes"]

@@ -42,7 +42,7 @@ from tests.store.conftest import database, pool
 
 __all__ = ["database", "delivery_queue", "pool"]
 
-STAGES, TARGETS, REDRIVES, ROUNDS = 6, [f"t{n}" for n in range(20)], 3, 4
+STAGES, TARGETS, REDRIVES, ROUNDS = 7, [f"t{n}" for n in range(20)], 3, 4
 TERMS = RedriveLimits(canary=1, watch=timedelta(0), rate_per_s=1000)
 
 
@@ -108,7 +108,7 @@ async def frozen(delivery_queue: DeliveryQueue, target: str) -> int:
     return made.id
 
 
-async def test_smallest_pool_three_redrives_six_stages_and_twenty_targets_get_on(
+async def test_smallest_pool_three_redrives_seven_stages_and_twenty_targets_get_on(
     delivery_queue: DeliveryQueue, database: str
 ) -> None:
     await letters(delivery_queue)
