@@ -59,7 +59,8 @@ def explain(
 @commands.command()
 def fairness(
     since: Annotated[
-        str, typer.Option("--since", metavar="TIME", help="RFC 3339 with offset; without: 30 days ago.")
+        str,
+        typer.Option("--since", metavar="TIME", help="RFC 3339 with offset, 31 days ago at most; without: 30."),
     ] = "",
     data: Data = None,
     as_json: Json = False,
@@ -72,14 +73,16 @@ def fairness(
     from dataclasses import asdict
 
     from bus.cli.run import echo_json, with_core
-    from bus.domain.fairness import WINDOW, shares
+    from bus.domain.errors import MalformedInput
+    from bus.domain.fairness import fairness_since
     from bus.intake.dispatch import utc_now
-    from bus.postgres.pool import in_transaction
-    from bus.postgres.routing_events import read_routing_events
+    from bus.postgres.routing_events import FairnessReader
 
-    begin = read_time_option(since, "--since") if since else utc_now() - WINDOW
-    events = with_core(data, lambda core: in_transaction(core.pool, read_routing_events, begin, core.schemas.events))
-    found = shares(events)
+    try:
+        begin = fairness_since(read_time_option(since, "--since") if since else None, utc_now(), "--since")
+    except MalformedInput as refused:
+        raise typer.BadParameter(str(refused.text), param_hint="--since") from None
+    found = with_core(data, lambda core: FairnessReader(pool=core.pool, read=core.schemas.events).shares(begin))
     for one in found:
         if as_json:
             echo_json(asdict(one))

@@ -78,7 +78,7 @@ from bus.postgres.drift_lists import read_lists
 from bus.postgres.open_tickets import open_tickets
 from bus.postgres.people_rows import people_who_left
 from bus.postgres.pool import connected, in_transaction
-from bus.postgres.routing_events import read_routing_events
+from bus.postgres.routing_events import FairnessReader
 from bus.programs.audit_asked import audit_tree_of
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.hosts import disks_of_hosts
@@ -214,9 +214,7 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
                 now=utc_now,
             )
         ),
-        fairness_routes(
-            lambda since: in_transaction(core.pool, read_routing_events, since, core.schemas.events), utc_now
-        ),
+        fairness_routes(FairnessReader(pool=core.pool, read=core.schemas.events).shares, utc_now),
         audit_routes(audit_tree_of(core)),
         rejected_routes(PostgresRejectedListing(pool=core.pool, keys=core.keys)),
         topic_routes(lambda: check_all(core.settings, core.contract, utc_now())),

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
+from bus.domain.errors import MalformedInput
 from bus.domain.events import Event, Recorded, TicketAssigned
-from bus.domain.fairness import FITTING_MIN, Fairness, PersonShare, shares
+from bus.domain.fairness import FITTING_MIN, Fairness, FairnessTally, PersonShare, fairness_since, shares
 from bus.domain.routed import RankedPerson, TicketRouted, Unfit
 from bus.domain.routing_rules import RoutingMode
 from bus.domain.terms import CommandId, EventId, TicketId, TraceId
@@ -48,6 +50,10 @@ def test_fairness_counts_tables_that_somebody_was_assigned_after() -> None:
     assert [(one.person, one.fitting, one.assigned, one.expected, one.outside) for one in shares(events)] == [
         ("孙工", 0, 0, 0.0, 1), ("李工", 4, 2, 2.5, 0), ("赵工", 3, 1, 1.5, 0),
     ]  # fmt: skip
+    parts = FairnessTally()
+    for one in events:
+        parts.take([one])
+    assert parts.shares() == shares(events), "whatever the pages"
     again = [*routed(1, "李工", ["李工", "赵工"]), replace(events[1], version=4)]
     assert share_of("李工", again).assigned == 1, "a later assignment has no table of its own"
 
@@ -68,3 +74,14 @@ def test_fairness_is_judged_by_what_chance_explains(cases: int, given: int, judg
     assert share_of("李工", events).judgement is judgement
     alone = share_of("李工", [one for n in range(cases) for one in routed(n, "李工", ["李工"])])
     assert alone.judgement in (Fairness.EVEN, Fairness.TOO_FEW), "who alone fits has all"
+
+
+def test_fairness_goes_31_days_back_at_most_and_30_by_itself() -> None:
+    assert fairness_since(None, START, "since") == START - timedelta(days=30)
+    earliest = START - timedelta(days=31)
+    assert fairness_since(earliest, START, "since") == earliest
+    with pytest.raises(MalformedInput) as refused:
+        fairness_since(earliest - timedelta(seconds=1), START, "--since")
+    assert (refused.value.field, "31" in refused.value.zh, earliest.isoformat() in refused.value.en) == (
+        "--since", True, True,
+    )  # fmt: skip

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from bus.domain.calendars import ALWAYS_ALONE
 from bus.domain.drift_list import DriftList
+from bus.domain.fairness import shares
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.routes.drift import DriftSources, drift_routes
 from bus.gateway.routes.dwell import DwellSources, dwell_routes
@@ -26,11 +27,11 @@ def responsibility_routes(
     store: StoreThatMayBeAway, lists: FakeDriftLists, now: Callable[[], datetime]
 ) -> Sequence[HttpRoute]:
     """Make the routes of dwell, drift and fairness."""
-    events = giving(lambda: [one for log in store.log.values() for one in log])
+    shared = giving(lambda: shares(one for log in store.log.values() for one in log))
     return [
         *dwell_routes(DwellSources(open_tickets=store.open, limits={}, calendars=ALWAYS_ALONE, now=now)),
         *drift_routes(
             DriftSources(open_tickets=store.open, left=giving(lambda: {"已离岗"}), lists=lists.until, now=now)
         ),
-        *fairness_routes(events, now),
+        *fairness_routes(shared, now),
     ]

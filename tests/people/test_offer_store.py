@@ -13,13 +13,12 @@ from bus.domain.batch import Accepted, Outcome, Refused
 from bus.domain.collaborator_commands import AddCollaborator
 from bus.domain.commands import Accept, Request
 from bus.domain.events import Recorded, TicketAssigned, TicketReturned
-from bus.domain.fairness import shares
 from bus.domain.routed import TicketRouted
 from bus.domain.routing_rules import RoutingMode, RoutingRules
 from bus.domain.terms import State
 from bus.intake.dispatch import Dispatcher, utc_now
-from bus.postgres.pool import in_transaction
-from bus.postgres.routing_events import read_routing_events
+from bus.postgres.pool import connected
+from bus.postgres.routing_events import FairnessReader
 from bus.process.offer_process import OFFERS
 from bus.process.process_manager import ProcessManager
 from bus.process.routing_process import ROUTING
@@ -89,10 +88,20 @@ async def test_offer_store_each_end_comes_once_and_the_ticket_goes_on_until_some
     assert isinstance(await bus.ask(replace(wanted, person=helper), ticket_id=first), Accepted)
     assert [one.person for one in (await bus.ticket(first)).collaborators] == [helper]
 
+    at_once, sizes = [0, 0], list[int]()
+
     async def read(values: Sequence[bytes]) -> Sequence[Recorded]:
+        at_once[0] += 1
+        at_once[1] = max(at_once)
+        sizes.append(len(values))
+        async with connected(bus.pool) as connection:  # a while in which the other request could come in between
+            await connection.execute("SELECT 1")
+        at_once[0] -= 1
         return [CODEC.decode(one) for one in values]
 
-    found = shares(await in_transaction(bus.pool, read_routing_events, now - HOUR, read))
+    by_page = FairnessReader(pool=bus.pool, read=read, page=4)
+    found, same = await asyncio.gather(*(by_page.shares(now - HOUR) for _ in range(2)))
+    assert (found, at_once[1], sizes) == (same, 1, [4, 2, 4, 2]), "page by page, one request at a time"
     assert sum(one.assigned for one in found) == 3, "two tickets, one of them given on"
     assert sum(one.fitting for one in found) == 3 + 3 + 2
-    assert await in_transaction(bus.pool, read_routing_events, now + HOUR, read) == []
+    assert await by_page.shares(now + HOUR) == []

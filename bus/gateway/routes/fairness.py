@@ -8,18 +8,24 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from bus.domain.events import Recorded
-from bus.domain.fairness import FITTING_MIN, WINDOW, PersonShare, shares
+from bus.domain.fairness import FITTING_MIN, PersonShare, fairness_since
+from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.http.single_values import query_of
+from bus.gateway.read.reach import must_reach_all
 from bus.intake.command_bodies import read_time
 
-_SINCE: Final = {"name": "since", "in": "query", "schema": {"type": "string", "format": "date-time"}}
-RoutingEventsOf = Callable[[datetime], Awaitable[Sequence[Recorded]]]
-"""Read the events of routing and assignment since a time. Raises StoreUnavailable."""
+_SINCE: Final = {
+    "name": "since",
+    "in": "query",
+    "schema": {"type": "string", "format": "date-time"},
+    "description": "at most 31 days ago; without it 30 days ago",
+}
+SharesOf = Callable[[datetime], Awaitable[Sequence[PersonShare]]]
+"""Count shares since a time, one request after the other. Raises StoreUnavailable."""
 
 
 class FairnessAnswer(TypedDict):
@@ -30,15 +36,15 @@ class FairnessAnswer(TypedDict):
     people: list[PersonShare]
 
 
-def fairness_routes(events_of: RoutingEventsOf, now: Callable[[], datetime]) -> Sequence[HttpRoute]:
+def fairness_routes(shares_of: SharesOf, now: Callable[[], datetime]) -> Sequence[HttpRoute]:
     """Make the route. Pure."""
 
     async def show_fairness(http: HttpRequest) -> Response:
         """Show who was given how many of the tickets that they could have taken, in 30 days or since a time."""
-        await admit(http, Access.PEOPLE)
-        given = query_of(http, ("since",)).get("since")
-        since = read_time(given, "since") if given else now() - WINDOW
-        people = [*shares(await events_of(since))]
+        must_reach_all(http, await admit(http, Access.PEOPLE), Text("派单均衡", "shares of people"))
+        given = query_of(http).get("since")
+        since = fairness_since(read_time(given, "since") if given else None, now(), "since")
+        people = [*await shares_of(since)]
         return json_response(FairnessAnswer(since=since, fitting_min=FITTING_MIN, people=people))
 
     return [reading("/v1/fairness", show_fairness, "Show fairness", FairnessAnswer, parameters=[_SINCE])]

@@ -8,7 +8,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from bus.domain.errors import CommandRefused, MalformedInput
+from bus.domain.errors import MalformedInput
 from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
@@ -16,7 +16,7 @@ from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.http.single_values import query_of
-from bus.gateway.read.reach import scope_of
+from bus.gateway.read.reach import must_reach_all
 from bus.insight.figures import MetricCase
 from bus.insight.insight_reader import MetricAnswer, TaskAnswer, metric_answer, task_answer
 from bus.insight.metric import Metric, MetricFigure
@@ -124,10 +124,7 @@ def insight_routes(metrics: Metrics) -> Sequence[HttpRoute]:
 
 async def _admitted(http: HttpRequest) -> Mapping[str, str]:
     """Admit whoever sees all tickets, since figures count all; gives the query."""
-    client = await admit(http, Access.PEOPLE)
-    if scope_of(http, client) is not None:
-        zh, en = "指标统计全部工单,此令牌只能看到一部分", "metrics count all tickets, and this token reaches some alone"
-        raise CommandRefused("not_allowed", "role", zh, en)
+    must_reach_all(http, await admit(http, Access.PEOPLE), Text("指标", "metrics"))
     return query_of(http)
 
 
