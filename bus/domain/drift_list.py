@@ -6,11 +6,12 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from bus.domain.calendars import Calendar
+from bus.domain.calendars import AROUND_THE_CLOCK, Calendar
 from bus.domain.drift import DriftedTicket
 
 LATE_AFTER: Final = timedelta(minutes=5)
 LATE_MAX: Final = timedelta(hours=4)
+_CHINA: Final = ZoneInfo("Asia/Shanghai")  # of the calendar around the clock, which has no place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +41,14 @@ class DriftComparison:
 
 
 def due_today(calendar: Calendar, at: time, now: datetime) -> tuple[date, datetime] | None:
-    """Give the day whose list is due now, and since when; None before it is, four hours later, and on days off."""
+    """Give the day whose list is due now, and since when; None before it is, four hours later, and on days off.
+
+    Around the clock it is due every day, by China's time.
+    """
     working = calendar.working
-    day = working.local_day(now)
-    due_at = datetime.combine(day, at, ZoneInfo(working.zone))
+    zone = _CHINA if calendar.name == AROUND_THE_CLOCK else ZoneInfo(working.zone)
+    day = now.astimezone(zone).date()
+    due_at = datetime.combine(day, at, zone)
     return (day, due_at) if working.hours_of(day) and due_at <= now < due_at + LATE_MAX else None
 
 

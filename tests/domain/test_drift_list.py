@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from bus.alerts.rules.drift_list import DRIFT_LIST, SHOWN_MAX
+from bus.domain.calendars import ALWAYS
 from bus.domain.drift import DriftedTicket, DriftReason
 from bus.domain.drift_list import DriftList, compared, due_today
 from bus.domain.terms import State
@@ -48,6 +49,13 @@ def test_drift_list_is_due_on_working_mornings_alone(now: datetime, due: bool) -
             now.astimezone(found[1].tzinfo).date(),
             datetime.combine(found[0], AT, found[1].tzinfo),
         )
+
+
+def test_drift_list_around_the_clock_is_due_every_day_by_the_time_of_china() -> None:
+    sunday = DUE - timedelta(days=1)
+    assert due_today(ALWAYS, AT, sunday - timedelta(seconds=1)) is None
+    for at, day in ((sunday, MONDAY - timedelta(days=1)), (DUE, MONDAY)):
+        assert due_today(ALWAYS, AT, at) == (day, at)
 
 
 def test_drift_list_is_compared_with_the_one_before_by_number() -> None:

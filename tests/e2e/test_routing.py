@@ -3,9 +3,10 @@
 import asyncio
 import json
 import signal
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx2
 
@@ -44,7 +45,7 @@ async def offered_and_claimed(bus: Bus, http: httpx2.AsyncClient, opened: Any, r
     """Kill the worker; the next one offers until somebody claims, reports what is red, and makes the morning's list."""
     bus.stop("worker", signal.SIGKILL)
     routing.write_text(of_page(2).replace("assign}", "offer}").replace("PT10M", "PT2S"), encoding="utf-8")
-    minute_ago = datetime.now(UTC) - timedelta(minutes=1)
+    minute_ago = datetime.now(ZoneInfo("Asia/Shanghai")) - timedelta(minutes=1)
     bus.environment |= {"TICKETBUS_MORNING_AT": f"{minute_ago:%H:%M}", "TICKETBUS_MORNING_CALENDAR": "24x7"}
     ticket_id: str = await opened("SN-3")
     bus.end_sessions()
