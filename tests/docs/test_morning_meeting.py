@@ -1,8 +1,9 @@
 """The how-to of the morning meeting, from its text: its settings are taken, and its file sends the list."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -19,14 +20,19 @@ from bus.settings import Settings, SettingsInvalid
 
 PAGE = (Path(__file__).parents[2] / "docs" / "morning-meeting.md").read_text("utf-8")
 EXPORTS = dict(re.findall(r"export TICKETBUS_(MORNING_\w+)=(\S+)", PAGE))
+MONDAY = date(2026, 11, 30)
 NOW = datetime(2026, 11, 29, 23, 45, tzinfo=UTC)
 
 
-def test_morning_meeting_its_settings_make_a_list_at_that_time_of_a_working_day() -> None:
-    settings = Settings(**{name.lower(): text for name, text in EXPORTS.items()})
-    due = mornings(settings, load_rules(settings).calendars)(NOW)
-    assert due is not None
-    assert f"{due[1]:%Y-%m-%d %H:%M}" == "2026-11-30 07:45"
+@pytest.mark.parametrize("at", [EXPORTS.get("MORNING_AT", ""), "09:20"])  # the page's, and one that is no default
+def test_morning_meeting_its_settings_make_a_list_at_that_time_of_a_working_day(at: str) -> None:
+    assert EXPORTS == {"MORNING_AT": "07:45", "MORNING_CALENDAR": "office"}
+    settings = Settings(morning_calendar=EXPORTS["MORNING_CALENDAR"], morning_at=at)
+    due = mornings(settings, load_rules(settings).calendars)
+    begins = datetime.combine(MONDAY, time.fromisoformat(at), ZoneInfo("Asia/Shanghai"))
+    assert due(begins - timedelta(seconds=1)) is None
+    assert due(begins) == (MONDAY, begins)
+    assert due(begins - timedelta(days=1)) is None, "the office is closed on Sunday"
 
 
 def test_morning_meeting_a_calendar_that_is_not_there_is_named_with_the_nearest() -> None:
