@@ -26,11 +26,14 @@ from bus.programs.morning_watch import mornings, watch_mornings
 def deadline_tasks(
     core: Core, health: ProgramHealth, stopping: asyncio.Event
 ) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-    """Give the tasks by their names, and have their health watched. Tickets are routed where rules name a mode."""
+    """Give the tasks by their names, and have their health watched.
+
+    Tickets are routed where rules name a mode; offers end also once none does, since nobody else takes them back.
+    """
     rules, reports = core.dispatcher.rules, ReportQueue()
     due = mornings(core.settings, rules.calendars)
-    timers = {"deadlines": _timer(core, SLA), STEPS.name: _timer(core, STEPS), CLOSURE.name: _timer(core, CLOSURE)}
-    timers |= {one.name: _timer(core, one) for one in (ROUTING, OFFERS) if rules.routing.is_on}
+    named = (STEPS, CLOSURE, OFFERS, *((ROUTING,) if rules.routing.is_on else ()))
+    timers = {"deadlines": _timer(core, SLA)} | {one.name: _timer(core, one) for one in named}
     for part, timer in timers.items():
         health.watch(part, timer.trouble)
     return {

@@ -61,6 +61,7 @@ async def test_worker_health_says_which_stage_stands_still_and_why(bus: Bus) -> 
             "insight",
             "alert reports",
             "closure",
+            "offers",
             "steps",
         }
         alerting = {"alert rounds", "alert channels", "heartbeat"}

@@ -31,6 +31,7 @@ from tests.store.conftest import database, pool, postgres_store
 
 __all__ = ["bus", "database", "pool", "postgres_store"]
 WITHIN = timedelta(minutes=10)
+OFFERING = replace(RULES, routing=RoutingRules(mode=RoutingMode.OFFER, claim_within=WITHIN))
 SECOND = timedelta(seconds=1)
 
 
@@ -44,9 +45,7 @@ def timer(bus: Routed, manager: ProcessManager, dispatch: Any = None) -> Process
 
 
 async def test_offer_store_each_end_comes_once_and_the_ticket_goes_on_until_somebody_claims_it(bus: Routed) -> None:
-    bus.dispatcher = Dispatcher(
-        store=bus.store, rules=replace(RULES, routing=RoutingRules(mode=RoutingMode.OFFER, claim_within=WITHIN))
-    )
+    bus.dispatcher = Dispatcher(store=bus.store, rules=OFFERING)
     await bus.staff(LI, WANG, ZHAO)
     first, claimed = await bus.opened(), await bus.opened()
     now = utc_now()
@@ -105,3 +104,15 @@ async def test_offer_store_each_end_comes_once_and_the_ticket_goes_on_until_some
     assert sum(one.assigned for one in found) == 3, "two tickets, one of them given on"
     assert sum(one.fitting for one in found) == 3 + 3 + 2
     assert await by_page.shares(now + HOUR) == []
+
+
+async def test_offer_store_an_offer_that_stands_when_routing_is_switched_off_is_taken_back(bus: Routed) -> None:
+    bus.dispatcher = Dispatcher(store=bus.store, rules=OFFERING)
+    await bus.staff(LI, WANG)
+    ticket_id, now = await bus.opened(), utc_now()
+    assert await timer(bus, ROUTING).fire(now) == 1
+    assert (await bus.ticket(ticket_id)).state is State.ASSIGNED
+    bus.dispatcher = Dispatcher(store=bus.store, rules=RULES)
+    assert await timer(bus, OFFERS).fire(now + WITHIN + SECOND) == 1
+    ticket = await bus.ticket(ticket_id)
+    assert (ticket.state, ticket.assignee.person, ticket.missed_claims) == (State.PENDING, "", 1)
