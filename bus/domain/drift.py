@@ -42,7 +42,8 @@ class DriftedTicket:
 def drifted(ticket: Ticket, now: datetime, left: Collection[str] = ()) -> DriftedTicket | None:
     """Say why a ticket belongs on the list; None: it does not, it is over, imported or virtual.
 
-    Overdue without update: a promise is broken and not met since, and nobody has done anything with it since then.
+    Overdue without update: a promise is broken and not met since, and nobody has done anything with it since then;
+    a customer who asks how it goes, or reports it again, is no update.
     Two claims missed in a row: it went on twice from who had not claimed it, or once, and who has it now is late, too.
     Closure expired: the customer was asked to confirm, has not answered, and was not asked again.
     Nobody: nobody suits it, or it came back and nobody has taken it since; or who answers for it is among those who
@@ -72,7 +73,8 @@ def drifted(ticket: Ticket, now: datetime, left: Collection[str] = ()) -> Drifte
 def _of_open(ticket: Ticket, now: datetime, left: Collection[str]) -> list[DriftReason]:
     reasons = list[DriftReason]()
     clocks = (clock_of(ticket, name) for name in ClockName)
-    if any(one.breached_at and not one.settled_at and ticket.last_at <= one.breached_at for one in clocks):
+    acted_at = ticket.acted_at or ticket.last_at
+    if any(one.breached_at and not one.settled_at and acted_at <= one.breached_at for one in clocks):
         reasons.append(DriftReason.OVERDUE)
     waits = ticket.state is State.ASSIGNED and ticket.accepted_at is None
     late = waits and now > (ticket.routing.claim_due_at or (ticket.handed_over_at or ticket.opened_at) + _CLAIM)

@@ -1,7 +1,7 @@
 """How each event changes a ticket. Pure; `evolve` never refuses: what happened, happened."""
 
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from bus.domain import sla_clock
 from bus.domain.closing_events import (
@@ -65,6 +65,7 @@ from bus.domain.work_order_events import (
 )
 
 Answer = AssignmentAccepted | EngineerDeparted | EngineerArrived | WorkStarted
+_BY_CUSTOMERS: Final = (ProgressAsked, ReportJoined)  # a ticket is not advanced by being asked about (R9)
 
 
 def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
@@ -90,6 +91,7 @@ def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
         assigner=recorded.actor if changed.assignments > ticket.assignments else ticket.assigner,
         last_at=at,
         last_action=dotted(type(recorded.event)),
+        acted_at=ticket.acted_at or ticket.last_at if isinstance(recorded.event, _BY_CUSTOMERS) else at,
     )
 
 
@@ -116,6 +118,7 @@ def _opened(recorded: Recorded) -> Ticket:
         creator=recorded.actor,
         last_at=at,
         last_action=dotted(type(event)),
+        acted_at=at,
         response=Clock(limit_s=event.response_limit_s, running_since=event.opened_at, calendar=event.calendar),
         resolution=Clock(limit_s=event.resolution_limit_s, running_since=event.opened_at, calendar=event.calendar),
         handed_over_at=event.opened_at,

@@ -28,6 +28,7 @@ class Ticket:
     `closure`: the request that waits for the customer; None in an earlier version's state, too. `closure_expired_at`:
     when one expired that no other has followed.
     `answering`: who had the work in hand, until whom it was handed to accepts it; empty: the assignee answers.
+    `acted_at`: as `last_at`, but what a customer asks or reports does not move it; None in an earlier version's state.
     """
 
     ticket_id: TicketId
@@ -85,6 +86,7 @@ class Ticket:
     waits: Waits = NO_WAITS
     collaborators: tuple[Collaborator, ...] = ()
     answering: str = ""
+    acted_at: datetime | None = None
 
 
 def has_deadlines(ticket: Ticket) -> bool:

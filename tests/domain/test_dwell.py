@@ -8,14 +8,16 @@ import pytest
 
 from bus.alerts.rules.dwell_red import red_alerts
 from bus.domain.calendars import Calendars
-from bus.domain.commands import Accept, Assign, Command, Note, Return, Start
+from bus.domain.commands import Accept, AskProgress, Assign, Command, Note, Return, Start
 from bus.domain.drift import DriftReason, drifted
 from bus.domain.dwell import Dwell, dwell_of, heat_map
+from bus.domain.evolve import evolve
 from bus.domain.inside_commands import BreachSla
 from bus.domain.terms import ClockName, State, TicketId
 from bus.domain.ticket import Ticket
 from tests.domain.given import At, given
 from tests.domain.people import ASSIGN, CLOSED, HOUR, MINUTE, OPEN, RESOLVE, RULES, START, WANG, ZHAO
+from tests.projections.told import told
 
 SUNDAY = START  # nine in the morning in Shanghai
 ROUND = replace(RULES.calendars, default="24x7")
@@ -87,6 +89,8 @@ def test_dwell_by_state_and_region_is_counted_and_told_with_the_longest_and_each
 ANOTHER = Assign(assignee=ZHAO, reason="未接单")
 THIRD = Assign(assignee=LI, reason="未接单")
 BREACH = At(START + 20 * MINUTE, BreachSla(clock=ClockName.FIRST_RESPONSE))
+CHASE = At(START + 30 * MINUTE, AskProgress(asked_by="陈女士", text="什么时候来?"))
+REPORTED_AGAIN = At(START + 45 * MINUTE, OPEN)  # by the same number of the source
 
 
 @pytest.mark.parametrize(
@@ -96,6 +100,9 @@ BREACH = At(START + 20 * MINUTE, BreachSla(clock=ClockName.FIRST_RESPONSE))
         ([OPEN, BREACH], 60, [DriftReason.OVERDUE]),
         ([OPEN, BREACH, At(START + 30 * MINUTE, Note(text="在路上"))], 60, []),
         ([OPEN, BREACH, At(START + 30 * MINUTE, ASSIGN)], 31, []),
+        ([OPEN, BREACH, CHASE], 60, [DriftReason.OVERDUE]),
+        ([OPEN, BREACH, REPORTED_AGAIN], 60, [DriftReason.OVERDUE]),
+        ([OPEN, BREACH, CHASE, At(START + 40 * MINUTE, Note(text="在路上")), REPORTED_AGAIN], 60, []),
         ([OPEN, ASSIGN], 60, []),
         ([OPEN, ASSIGN, ANOTHER], 15, []),
         ([OPEN, ASSIGN, ANOTHER], 16, [DriftReason.CLAIMS_MISSED]),
@@ -114,3 +121,12 @@ def test_dwell_drift_is_overdue_without_update_or_two_claims_missed_in_a_row(
     assert (list(found.reasons) if found else []) == reasons
     if found:
         assert found.assignee in ("", WANG.person, ZHAO.person, LI.person)
+
+
+def test_dwell_drift_takes_the_last_action_of_a_state_that_does_not_know_who_acted() -> None:
+    chased = lived(OPEN, BREACH, CHASE)
+    assert drifted(replace(chased, acted_at=None), START + HOUR) is None
+    before = replace(lived(OPEN, BREACH), acted_at=None)
+    assert drifted(before, START + HOUR) is not None
+    asked = told(OPEN, BREACH, CHASE)[-1]
+    assert evolve(before, asked).acted_at == START

@@ -55,6 +55,7 @@ ADDED = {
     "missed_claims",
     "collaborators",
     "answering",
+    "acted_at",
 }  # to the states, by folding again
 ADDED_TO_A_CLOCK = {"calendar": None}
 
