@@ -8,7 +8,9 @@ from typing import Any, Final
 from bus.domain.closing_events import ClosureConfirmed, ClosureRejected, TicketReopened, TicketResolved
 from bus.domain.errors import VersionMissing
 from bus.domain.events import (
+    AssignmentAccepted,
     EngineerArrived,
+    EngineerDeparted,
     PartsIssued,
     ProgressAsked,
     Recorded,
@@ -38,11 +40,11 @@ class TicketOutcome:
 
     `closed_at` is its first closure, `reopened_at` the first reopening after it; `handlers`, `visits` and `sent_back`
     count up to that closure, so that what is counted of a past month stays. `sent_back`: closures rejected, and
-    solutions taken back before. `handlers_unknown`: a history waived who had it. Reports joined: by the source's own
-    number, by the key from the source that opened it, and by the key from another source. `handler` and `taken_at`: who
-    has it since when, `works`: what was done, up to that closure, too; of the last resolution whether its summary says
-    that nothing was solved, whether it lacks the work that its type needs (None: none), and whether it came after the
-    warning of its promise and before the breach.
+    solutions taken back before. Who did not claim an offer is no handler. `handlers_unknown`: a history waived who had
+    it. Reports joined: by the source's own number, by the key from the source that opened it, and by the key from
+    another source. `handler` and `taken_at`: who has it since when, `works`: what was done, up to that closure, too;
+    of the last resolution whether its summary says that nothing was solved, whether it lacks the work that its type
+    needs (None: none), and whether it came after the warning of its promise and before the breach.
     """
 
     ticket_id: TicketId
@@ -149,14 +151,16 @@ def _changed(row: TicketOutcome, recorded: Recorded) -> TicketOutcome:
 def _on_the_way(row: TicketOutcome, recorded: Recorded) -> TicketOutcome:
     """Fold what counts until a ticket is first closed."""
     match recorded.event:
-        case TicketAssigned(assignee=assignee):
-            return _taken(row, assignee.person, recorded.occurred_at)
+        case TicketAssigned():
+            return _taken(row, recorded.event, recorded.occurred_at)
+        case AssignmentAccepted(automatic=False) | EngineerDeparted(automatic=False):
+            return _handled(row)
         case TicketReturned():
             return replace(row, handler="", taken_at=None)
         case EngineerArrived():
-            return replace(row, visits=row.visits + 1, works=_with(row.works, VISIT))
-        case WorkStarted(substate=substate) if substate in _WORKS:
-            return replace(row, works=_with(row.works, substate.value))
+            return _handled(replace(row, visits=row.visits + 1, works=_with(row.works, VISIT)))
+        case WorkStarted(substate=substate):
+            return _handled(replace(row, works=_with(row.works, substate.value)) if substate in _WORKS else row)
         case PartsIssued():
             return replace(row, works=_with(row.works, Substate.PARTS.value))
         case SlaWarned(clock=ClockName.RESOLUTION):
@@ -166,22 +170,28 @@ def _on_the_way(row: TicketOutcome, recorded: Recorded) -> TicketOutcome:
         case SlaBreachWithdrawn(clock=ClockName.RESOLUTION):
             return replace(row, breached=False, near_deadline=row.warned and row.resolved_at is not None)
         case TicketResolved():
-            return replace(row, near_deadline=row.warned and not row.breached)
+            return _handled(replace(row, near_deadline=row.warned and not row.breached))
         case ClosureRejected() | TicketReopened():
             return replace(row, sent_back=row.sent_back + 1)
         case _:
             return row
 
 
-def _taken(row: TicketOutcome, person: str, at: datetime) -> TicketOutcome:
+def _taken(row: TicketOutcome, event: TicketAssigned, at: datetime) -> TicketOutcome:
+    person = event.assignee.person
     if not person:
         return replace(row, handlers_unknown=True, handler="", taken_at=None)
-    handlers = row.handlers if person in row.handlers else (*row.handlers, person)
-    return replace(row, handlers=handlers, handler=person, taken_at=row.taken_at if person == row.handler else at)
+    taken = replace(row, handler=person, taken_at=row.taken_at if person == row.handler else at)
+    return taken if event.claim_due_at else _handled(taken)
 
 
-def _with(works: tuple[str, ...], work: str) -> tuple[str, ...]:
-    return works if work in works else (*works, work)
+def _handled(row: TicketOutcome) -> TicketOutcome:
+    """Count who has it among those who handled it; who is offered it is one once they claim it or work on it."""
+    return replace(row, handlers=_with(row.handlers, row.handler)) if row.handler else row
+
+
+def _with(known: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return known if name in known else (*known, name)
 
 
 def write(_: TicketOutcome | None, row: TicketOutcome) -> Mapping[str, Sequence[Written]]:

@@ -19,12 +19,14 @@ from bus.postgres.pool import Connection
 CLOSED_COUNTED: Final = 100  # of somebody's newest tickets, for their first-time fixes
 CLOSED_MIN: Final = 5  # fewer tell nothing
 _PRESENT: Final[LiteralString] = "SELECT person, profile FROM people WHERE left_at IS NULL"
-# Before the lock: what a moment does not change. A first-time fix has had one person and was never open again.
+# Before the lock: what a moment does not change. A first-time fix has had one person and was never open again; who
+# was offered it and did not claim it has not had it, which the read model `outcomes` knows of one that went on.
 _FIRST_FIX: Final[LiteralString] = """
-SELECT w.person, count(*), 100 * count(*) FILTER (WHERE reassignments = 0 AND reopens = 0) / count(*)
+SELECT w.person, count(*), 100 * count(*) FILTER (WHERE fixed_first) / count(*)
 FROM unnest(%s::text[]) AS w (person) CROSS JOIN LATERAL (
-    SELECT reassignments, reopens FROM tickets
-    WHERE assignee = w.person AND state = 'closed' ORDER BY ticket_id DESC LIMIT %s) closed
+    SELECT reopens = 0 AND (reassignments = 0 OR (
+        SELECT cardinality(handlers) = 1 FROM ticket_outcomes o WHERE o.ticket_id = t.ticket_id)) AS fixed_first
+    FROM tickets t WHERE assignee = w.person AND state = 'closed' ORDER BY ticket_id DESC LIMIT %s) closed
 GROUP BY w.person"""
 _VISITORS: Final[LiteralString] = """
 SELECT w.serial, last.assignee FROM unnest(%s::text[], %s::text[]) AS w (serial, ticket_id) CROSS JOIN LATERAL (

@@ -14,7 +14,7 @@ from bus.alerts.rules.unroutable import UNROUTABLE
 from bus.domain.batch import Accepted, Outcome
 from bus.domain.commands import Assign
 from bus.domain.events import TicketAssigned
-from bus.domain.inside_commands import RouteTicket
+from bus.domain.inside_commands import RouteTicket, WithdrawOffer
 from bus.domain.people import Person
 from bus.domain.routed import TicketRouted, Unfit
 from bus.domain.routing_rules import RoutingMode, RoutingRules
@@ -59,7 +59,7 @@ class Routed:
         """Ask one thing now."""
         self.number += 1
         now = utc_now()
-        wanted = replace(request(self.number, command, 0), at=now, received_at=now, **own)
+        wanted = replace(request(self.number, command, 0), **{"at": now, "received_at": now, **own})
         return (await self.dispatcher.dispatch([wanted]))[0]
 
     async def opened(self, **own: Any) -> TicketId:
@@ -138,9 +138,17 @@ async def test_routing_store_the_timer_assigns_retries_and_leaves_what_somebody_
 
 
 async def test_routing_store_who_had_the_device_and_solved_at_the_first_go_comes_first(bus: Routed) -> None:
+    offering, assigning = replace(ROUTING_RULES, routing=RoutingRules(mode=RoutingMode.OFFER)), bus.dispatcher
+    bus.dispatcher = Dispatcher(store=bus.store, rules=offering)
+    await bus.staff(replace(LI, regions=("西南",)), WANG)
+    missed, later = await bus.opened(serial="SN-OLD"), utc_now() + 60 * MINUTE
+    await bus.ask(RouteTicket(), **by_bus(missed))
+    await bus.ask(WithdrawOffer(), at=later, received_at=later, **by_bus(missed))
+    assert (await bus.ticket(missed)).missed_claims == 1, "and that is no handler of it (R27)"
+    bus.dispatcher = assigning
     await bus.staff(LI, WANG, ZHAO)
-    for _ in range(5):
-        ticket_id = await bus.opened(serial="SN-OLD")
+    for number in range(5):
+        ticket_id = await bus.opened(serial="SN-OLD") if number else missed
         for command in CLOSED[1:]:
             one = Assign(assignee=replace(command.assignee, person="赵工")) if isinstance(command, Assign) else command
             assert isinstance(await bus.ask(one, ticket_id=ticket_id), Accepted), one

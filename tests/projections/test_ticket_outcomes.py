@@ -6,15 +6,17 @@ from datetime import timedelta
 import pytest
 
 from bus.domain.closing_commands import RejectClosure, RequestClosure
-from bus.domain.commands import Arrive, AskProgress, Assign, Command, Reclassify, Return, Start
+from bus.domain.commands import Accept, Arrive, AskProgress, Assign, Command, Depart, Reclassify, Return, Start
 from bus.domain.errors import InvariantBroken
 from bus.domain.events import TicketAssigned
-from bus.domain.inside_commands import BreachSla, WarnSla
+from bus.domain.inside_commands import BreachSla, RouteTicket, WarnSla, WithdrawOffer
 from bus.domain.terms import SANDBOX, ClockName, KeyKind, Substate
 from bus.domain.values import Assignee, IncidentKey
 from projections.ticket_outcomes import OUTCOMES, TicketOutcome, project
 from tests.domain.given import At
 from tests.domain.people import ASSIGN, CLOSED, CONFIRM, OPEN, REOPEN, RESOLVE, RESOLVED, START, ZHAO
+from tests.domain.test_offer import END, Offered
+from tests.people.staff import LI, WANG
 from tests.projections.told import folded, told
 
 ARRIVE = Arrive(place="客户家")
@@ -55,6 +57,38 @@ def test_ticket_outcomes_several_hands_and_what_was_sent_back_are_counted_before
     assert outcome(*RESOLVED, RequestClosure(), REJECT, RESOLVE).sent_back == 1
     assert outcome(*RESOLVED, REOPEN).sent_back == 1
     assert outcome(*RESOLVED, REOPEN).root_cause == ""
+
+
+def test_ticket_outcomes_who_misses_a_claim_is_no_handler_unless_they_had_it_before_r27() -> None:
+    def handlers(offered: Offered) -> tuple[str, ...]:
+        row = folded(project, offered.told.log)
+        assert row is not None
+        return row.handlers
+
+    one = Offered(LI, WANG)
+    assert handlers(one) == (), "an offer is no work"
+    one.ask(WithdrawOffer(), END)
+    one.ask(RouteTicket(), END)
+    for command in (Accept(), ARRIVE, RESOLVE, RequestClosure(), CONFIRM):
+        one.ask(command, END)
+    assert handlers(one) == ("王师傅",)
+    backup = replace(WANG, regions=("西南",))
+    both = Offered(LI, backup)
+    both.ask(Assign(assignee=replace(ZHAO, person="李工", backup_person="赵工"), reason="改派"))
+    both.ask(HAND_ON)
+    both.ask(Return(reason="不在本区"))
+    both.ask(RouteTicket())
+    assert both.ticket.assignee.person == "李工"
+    both.ask(WithdrawOffer(), END)
+    assert handlers(both) == ("李工", "赵工"), "who had it before stays"
+    for claim in (Accept(), Depart(), ARRIVE, Start()):
+        claimed = Offered(LI, backup)
+        claimed.ask(claim)
+        assert handlers(claimed) == ("李工",)
+    robots = Offered(LI, backup)
+    robots.told.rules = replace(robots.told.rules, robots=frozenset({"陈女士"}))
+    robots.ask(Accept())
+    assert handlers(robots) == (), "a program claims nothing (R7)"
 
 
 def test_ticket_outcomes_a_history_that_waives_who_had_it_says_so() -> None:
