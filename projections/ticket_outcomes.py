@@ -118,8 +118,8 @@ def _opened(recorded: Recorded, event: TicketOpened) -> TicketOutcome | None:
 
 def _changed(row: TicketOutcome, recorded: Recorded) -> TicketOutcome:
     match recorded.event:
-        case TicketReclassified(type=type_):
-            return replace(row, type=type_)
+        case TicketReclassified(type=type_, priority=priority):
+            return replace(row, type=type_, priority=priority or row.priority)
         case TicketResolved(root_cause=root_cause, knowledge=knowledge, summary=summary):
             return replace(
                 row,

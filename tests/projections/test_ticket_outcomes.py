@@ -114,9 +114,13 @@ def test_ticket_outcomes_a_phone_as_the_key_and_a_serial_that_is_none_are_left_e
     assert (row.key_kind, row.key, row.serial) == (KeyKind.PHONE, "", "")
 
 
-def test_ticket_outcomes_a_ticket_is_of_the_type_that_it_was_last_given() -> None:
-    row = outcome(OPEN, Reclassify(type="software_fault", priority="high", reason="是固件问题"))
-    assert (row.type, outcome(OPEN).type) == ("software_fault", "hardware_fault")
+def test_ticket_outcomes_a_ticket_is_of_the_type_and_priority_that_it_was_last_given() -> None:
+    opening, firmware = replace(OPEN, priority="low"), Reclassify(type="software_fault", reason="是固件问题")
+    before, as_it_was = outcome(opening), outcome(opening, firmware)
+    raised = outcome(opening, replace(firmware, priority="high"))
+    assert (before.type, before.priority) == ("hardware_fault", "low")
+    assert (as_it_was.type, as_it_was.priority) == ("software_fault", "low"), "none is given: it stays"
+    assert (raised.type, raised.priority) == ("software_fault", "high")
 
 
 def test_ticket_outcomes_virtual_tickets_have_no_row() -> None:
