@@ -10,6 +10,7 @@ from typing import Final, LiteralString
 from bus.insight.interval import Interval, Sample, ratio_interval
 from bus.insight.metric import CASES_MIN, MetricWindow
 from bus.insight.task import SeenFigure, TaskKey
+from bus.insight.task_store import TICKETS_MAX
 from bus.postgres.pool import Connection, read_rows
 
 EASY_TICKETS: Final = "easy_tickets"
@@ -17,32 +18,38 @@ PACE: Final = "pace"
 FASTER: Final = 0.6  # of the others' time, or less: 40 % faster
 _READ: Final[LiteralString] = """
 WITH solved AS (
-    SELECT handler, ARRAY[type, region, priority] AS kind,
+    SELECT handler, ticket_id, ARRAY[type, region, priority] AS kind,
         ln(greatest(extract(epoch FROM resolved_at - taken_at)::float8, 60)) AS took
     FROM ticket_outcomes
     WHERE resolved_at >= %(since)s AND resolved_at < %(until)s AND handler <> '' AND taken_at <= resolved_at
         AND reopened_at IS NULL)
-SELECT handler, kind, count(*)::int AS count, sum(took) AS total, sum(took * took) AS squares
+SELECT handler, kind, count(*)::int AS count, sum(took) AS total, sum(took * took) AS squares,
+    (array_agg(ticket_id ORDER BY ticket_id))[1:%(most)s] AS tickets
 FROM solved GROUP BY handler, kind"""
 Kind = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerTimes:
-    """Logarithms of the seconds that an engineer took from the assignment to the solution, of one kind of ticket."""
+    """Logarithms of the seconds that an engineer took from the assignment to the solution, of one kind of ticket.
+
+    `tickets`: the first hundred of them.
+    """
 
     handler: str
     kind: list[str]
     count: int
     total: float
     squares: float
+    tickets: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """An engineer's time as a share of the others', with its interval: of all tickets, and within each kind.
 
-    `compared`: how many tickets others had of their kind too; `easier`: how many of them take others less than most.
+    `compared`: how many tickets others had of their kind too; `easier`: how many of them take others less than most,
+    and `easy` the first hundred of these.
     """
 
     handler: str
@@ -53,6 +60,7 @@ class Pace:
     like_interval: Interval
     compared: int
     easier: int
+    easy: tuple[str, ...]
 
     @property
     def picks_easy(self) -> bool:
@@ -64,7 +72,8 @@ async def easy_pickers(
     connection: Connection, window: MetricWindow, over_already: Collection[TaskKey]
 ) -> Sequence[SeenFigure]:
     """Compare the engineers of a time; who has too few tickets stays as they were."""
-    rows = await read_rows(connection, _READ, HandlerTimes, {"since": window.since, "until": window.until})
+    asked = {"since": window.since, "until": window.until, "most": TICKETS_MAX}
+    rows = await read_rows(connection, _READ, HandlerTimes, asked)
     found = [_seen(one, window.since, window.until) for one in paces(rows)]
     judged = {one.key for one in found}
     return [*found, *(_unknown(key, window) for key in over_already if key.kind == EASY_TICKETS and key not in judged)]
@@ -72,13 +81,14 @@ async def easy_pickers(
 
 def paces(rows: Iterable[HandlerTimes]) -> Sequence[Pace]:
     """Compare each engineer who has tickets enough, with others who have. Pure."""
-    own = defaultdict[str, dict[Kind, Sample]](dict)
+    own, named = defaultdict[str, dict[Kind, Sample]](dict), defaultdict[str, dict[Kind, Sequence[str]]](dict)
     for row in rows:
+        named[row.handler][tuple(row.kind)] = row.tickets
         own[row.handler][tuple(row.kind)] = Sample(count=row.count, total=row.total, squares=row.squares)
-    return [pace for handler in sorted(own) if (pace := _pace(handler, own))]
+    return [pace for handler in sorted(own) if (pace := _pace(handler, own, named[handler]))]
 
 
-def _pace(handler: str, own: Mapping[str, Mapping[Kind, Sample]]) -> Pace | None:
+def _pace(handler: str, own: Mapping[str, Mapping[Kind, Sample]], named: Mapping[Kind, Sequence[str]]) -> Pace | None:
     mine = own[handler]
     theirs = defaultdict[Kind, list[Sample]](list)
     for name, kinds in own.items():
@@ -96,6 +106,7 @@ def _pace(handler: str, own: Mapping[str, Mapping[Kind, Sample]]) -> Pace | None
     residual = _residual([*shared.values(), *(others[kind] for kind in shared)])
     weights = ((one.count / compared, one.count, others[kind].count) for kind, one in shared.items())
     like_variance = sum(weight**2 * residual * (1 / count + 1 / more) for weight, count, more in weights)
+    easier = [kind for kind in shared if others[kind].mean < all_others.mean]
     return Pace(
         handler=handler,
         tickets=all_mine.count,
@@ -104,7 +115,8 @@ def _pace(handler: str, own: Mapping[str, Mapping[Kind, Sample]]) -> Pace | None
         like_for_like=exp(like),
         like_interval=ratio_interval(like, like_variance),
         compared=compared,
-        easier=sum(one.count for kind, one in shared.items() if others[kind].mean < all_others.mean),
+        easier=sum(shared[kind].count for kind in easier),
+        easy=tuple(sorted(ticket for kind in easier for ticket in named[kind])[:TICKETS_MAX]),
     )
 
 
@@ -136,6 +148,7 @@ def _seen(pace: Pace, since: datetime, until: datetime) -> SeenFigure:
         since=since,
         until=until,
         over=pace.picks_easy,
+        tickets=pace.easy,
         causes=(
             f"全部 all {pace.ratio:.0%} ({pace.interval.low:.0%} – {pace.interval.high:.0%})",
             f"同类 like for like {pace.like_for_like:.0%} ({low:.0%} – {high:.0%})",

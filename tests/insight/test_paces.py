@@ -59,12 +59,17 @@ def logs(rows: Sequence[TicketOutcome]) -> list[tuple[str, tuple[str, str, str],
 
 def as_read(rows: Sequence[TicketOutcome]) -> list[HandlerTimes]:
     """Add up what the query adds up."""
-    cells = dict[tuple[str, tuple[str, str, str]], list[float]]()
-    for handler, kind, took in logs(rows):
-        cells.setdefault((handler, kind), []).append(took)
+    cells = dict[tuple[str, tuple[str, str, str]], dict[str, float]]()
+    for row, (handler, kind, took) in zip(rows, logs(rows), strict=True):
+        cells.setdefault((handler, kind), {})[row.ticket_id] = took
     return [
         HandlerTimes(
-            handler=handler, kind=[*kind], count=len(own), total=sum(own), squares=sum(one * one for one in own)
+            handler=handler,
+            kind=[*kind],
+            count=len(own),
+            total=sum(own.values()),
+            squares=sum(one * one for one in own.values()),
+            tickets=sorted(own),
         )
         for (handler, kind), own in cells.items()
     ]
@@ -92,6 +97,18 @@ def test_paces_agree_with_an_oracle_that_goes_ticket_by_ticket() -> None:
     assert [name for name, one in found.items() if one.picks_easy] == ["挑易单"]
     assert found["真快"].ratio < FASTER, "fast, and of the same kind as well"
     assert found["挑易单"].easier == 90
+    assert found["挑易单"].easy == easy_ones(rows)
+
+
+def easy_ones(rows: Sequence[TicketOutcome]) -> tuple[str, ...]:
+    """Name the easy tickets of who picks them."""
+    return tuple(one.ticket_id for one in rows if (one.handler, one.type) == ("挑易单", EASY[0]))
+
+
+def test_paces_name_a_hundred_easy_tickets_at_most() -> None:
+    rows, more = [*solved()], [replace(one, ticket_id=TicketId(f"T20261102-{one.ticket_id[-6:]}")) for one in solved()]
+    [found] = [one for one in paces(as_read([*rows, *more])) if one.handler == "挑易单"]
+    assert (found.easier, found.easy) == (180, easy_ones([*rows, *more])[:100])
 
 
 async def test_paces_are_read_from_what_became_of_tickets_and_lead_to_one_task(pool: Pool) -> None:
@@ -109,6 +126,7 @@ async def test_paces_are_read_from_what_became_of_tickets_and_lead_to_one_task(p
         [task] = await tasks(connection)
     assert task.about == "挑易单"
     assert (task.units, task.hits) == (expected.compared, expected.easier)
+    assert tuple(task.tickets) == opened.tickets == easy_ones(rows), "the easy ones, not the one that was reopened"
     assert f"{expected.like_for_like:.0%}" in task.causes[1]
     assert await judged(pool, NOW + HOUR) == []
     await fill(pool, rows[:10])
