@@ -8,12 +8,13 @@ from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from bus.domain.terms import State
+from bus.duration import Duration, PositiveDuration
 
 
 class RuleSettings(BaseSettings):
     """What is the same ticket, what is promised, in which hours, and who takes it; `Settings` says how it is read."""
 
-    dedupe_window: timedelta = Field(timedelta(minutes=15), description="ISO 8601 duration; same key, same master")
+    dedupe_window: Duration = Field(timedelta(minutes=15), description="ISO 8601 duration; same key, same master")
     no_key_words: list[str] = Field(
         default_factory=list,
         description='JSON list of words that are no incident key, beside those built in: ["无SN", "待录入"]',
@@ -33,19 +34,22 @@ class RuleSettings(BaseSettings):
         "07:45", description="when the drift list of a working day is made and sent, by the clocks of the calendar"
     )
     morning_calendar: str = Field("", description="whose working days have a drift list; unset: the default calendar")
-    closure_reminders: list[Annotated[timedelta, Field(gt=timedelta(0))]] = Field(
+    closure_reminders: list[PositiveDuration] = Field(
         default=[timedelta(hours=24), timedelta(hours=48)],
         description='JSON list of how long after a request the customer is reminded to confirm: ["PT24H", "PT48H"]',
     )
-    closure_expires_after: timedelta = Field(
-        timedelta(days=7), gt=timedelta(0), le=timedelta(days=90), description="until a request to confirm expires"
+    closure_expires_after: Duration = Field(
+        timedelta(days=7),
+        ge=timedelta(seconds=1),
+        le=timedelta(days=90),
+        description="until a request to confirm expires",
     )
     scene_tags_file: Path | None = Field(None, description="YAML of the scene tags that tickets may have")
     closure_url: str | None = Field(
         None, pattern=r"^https?://[^\s?#]+$", description="what stands before /close/… for customers; unset: `url`"
     )
     work_orders_file: Path | None = Field(None, description="YAML of the templates of work orders")
-    dwell_limits: dict[State, Annotated[timedelta, Field(ge=timedelta(0))]] = Field(
+    dwell_limits: dict[State, Duration] = Field(
         default_factory=dict,
         description='JSON of the working time after which a ticket is red, by state, else PT2H: {"resolved": "PT24H"}',
     )

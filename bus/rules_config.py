@@ -23,20 +23,21 @@ from bus.domain.terms import TicketStep, WaitingFor
 from bus.domain.text import Text
 from bus.domain.transitions import STEP_DEADLINES
 from bus.domain.values import PauseAllowance, StepDeadline
+from bus.duration import Duration, PositiveDuration
 from bus.settings import Settings, secret_of
 from bus.work_orders_config import load_work_orders
 
 _Weight = Annotated[int, Field(ge=0, le=100, strict=True)]
 _Mode = Annotated[RoutingMode, BeforeValidator(lambda given: "off" if given is False else given)]  # YAML reads it so
 _WHOLE = 100
-_ALLOWED = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=3650))]
-_POSITIVE = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=3650))]
+_ALLOWED = Annotated[Duration, Field(le=timedelta(days=3650))]
+_POSITIVE = Annotated[PositiveDuration, Field(le=timedelta(days=3650))]
 
 
 def _time_or_off(given: object) -> object:
     if given is True or given is None:
         raise ValueError(str(Text("应为时长,例如 PT10M,或 off", "should be a time, such as PT10M, or off")))
-    return given or None  # YAML reads `off` as false
+    return None if given is False else given  # YAML reads `off` as false
 
 
 def _known_steps(given: object) -> object:
@@ -83,7 +84,7 @@ class _Routing(FileModel):
     """Modes, weights, and how long an offer stands."""
 
     mode: _Mode
-    claim_within: Annotated[timedelta, Field(ge=timedelta(seconds=1), le=timedelta(days=1))] = CLAIM_WITHIN
+    claim_within: Annotated[PositiveDuration, Field(le=timedelta(days=1))] = CLAIM_WITHIN
     types: dict[str, _Mode] = Field(default_factory=dict)
     weights: _Weights
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict, SettingsError
 
 from bus.domain.errors import BusError
+from bus.duration import Duration
 from bus.rule_settings import RuleSettings
 from bus.secret_files import SUFFIX, SecretFileUnusable, given_by_files, holds_secret
 
@@ -163,8 +164,8 @@ class Settings(RuleSettings):
     )
     reconcile_minutes: int = Field(10, ge=1, le=720, description="between reconciliations of a source that has a list")
     reconcile_targets_hours: int = Field(24, ge=1, le=168, description="between those of a target that lists documents")
-    probe_every: timedelta = Field(timedelta(minutes=5), ge=timedelta(0), description="between probes; PT0S: none")
-    probe_within: timedelta = Field(timedelta(minutes=1), gt=timedelta(0), description="later, a probe is an alert")
+    probe_every: Duration = Field(timedelta(minutes=5), ge=timedelta(0), description="between probes; PT0S: none")
+    probe_within: Duration = Field(timedelta(minutes=1), gt=timedelta(0), description="later, a probe is an alert")
     keep_days: dict[str, Annotated[int, Field(ge=1, le=36_500)]] = Field(
         default_factory=dict, description='JSON: {"pushes": 30}; days that rows stay where it is not the default'
     )
@@ -175,7 +176,7 @@ class Settings(RuleSettings):
     archive_after_days: int = Field(
         400, ge=1, le=36_500, description="days after a closed ticket's last event, until that month is archived"
     )
-    backup_age_max: timedelta = Field(
+    backup_age_max: Duration = Field(
         timedelta(days=8),
         ge=timedelta(0),
         description="how long ago the newest verified backup may restore to; PT0S: nobody looks",

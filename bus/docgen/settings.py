@@ -1,6 +1,7 @@
 """The settings page, drawn from the Settings class."""
 
 import builtins
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -79,9 +80,15 @@ def _default(value: object) -> str:
         case None | "":
             return ""
         case timedelta():
-            return code(f"PT{value.total_seconds() / 60:g}M")
+            return code(_duration(value))
+        case [timedelta(), *_] as times:
+            return code(json.dumps(times, default=_duration))
         case _:
             return code(str(value))
+
+
+def _duration(value: timedelta) -> str:
+    return f"PT{value.total_seconds() / 60:g}M"
 
 
 def _bare(hint: Any) -> Any:

@@ -49,6 +49,27 @@ def test_settings_a_wrong_value_is_told_by_its_variable_and_not_shown(monkeypatc
     assert "s3cret" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TICKETBUS_DEDUPE_WINDOW", "15"),
+        ("TICKETBUS_DEDUPE_WINDOW", "00:15"),
+        ("TICKETBUS_CLOSURE_REMINDERS", "[24, 48]"),
+        ("TICKETBUS_CLOSURE_REMINDERS", '["PT0.2S"]'),
+        ("TICKETBUS_CLOSURE_EXPIRES_AFTER", "7"),
+        ("TICKETBUS_DWELL_LIMITS", '{"pending": 30}'),
+        ("TICKETBUS_PROBE_EVERY", "PX"),
+        ("TICKETBUS_BACKUP_AGE_MAX", "-P1D"),
+    ],
+)
+def test_settings_a_time_that_is_no_iso_8601_duration_is_refused_by_its_variable_r7(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsInvalid, match=f"^{variable}: .*写作 PT15M.*write PT15M"):
+        load()
+
+
 def test_settings_a_running_stack_lends_what_is_unset(tmp_path: Path) -> None:
     save(tmp_path, StackState(supervisor=myself(), lends=LENDS))
     resolved = resolve(Settings(kafka_bootstrap="mine:9092", data=tmp_path))

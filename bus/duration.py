@@ -1,0 +1,37 @@
+"""The one form of a duration in files and settings: ISO 8601, never a bare number, which YAML may read otherwise."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, ValidationError, WrapValidator
+
+from bus.domain.text import Text
+
+FORM: Final = Text("写作 PT15M(15 分钟)、PT24H、P7D", "write PT15M for 15 minutes, PT24H, P7D")
+_SECOND: Final = timedelta(seconds=1)
+_UNREADABLE: Final = "time_delta_parsing"
+
+
+def _written(given: object, parse: Callable[[Any], timedelta]) -> timedelta:
+    """Take text that begins with `P`; YAML makes 1440 of `24:00`, and false of `off`."""
+    if isinstance(given, timedelta):
+        return given
+    if not isinstance(given, str) or not given.startswith("P"):
+        raise ValueError(str(FORM))
+    try:
+        return parse(given)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == _UNREADABLE:
+            raise ValueError(str(FORM)) from None
+        raise
+
+
+def _a_second(given: timedelta) -> timedelta:
+    if given < _SECOND:
+        raise ValueError(str(Text(f"至少 1 秒,{FORM.zh}", f"at least a second: {FORM.en}")))
+    return given
+
+
+Duration = Annotated[timedelta, WrapValidator(_written)]
+PositiveDuration = Annotated[Duration, AfterValidator(_a_second)]  # what is counted in whole seconds
