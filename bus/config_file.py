@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from bus.domain.errors import AdapterUnusable, BusError
 from bus.domain.naming import nearest, nearest_event
 from bus.domain.text import Text
+from bus.duration import FORM as DURATION_FORM
 from bus.secret_files import SecretFileUnusable, secret_from
 from schemas.catalogue import EVENT_NAMES
 
@@ -181,25 +182,32 @@ def _faults(error: ValidationError, *within: str) -> list[str]:
     found = error.errors(include_input=False, include_url=False)
     places = [each["loc"] for each in found]
     return [
-        f"{'.'.join((*within, *map(str, each['loc']))) or 'file'}: {_message(each['type'], each['msg'])}"
+        f"{'.'.join((*within, *map(str, each['loc']))) or 'file'}: {in_words(each['type'], each['msg'])}"
         for each in found
-        # Of a list, items that were refused are missing in pydantic's count.
-        if each["type"] != "too_short" or not any(one[:-1] == each["loc"] for one in places if one)
+        # Of a list, items that were refused are missing in pydantic's count: what is wrong is below.
+        if not any(len(one) > len(each["loc"]) and one[: len(each["loc"])] == each["loc"] for one in places)
     ]
 
 
-def _message(kind: str, text: str) -> str:
+def in_words(kind: str, text: str) -> str:
+    """Give a refusal of pydantic's as people of service read it."""
     words = _IN_WORDS.get(kind)
     return str(words) if words else text.removeprefix("Value error, ")
 
 
-# The commonest refusals of pydantic's, as people of service read them.
+_MAPPING: Final = Text("应为“名称: 值”的形式", "Input should be a valid dictionary of name: value")
+_LIST: Final = Text("应为列表,例如 [A, B]", "Input should be a valid list, such as [A, B]")
 _IN_WORDS: Final[Mapping[str, Text]] = {
     "extra_forbidden": Text("没有这个字段", "there is no such field"),
     "missing": Text("缺少此字段", "Field required"),
     "string_type": Text("应为文本,数字请加引号", "Input should be a valid string: put a number in quotes"),
     "path_type": Text("应为文件的绝对路径", "Input is not a valid path for a file"),
-    "tuple_type": Text("应为列表,例如 [A, B]", "Input should be a valid list, such as [A, B]"),
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "dict_type": _MAPPING,
+    "model_type": _MAPPING,
+    "time_delta_parsing": DURATION_FORM,
+    "time_delta_type": DURATION_FORM,
     "too_short": Text("不能为空", "should not be empty"),
 }
 

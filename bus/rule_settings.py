@@ -2,13 +2,18 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from bus.config_file import in_form
 from bus.domain.terms import State
+from bus.domain.text import Text
 from bus.duration import Duration, PositiveDuration
+
+_CLOCK_FORM: Final = Text("写作 07:45(24 小时制)", "write 07:45, by the clock of 24 hours")
+_URL_FORM: Final = Text("写作 https://t.example.com,不含 ? 和 #", "write https://t.example.com, without ? and #")
 
 
 class RuleSettings(BaseSettings):
@@ -30,8 +35,9 @@ class RuleSettings(BaseSettings):
     sla_file: Path | None = Field(None, description="YAML of deadlines per ticket type")
     calendars_file: Path | None = Field(None, description="YAML of working hours and public holidays")
     routing_file: Path | None = Field(None, description="YAML of how tickets find who takes them")
-    morning_at: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = Field(
-        "07:45", description="when the drift list of a working day is made and sent, by the clocks of the calendar"
+    morning_at: Annotated[str, in_form(r"([01]\d|2[0-3]):[0-5]\d", _CLOCK_FORM)] = Field(
+        "07:45",
+        description="HH:MM when the drift list of a working day is made and sent, by the clocks of the calendar",
     )
     morning_calendar: str = Field("", description="whose working days have a drift list; unset: the default calendar")
     closure_reminders: list[PositiveDuration] = Field(
@@ -45,8 +51,8 @@ class RuleSettings(BaseSettings):
         description="until a request to confirm expires",
     )
     scene_tags_file: Path | None = Field(None, description="YAML of the scene tags that tickets may have")
-    closure_url: str | None = Field(
-        None, pattern=r"^https?://[^\s?#]+$", description="what stands before /close/… for customers; unset: `url`"
+    closure_url: Annotated[str, in_form(r"https?://[^\s?#]+", _URL_FORM)] | None = Field(
+        None, description="what stands before /close/… for customers, as https://t.example.com; unset: `url`"
     )
     work_orders_file: Path | None = Field(None, description="YAML of the templates of work orders")
     dwell_limits: dict[State, Duration] = Field(

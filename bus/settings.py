@@ -11,13 +11,16 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict, SettingsError
 
+from bus.config_file import in_words
 from bus.domain.errors import BusError
+from bus.domain.text import Text
 from bus.duration import Duration
 from bus.rule_settings import RuleSettings
 from bus.secret_files import SUFFIX, SecretFileUnusable, given_by_files, holds_secret
 
 PREFIX: Final = "TICKETBUS_"
 MASK: Final = "********"
+_NO_JSON: Final = Text("不是 JSON", "not JSON")
 
 _Percent = Annotated[float, Field(gt=0, le=100)]
 
@@ -222,14 +225,23 @@ def load() -> Settings:
     try:
         return Settings(**given_by_files(Settings.model_fields, variables()))
     except ValidationError as error:
-        wrong = (f"{_variable(str(each['loc'][0]))}: {each['msg']}" for each in error.errors(include_input=False))
-        raise SettingsInvalid("; ".join(wrong)) from None
-    except (SettingsError, SecretFileUnusable) as error:  # a value that should be JSON and is not; a secret's file
+        wrong = (
+            _fault(str(each["loc"][0]), in_words(each["type"], each["msg"]))
+            for each in error.errors(include_input=False)
+        )
+        raise SettingsInvalid("; ".join(dict.fromkeys(wrong))) from None
+    except SettingsError as error:  # a value that should be JSON and is not
+        named = re.search(r'field "(\w+)"', str(error))
+        raise SettingsInvalid(_fault(named[1], str(_NO_JSON)) if named else str(error)) from None
+    except SecretFileUnusable as error:
         raise SettingsInvalid(str(error)) from None
 
 
-def _variable(name: str) -> str:
-    return variables().get(name, name)
+def _fault(name: str, why: str) -> str:
+    """Name the variable, what is wrong, and of JSON the form, which the description has."""
+    field = Settings.model_fields.get(name)
+    form = (field.description or "") if field else ""
+    return f"{variables().get(name, name)}: {why}" + (f" ({form})" if form.startswith("JSON") else "")
 
 
 def archive_dir(settings: Settings) -> Path:

@@ -98,6 +98,8 @@ def _bare(hint: Any) -> Any:
 
 def _shape(hint: Any) -> str:
     args = get_args(hint)
+    if get_origin(hint) is Annotated:
+        return _shape(args[0])
     if type(None) in args:
         return _shape(next(one for one in args if one is not type(None)))
     if get_origin(hint) is Literal:

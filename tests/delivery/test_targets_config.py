@@ -128,7 +128,7 @@ def test_targets_config_an_event_goes_to_those_who_want_it_and_the_past_to_nobod
         ("concurrency: 0", "targets.erp.concurrency: Input should be greater than or equal to 1"),
         ("rate_per_s: 0", "targets.erp.rate_per_s: Input should be greater than 0"),
         ("rate_per_s: .nan", "targets.erp.rate_per_s: Input should be a finite number"),
-        ("deadline: soon", "targets.erp.deadline: Input should be a valid timedelta"),
+        ("deadline: soon", "targets.erp.deadline: 写作 PT15M(15 分钟)、PT24H、P7D / write PT15M"),
         ("deadline: PT10S", "targets.erp: deadline leaves no time for a second attempt"),
         ("retries: 3", "targets.erp.retries: 没有这个字段 / there is no such field"),
         ("retry: {attempts: 10}", "targets.erp: retry.attempts (10) must be more than breaker.failures (10)"),
@@ -172,8 +172,8 @@ def test_targets_config_a_secret_in_the_file_is_refused_and_not_shown(tmp_path: 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "file: Input should be a valid dictionary"),
-        ("targets: [crm]", "targets: Input should be a valid dictionary"),
+        ("", "file: 应为“名称: 值”的形式 / Input should be a valid dictionary"),
+        ("targets: [crm]", "targets: 应为“名称: 值”的形式 / Input should be a valid dictionary"),
         ("targets: {CRM!: {}}", "targets.CRM!.[key]: 名称由小写字母"),
         ("targets: {crm: {adapter: kingdee, events: []}}", "targets.crm.events: "),
         ("targets: {crm: {}, crm: {}}", "line 1: 'crm' stands here twice"),

@@ -1,6 +1,7 @@
 """The settings: from the environment, lent by a running stack, shown with secrets masked."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -44,9 +45,29 @@ def test_settings_a_wrong_value_is_told_by_its_variable_and_not_shown(monkeypatc
         load()
     assert "s3cret" not in str(told.value)
     monkeypatch.setenv("TICKETBUS_WEBHOOK_SECRETS", "{s3cret")
-    with pytest.raises(SettingsInvalid, match="webhook_secrets") as told:
+    with pytest.raises(SettingsInvalid, match=r"^TICKETBUS_WEBHOOK_SECRETS: 不是 JSON / not JSON .*whsec_…") as told:
         load()
     assert "s3cret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "form"),
+    [
+        ("TICKETBUS_CLOSURE_REMINDERS", "PT24H", '不是 JSON / not JSON .*: ["PT24H", "PT48H"])'),
+        ("TICKETBUS_CLOSURE_REMINDERS", "24", '应为列表.*: ["PT24H", "PT48H"])'),
+        ("TICKETBUS_CLOSURE_REMINDERS", "[24, 48]", '写作 PT15M.*: ["PT24H", "PT48H"])'),
+        ("TICKETBUS_MORNING_AT", "7:45", "写作 07:45(24 小时制) / write 07:45, by the clock of 24 hours"),
+        ("TICKETBUS_CLOSURE_URL", "t.example.com", "写作 https://t.example.com,.* / write https://t.example.com,.*"),
+    ],
+)
+def test_settings_a_wrong_value_is_refused_once_with_the_form_to_write(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, form: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    pattern = ".*".join(map(re.escape, form.split(".*")))
+    with pytest.raises(SettingsInvalid, match=f"^{variable}: {pattern}$") as refused:
+        load()
+    assert str(refused.value).count(variable) == 1
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,17 @@ def test_work_orders_that_come_with_the_bus_are_left_out_where_no_ticket_type_of
     assert own.keys() < shipped.keys()
 
 
+def test_work_orders_file_names_the_item_of_a_list_alone_and_no_list_above_it_r48(tmp_path: Path) -> None:
+    wrong = job(STEP.replace("key: a", "key: 1"), "key: b, title: cut")
+    file = written(tmp_path, wrong)
+    with pytest.raises(ConfigFileInvalid) as raised:
+        load_work_orders(file, TYPES)
+    assert str(raised.value) == (
+        f"{file}: job.steps.0.key: 应为文本,数字请加引号 / Input should be a valid string: put a number in quotes; "
+        "job.steps.1.title: 应为“名称: 值”的形式 / Input should be a valid dictionary of name: value"
+    )
+
+
 def test_work_orders_commands_check_a_file_and_show_the_templates_r48(tmp_path: Path) -> None:
     run = CliRunner().invoke
     file = written(tmp_path, job(f"{STEP}, photos: 2", own="types: [complaint], required: true,"))
