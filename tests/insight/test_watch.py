@@ -231,7 +231,7 @@ async def test_watch_the_third_time_of_a_root_cause_in_a_month_opens_an_improvem
     assert isinstance(back, InsightFigureBack)
 
 
-async def test_watch_chases_and_failures_that_rise_at_once_name_the_integration_layer_and_its_hops(
+async def test_watch_chases_and_failures_that_rise_at_once_name_the_integration_layer_and_its_hops_r33(
     pool: Pool,
 ) -> None:
     async def letters(numbers: range, died_at: datetime) -> None:
