@@ -78,7 +78,7 @@ def check_finished(request: Request, ticket: Ticket, rules: Rules, facts: WorkOr
     order = ticket.work_order
     asked = next((one for one in rules.work_orders.values() if one.required and ticket.type in one.types), None)
     if asked and (order is None or order.template != asked.key):
-        raise work_order_refusals.order_required(asked)
+        raise work_order_refusals.order_required(asked, order.template if order else "")
     if order and (step := unfinished(order)):
         raise work_order_refusals.step_open(_step(order, step.key, facts), step.status)
 

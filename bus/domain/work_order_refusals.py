@@ -1,6 +1,7 @@
 """The refusals of work orders: the Chinese and English sentence of each, with what to do."""
 
 from bus.domain.errors import CommandRefused
+from bus.domain.text import Text
 from bus.domain.work_order import StepStatus
 from bus.domain.work_template import SAFETY, ValueLimits, WorkOrderTemplate, WorkStep
 
@@ -17,13 +18,20 @@ def another_type(template: WorkOrderTemplate, given: str) -> CommandRefused:
     )
 
 
-def order_required(template: WorkOrderTemplate) -> CommandRefused:
-    """Refuse to resolve without the work order that the ticket's type requires."""
+def order_required(template: WorkOrderTemplate, running: str) -> CommandRefused:
+    """Refuse to resolve without the work order that the ticket's type requires; another may be `running`."""
+    other = Text("", "")
+    if running:
+        other = Text(
+            f"先由组长取消作业单 {running} (cancel-work-order),再 ",
+            f"a lead cancels the work order {running} (cancel-work-order), then ",
+        )
     return CommandRefused(
         "missing",
         "work_order",
-        f"该类型工单须完成作业单“{template.zh}”后才能解决:start-work-order {template.key}",
-        f"a ticket of this type is resolved with the work order {template.key} alone: start-work-order first",
+        f"该类型工单须完成作业单“{template.zh}”后才能解决:{other.zh}start-work-order {template.key}",
+        f"a ticket of this type is resolved with the work order {template.key} alone: "
+        f"{other.en}start-work-order {template.key}",
         missing="work_order",
     )
 

@@ -163,6 +163,19 @@ def test_work_order_of_a_ticket_that_is_taken_up_again_begins_anew_r48(again: An
     story.when(RESOLVE).then(TicketResolved)
 
 
+def test_work_order_that_a_type_requires_is_asked_for_beside_another_that_a_lead_cancels_first_r48() -> None:
+    story = working(step("a"))
+    asked = replace(template(step("b"), types=("hardware_fault",), required=True), key="repair")
+    story.rules = replace(story.rules, work_orders={**story.rules.work_orders, "repair": asked})
+    refusal = story.when(RESOLVE).then_refused("missing", "work_order")
+    assert "先由组长取消作业单 job (cancel-work-order),再 start-work-order repair" in refusal.zh
+    assert "a lead cancels the work order job (cancel-work-order), then start-work-order repair" in refusal.en
+    story.when(CancelWorkOrder(reason="换作业单")).then(WorkOrderCancelled)
+    refusal = story.when(RESOLVE).then_refused("missing", "work_order")
+    assert "cancel-work-order" not in str(refusal)
+    story.when(StartWorkOrder(template="repair")).then(WorkOrderStarted)
+
+
 def test_work_order_that_a_type_requires_is_asked_for_before_the_end_r48() -> None:
     story = working(step("a"), started=False, types=("hardware_fault",), required=True)
     assert "start-work-order job" in story.when(RESOLVE).then_refused("missing", "work_order").zh
