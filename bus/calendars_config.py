@@ -1,4 +1,4 @@
-"""The calendars file, typed: working hours by name, holidays a year at a time, and which region and team has which."""
+"""The calendars file, typed: working hours by name, holidays a year at a time, and which region has which."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta

@@ -50,7 +50,7 @@ class Person:
     capacity: Annotated[int, Doc("how many open tickets the person has at once at most, when the bus assigns")]
     contact: Annotated[str, Doc("how the person is reached: phone or mail"), Personal()]
     backup: Annotated[str, Doc("who stands in, by name: another person of the directory")]
-    channel: Annotated[str, Doc("over which channel the person is written to; empty: the usual one")] = ""
+    channel: Annotated[str, Doc("a note on how to reach the person, of no effect; empty: none")] = ""
     photo: Annotated[str, Doc("the address of the person's photo; empty: there is none"), Personal()] = ""
 
 
