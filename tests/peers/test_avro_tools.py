@@ -49,10 +49,12 @@ async def test_avro_tools_compile_all_schema_files_in_one_run(avro_tools: Path, 
         out, _ = await process.communicate()
     assert process.returncode == 0, out.decode()
     made = {".".join(path.relative_to(tmp_path).with_suffix("").parts) for path in tmp_path.rglob("*.java")}
-    nested = {"IncidentKey", "Customer", "Assignee", "Part"}
+    nested = {"IncidentKey", "Customer", "Assignee", "Part", "MeasuredValue"}
     shared = {f"{kind.namespace}.{name}" for kind in (EVENT_TYPES[0], COMMAND_TYPES[0]) for name in nested}
     shared |= {f"{EVENT_TYPES[0].namespace}.{name}" for name in ("WorkingCalendar", "RankedPerson")}
-    shared |= {f"{DECISION_TYPES[0].namespace}.{name}" for name in ("Person", "Skill")}
+    shared |= {f"{EVENT_TYPES[0].namespace}.{name}" for name in ("PauseAllowance", "StepDeadline")}
+    shared |= {f"{EVENT_TYPES[0].namespace}.{name}" for name in ("WorkOrderTemplate", "WorkStep", "ValueLimits")}
+    shared |= {f"{DECISION_TYPES[0].namespace}.{name}" for name in ("Person", "Skill", "Article")}
     assert made == {record.subject for record in RECORD_TYPES} | shared
     opened = (tmp_path / "ticketbus" / "ticket" / "TicketOpened.java").read_text()
     assert "promised time until the first response, in seconds" in opened
