@@ -1,11 +1,18 @@
 """The page on which a customer confirms a closure by a link, or says why not (R20)."""
 
+import logging
 from base64 import b64encode
+from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import sha256
+from io import StringIO
 from typing import Any
 
 import httpx2
+import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.processors import format_exc_info
+from structlog.testing import capture_logs
 
 from bus.domain.closing_events import ClosureConfirmed, ClosureRejected
 from bus.domain.closure_proof import PageClaim, token_of
@@ -135,9 +142,45 @@ async def test_closure_page_a_link_of_nobody_of_another_request_or_of_yesterday_
     assert (await gateway.http.get(await _link(gateway, ticket_id))).status_code == 200
 
 
-async def test_closure_page_says_so_while_the_store_is_away_and_logs_no_token_r20(gateway: Gateway) -> None:
+async def test_closure_page_says_so_while_the_store_is_away_r20(gateway: Gateway) -> None:
     link = await _link(gateway, await _asked(gateway))
     gateway.store.away = True
     answer = await _answer(gateway, link, answer="confirm", tick=TICKS, name="陈女士")
     assert (answer.status_code, "请稍后" in answer.text) == (503, True)
-    assert without_secret(link) == "/close/…"
+
+
+@pytest.fixture
+def library_log() -> Iterator[StringIO]:
+    """Capture what reaches the root's handlers, where a program has its own: the server's lines, not the client's."""
+    written, root = StringIO(), logging.getLogger()
+    handler, level = logging.StreamHandler(written), root.level
+    handler.addFilter(lambda record: not record.name.startswith("http"))
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield written
+    root.setLevel(level)
+    root.removeHandler(handler)
+
+
+async def test_closure_page_no_line_of_the_log_has_a_token_or_a_name_r20(
+    served: Gateway, monkeypatch: pytest.MonkeyPatch, library_log: StringIO
+) -> None:
+    link = await _link(served, await _asked(served))
+
+    async def answered(get: int, post: int) -> None:
+        assert (await served.http.get(link)).status_code == get
+        assert (await _answer(served, link, answer="confirm", name="陈女士")).status_code == post
+
+    with capture_logs(processors=[merge_contextvars, format_exc_info]) as lines:
+        await answered(200, 422)  # nothing is ticked
+        served.store.away = True
+        await answered(503, 503)
+        monkeypatch.setattr(served.store, "_there", lambda: 1 / 0)
+        await answered(500, 500)
+    assert {"closure_page_waits", "request failed"} <= {one["event"] for one in lines}
+    for secret in (link.removeprefix("/close/"), "陈女士"):
+        assert secret not in f"{lines} {library_log.getvalue()}"
+
+
+def test_closure_page_paths_in_logs_are_without_the_token_r20() -> None:
+    assert without_secret("/close/T20261122-000001.5.abc") == "/close/…"
