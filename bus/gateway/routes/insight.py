@@ -15,7 +15,7 @@ from bus.gateway.auth.roles import Access
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
-from bus.gateway.http.single_values import query_of
+from bus.gateway.http.single_values import flag_of, query_of
 from bus.gateway.read.reach import must_reach_all
 from bus.insight.figures import MetricCase
 from bus.insight.insight_reader import MetricAnswer, TaskAnswer, metric_answer, task_answer
@@ -94,7 +94,7 @@ def insight_routes(metrics: Metrics) -> Sequence[HttpRoute]:
 
     async def list_tasks(http: HttpRequest) -> Response:
         """List what followed from metrics over their thresholds."""
-        only_open = _flag(await _admitted(http), "open")
+        only_open = flag_of(await _admitted(http), "open")
         found = await metrics.tasks(only_open=only_open, most=TASKS_MAX)
         return json_response({"tasks": [task_answer(one) for one in found]})
 
@@ -108,7 +108,7 @@ def insight_routes(metrics: Metrics) -> Sequence[HttpRoute]:
     async def list_cases(http: HttpRequest) -> Response:
         """List the tickets of the numerator by number, each with its cause."""
         query = await _admitted(http)
-        metric, hits = _named(http), not _flag(query, "others")
+        metric, hits = _named(http), not flag_of(query, "others")
         found = await metrics.cases(metric, *_time(query), most=MOST + 1, hits=hits)
         return json_response({"cases": found[:MOST], "more": len(found) > MOST})
 
@@ -138,9 +138,3 @@ def _named(http: HttpRequest) -> Metric:
 def _time(query: Mapping[str, str]) -> tuple[datetime | None, datetime | None]:
     since, until = (read_time(query[name], name) if name in query else None for name in ("since", "until"))
     return since, until
-
-
-def _flag(query: Mapping[str, str], name: str) -> bool:
-    if (given := query.get(name, "false")) not in ("true", "false"):
-        raise HttpProblem(400, "unknown_word", name, Text(f"{name} 为 true 或 false", f"{name} is true or false"))
-    return given == "true"
