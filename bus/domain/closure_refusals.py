@@ -4,12 +4,12 @@ from bus.domain.errors import CommandRefused
 
 
 def handler_is_no_customer() -> CommandRefused:
-    """Refuse that the handler signs as the customer."""
+    """Refuse that somebody who works on the ticket signs as the customer."""
     return CommandRefused(
         "not_the_customer",
         "confirmed_by",
-        "处理人不能代客户确认:请填写客户联系人的姓名",
-        "the handler cannot confirm as the customer: name the customer's contact",
+        "处理本工单的人不能代客户确认:请填写客户联系人的姓名",
+        "who works on the ticket cannot confirm as the customer: name the customer's contact",
     )
 
 

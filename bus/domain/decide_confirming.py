@@ -46,19 +46,18 @@ def confirmed(request: Request, command: ConfirmClosure, ticket: Ticket, rules: 
 
 
 def _via(request: Request, command: ConfirmClosure, ticket: Ticket) -> ConfirmedVia | None:
-    """Say how it is confirmed; None of an imported past. A handler is nobody's customer, whichever way they come."""
+    """Say how it is confirmed; None of an imported past. Who works on it is no customer, whichever way they come."""
     if request.historic:
         return None
-    handler = ticket.assignee.person
-    practice = request.source == SANDBOX
-    if handler and not practice and _spelled(command.confirmed_by) == _spelled(handler):
+    workers = frozenset[str]() if request.source == SANDBOX else _workers(ticket)
+    if _spelled(command.confirmed_by) in workers:
         raise closure_refusals.handler_is_no_customer()
     if request.source == CLOSURE_PAGE:
         return ConfirmedVia.PAGE
     if command.code.strip():
         return ConfirmedVia.CODE
-    works_on_it = request.scope is not None and bool(request.scope.person)
-    if works_on_it or (handler and not practice and _spelled(request.actor) == _spelled(handler)):
+    engineer = request.scope is not None and bool(request.scope.person)
+    if engineer or _spelled(request.actor) in workers:
         raise closure_refusals.code_wanted()
     by_source = bool(request.source_no) or (request.scope is not None and bool(request.scope.source))
     return ConfirmedVia.CRM if by_source else ConfirmedVia.CONSOLE
@@ -90,6 +89,12 @@ def followed_up(request: Request, ticket: Ticket) -> tuple[Event, ...]:
         return (expired, TicketEscalated(to="team_lead", reason=str(_EXPIRED)))
     left = tuple(one for one in ask.remind_at if one > at)
     return (ClosureReminded(number=ask.reminded + 1, remind_at=left),)
+
+
+def _workers(ticket: Ticket) -> frozenset[str]:
+    """Name who works on a ticket, as `_spelled`: its handler and their backup, who answers for it, collaborators."""
+    who = (ticket.assignee.person, ticket.assignee.backup_person, ticket.answering)
+    return frozenset(map(_spelled, filter(None, (*who, *(one.person for one in ticket.collaborators)))))
 
 
 def _spelled(name: str) -> str:

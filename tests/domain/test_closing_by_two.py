@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bus.domain.batch import Accepted
 from bus.domain.closing_commands import ConfirmClosure, RequestClosure
 from bus.domain.closing_events import ClosureCodeRefused, ClosureConfirmed, ClosureExpired, ClosureReminded
 from bus.domain.closure_ask import ClosureRules, reminders
 from bus.domain.closure_proof import CODE_TRIES, ClosureProofs, PageClaim, claim_of, closure_key, code_of, token_of
+from bus.domain.collaborator_commands import AddCollaborator
 from bus.domain.commands import Command
 from bus.domain.drift import DriftReason, drifted
 from bus.domain.events import TicketEscalated
@@ -25,11 +27,13 @@ from tests.domain.people import (
     HOUR,
     OFFICE_RULES,
     REOPEN,
+    RESOLVE,
     RESOLVED,
     RULES,
     START,
     TICK_OF_TIME,
     WANG,
+    WORKING,
 )
 
 KEY = closure_key(b"m" * 32)
@@ -76,6 +80,19 @@ def test_closing_by_two_a_handler_never_confirms_as_the_customer_r20() -> None:
         asked().when(named, **own).then_refused("not_the_customer", "confirmed_by")
     asked().when(CONFIRM, actor=WANG.person).then_refused("missing", "code")
     asked().when(CONFIRM, scope=Scope(person=WANG.backup_person), actor=WANG.backup_person).then_refused("missing")
+
+
+@pytest.mark.parametrize("person", ["李工", "周工", " 周 工", "ZHOU li"])
+def test_closing_by_two_whoever_works_on_the_ticket_wants_the_code_r20(person: str) -> None:
+    story = Story(replace(RULES, closure=WITH_KEY))
+    story.loaded.people = frozenset({"周工", "Zhou Li"})
+    parts = (AddCollaborator(person=one, part="制冷回路") for one in ("周工", "Zhou Li"))
+    for command in (*WORKING, *parts, RESOLVE, RequestClosure()):
+        assert isinstance(story.when(command).outcome, Accepted), command
+    story.when(CONFIRM, actor=person).then_refused("missing", "code")
+    story.when(CONFIRM, actor=person, scope=Scope(source="crm")).then_refused("missing", "code")
+    story.when(replace(CONFIRM, confirmed_by=person)).then_refused("not_the_customer", "confirmed_by")
+    story.when(replace(CONFIRM, code=code(story.ticket)), actor=person).then(ClosureConfirmed)
 
 
 def test_closing_by_two_an_engineer_confirms_by_the_customers_code_r20() -> None:

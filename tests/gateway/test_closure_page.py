@@ -119,7 +119,7 @@ async def test_closure_page_an_answer_that_confirms_nothing_keeps_the_form_r20(g
     nobody = await _answer(gateway, link, answer="confirm", tick=TICKS, name=" ")
     assert (nobody.status_code, "请填写您的姓名" in nobody.text) == (422, True)
     handler = await _answer(gateway, link, answer="confirm", tick=TICKS, name=PERSON["person"])
-    assert (handler.status_code, "处理人不能代客户确认" in handler.text) == (422, True)
+    assert (handler.status_code, "处理本工单的人不能代客户确认" in handler.text) == (422, True)
     for body in (b"", b"answer=maybe", b"\xff\xfe", b"a=1&" * 50, b'{"answer": "confirm"}'):
         assert (await gateway.http.post(link, content=body, headers=FORM)).status_code == 422
     assert await _ticket(gateway, ticket_id) == before
