@@ -169,7 +169,7 @@ class KnowledgePool:
         if not given:
             return article
         events = await self.clear.events(await log_values(connection, TicketId(article.ticket_id)))
-        names = names_in(one.event for one in events)
+        names = names_in(events)
         for name, value in given.items():
             masked = [without_names(one, names) for one in ((value,) if isinstance(value, str) else value)]
             given[name] = masked[0] if isinstance(value, str) else tuple(masked)

@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import pytest
 
+from bus.domain.batch import Accepted
 from bus.domain.closing_commands import RequestClosure
+from bus.domain.collaborator_commands import AddCollaborator
 from bus.domain.commands import AddEvidence, AskProgress, Command, Note, Reclassify
-from bus.domain.inside_commands import ErasePersonalData
+from bus.domain.inside_commands import BreachSla, ErasePersonalData
 from bus.domain.knowledge import Article
-from bus.domain.terms import EvidenceKind, KeyKind
+from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind
 from bus.domain.values import Customer, IncidentKey
 from bus.knowledge.drafts import draft_of, phrases, without_names
-from tests.domain.people import ASSIGN, CLOSED, CONFIRM, OPEN, REOPEN, RESOLVE
+from tests.domain.given import At, Story
+from tests.domain.people import ASSIGN, CLOSED, CONFIRM, HOUR, OPEN, REOPEN, RESOLVE, START
 from tests.projections.told import told
 
 CUSTOMER = Customer(name="欧阳云岚", phone="13800004711", address="云栖小区七栋")
@@ -62,6 +65,27 @@ def test_drafts_name_no_customer_no_staff_and_no_phone() -> None:
     assert not any("*" in word for word in article.words)
 
 
+def test_drafts_name_neither_collaborators_nor_who_asked_for_anything() -> None:
+    summary = "司徒敬修协作,经办人上官婉秋,审批人Ann Li;更换锂电池,lithium cell,来自crm,由ticketbus派单"
+    story = Story()
+    story.loaded.people = frozenset({"司徒敬修"})
+    part = AddCollaborator(person="司徒敬修", part="制冷回路")
+    asked: list[tuple[Command | At, dict[str, str]]] = [
+        (OPEN, {}),
+        (At(START + HOUR, BreachSla(clock=ClockName.FIRST_RESPONSE)), {"actor": BUS}),
+        *((one, {}) for one in (ASSIGN, *WORK[1:], part)),
+        (Note(text="已到"), {"actor": "上官婉秋"}),
+        (Note(text="同意"), {"actor": "Ann Li"}),
+        (Note(text="同步"), {"actor": "crm"}),
+        *((one, {}) for one in (replace(RESOLVE, summary=summary), RequestClosure(), CONFIRM)),
+    ]
+    for command, own in asked:
+        assert isinstance(story.when(command, **own).outcome, Accepted), command
+    article = draft_of(story.log)
+    assert article is not None
+    assert article.solution == "***协作,经办人***,审批人***;更换锂电池,lithium cell,来自crm,由ticketbus派单"
+
+
 def vars_of(customer: Customer) -> tuple[str, str, str]:
     return customer.name, customer.phone, customer.address
 
@@ -82,10 +106,13 @@ def test_drafts_come_of_nothing_without_a_cause_nor_of_a_ticket_whose_personal_d
         ("张工、张先生、三张", "***、***、三张"),
         ("zhang SAN fixed it", "*** fixed it"),
         ("call 13900001234", "call 139****1234"),
+        ("Li说lithium cell,请li来,LI2到", "***说lithium cell,请***来,***2到"),
+        ("Élise、Élis、lié、Mali", "Élise、***、lié、Mali"),
+        ("Li小龙更换", "***更换"),
     ],
 )
 def test_drafts_mask_whole_names_and_surnames_with_a_title(text: str, masked: str) -> None:
-    assert without_names(text, {"张三", "Zhang San"}) == masked
+    assert without_names(text, {"张三", "Zhang San", "Li", "Li小龙", "Élis"}) == masked
 
 
 def test_drafts_phrases_are_short_distinct_and_few() -> None:
