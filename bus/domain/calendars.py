@@ -80,9 +80,9 @@ class Calendars:
             return [self.by_name[one] for one in dict.fromkeys((self.default, *self.regions.values()))]
         return [self.by_name[name]] if name in self.by_name else []
 
-    def in_use(self, promises: Iterable[str] = ()) -> Sequence[Calendar]:
-        """Give the calendars that a region or one of `promises` has."""
-        names = {*self.regions.values(), *(calendar.name for one in promises for calendar in self.named(one))}
+    def in_use(self, others: Iterable[str] = ()) -> Sequence[Calendar]:
+        """Give the calendars that tickets of any region are counted by, and those that `others` name."""
+        names = {calendar.name for one in (BY_REGION, *others) for calendar in self.named(one)}
         return [one for name, one in self.by_name.items() if name in names]
 
 

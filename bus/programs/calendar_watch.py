@@ -9,9 +9,9 @@ from bus.alerts.rules.calendar_missing import REPORTED_EVERY, missing_calendars
 from bus.domain.rules import Rules
 
 
-async def watch_calendars(rules: Rules, report: AlertSink, now: Callable[[], datetime]) -> None:
+async def watch_calendars(rules: Rules, report: AlertSink, now: Callable[[], datetime], *, morning: str) -> None:
     """Report what is missing, until cancelled."""
     while True:
-        for alert in missing_calendars(rules, now()):
+        for alert in missing_calendars(rules, now(), morning=morning):
             report(alert)
         await asyncio.sleep(REPORTED_EVERY.total_seconds())

@@ -43,7 +43,10 @@ def deadline_tasks(
         ),
         "insight": lambda: unless(stopping, watch_insight(core)),
         "mornings": lambda: unless(stopping, watch_mornings(core.pool, due)),
-        "calendars": lambda: unless(stopping, watch_calendars(rules, reports.report, utc_now)),
+        "calendars": lambda: unless(
+            stopping,
+            watch_calendars(rules, reports.report, utc_now, morning=core.settings.morning_calendar),
+        ),
         "alert reports": lambda: unless(stopping, reports.run(core.pool)),
     }
 

@@ -85,15 +85,20 @@ def test_calendars_miss_a_year_from_15_november_on_r7(day: str, years: list[int]
 
 async def test_calendars_in_use_that_miss_a_year_are_an_alert_until_it_is_given_r7(tmp_path: Path) -> None:
     november = datetime(2026, 11, 14, 16, 0, tzinfo=UTC)  # the 15th in China
-    assert not missing_calendars(replace(RULES, calendars=SHIPPED), november), "nobody uses one"
-    promising = replace(RULES, sla={"complaint": replace(RULES.sla["complaint"], calendar="by-region")})
+    shipped = replace(RULES, calendars=SHIPPED)
+    [alert] = missing_calendars(shipped, november)
+    assert (alert.about, "日历 office 缺少" in alert.zh) == ("cn-2027", True), "the default one has dwell and mornings"
+    always = replace(RULES, calendars=replace(SHIPPED, default="24x7"))
+    assert not missing_calendars(always, november), "nobody uses one"
+    promising = replace(always, sla={"complaint": replace(RULES.sla["complaint"], calendar="office")})
     assert [one.about for one in missing_calendars(promising, november)] == ["cn-2027"]
+    assert [one.about for one in missing_calendars(always, november, morning="office")] == ["cn-2027"]
     file = tmp_path / "calendars.yaml"
     file.write_text(OWN[: OWN.index("holidays:\n  cn")] + OWN[OWN.index("default") :])
     used = replace(RULES, calendars=load_calendars(file))
     assert not missing_calendars(used, november - timedelta(minutes=1))
     reported = asyncio.Queue[Alert]()
-    watch = asyncio.create_task(watch_calendars(used, reported.put_nowait, lambda: november))
+    watch = asyncio.create_task(watch_calendars(used, reported.put_nowait, lambda: november, morning=""))
     alert = await asyncio.wait_for(reported.get(), 5)
     watch.cancel()
     assert (alert.about, alert.mend) == ("cn-2027", "ticketbus calendar check")

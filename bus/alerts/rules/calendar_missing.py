@@ -15,10 +15,13 @@ from bus.domain.time_text import CHINA
 REPORTED_EVERY: Final = timedelta(minutes=10)
 
 
-def missing_calendars(rules: Rules, now: datetime) -> Sequence[Alert]:
-    """Give an alert for each list of holidays that calendars in use count on, and year that is due. Pure."""
+def missing_calendars(rules: Rules, now: datetime, *, morning: str = "") -> Sequence[Alert]:
+    """Give an alert for each list of holidays that calendars in use count on, and year that is due. Pure.
+
+    `morning` is the calendar of the drift list, where it is not the default one.
+    """
     calendars = rules.calendars
-    in_use = calendars.in_use(limit.calendar for limit in rules.sla.values())
+    in_use = calendars.in_use((morning, *(limit.calendar for limit in rules.sla.values())))
     missing = missing_years(in_use, calendars.lists, now.astimezone(CHINA).date())
     return [
         Alert(
