@@ -32,6 +32,7 @@ VALUES: Final = (
     *TIMES,
     "2026-11-28",
     "V20261122-000123",
+    "KB-12",
     "deliveries",
     "python",
     "--topic ticket.status",
@@ -42,7 +43,7 @@ ADVICE: Final = re.compile(r"(?:^|: |→ |`)ticketbus (?=[a-z])([^`#;,()|·\[\n�
 PROSE: Final = re.compile(
     r" / .*| (?:or|to|and|in|says|from|lists|after|on|for|with) .*|:\s.*$|(?<!state)\s[^\x00-\x7f…\ufffd]+$"
 )
-OPEN: Final = re.compile(r"…|\b(?:TIME|NAME|ROLE)\b")
+OPEN: Final = re.compile(r"…|\b(?:TIME|NAME|ROLE)\b|\{[a-z]+\}")
 OURS: Final = {"source", "verify"}  # names by which programs show themselves, no commands
 # What runs for long, or writes into this tree, is parsed and not begun.
 NOT_BEGUN: Final = frozenset(
