@@ -53,3 +53,5 @@ DROP TABLE knowledge_terms;
 DROP TABLE knowledge_versions;
 DROP TABLE knowledge_articles;
 DROP SEQUENCE knowledge_numbers;
+DELETE FROM stage_offsets WHERE handler = 'knowledge';
+DELETE FROM stage_batches WHERE handler = 'knowledge';
