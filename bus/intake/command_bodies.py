@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -43,9 +43,9 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
     Raises MalformedInput that names the field and the nearest one.
     """
     _refuse_unknown(cls, data, "")
-    for name in _times(cls):  # type: ignore[arg-type]  # it is hashable
+    for name, several in _times(cls).items():  # type: ignore[arg-type]  # it is hashable
         given = data.get(name)
-        for one in given if isinstance(given, list) else [given]:
+        for one in given if several and isinstance(given, list) else [given]:
             if not isinstance(one, datetime | None):
                 read_time(one, name)
     try:
@@ -170,9 +170,10 @@ def _names(cls: type[Any]) -> tuple[str, ...]:
 
 
 @cache
-def _times(cls: type[Any]) -> tuple[str, ...]:
-    """Name the fields that hold a time, or a list of times."""
-    return tuple(name for name, hint in get_type_hints(cls).items() if datetime in (hint, *get_args(hint)))
+def _times(cls: type[Any]) -> Mapping[str, bool]:
+    """Name the fields that hold a time, and whether it is a list of them."""
+    hints = get_type_hints(cls).items()
+    return {name: get_origin(hint) is tuple for name, hint in hints if datetime in (hint, *get_args(hint))}
 
 
 @cache
