@@ -38,7 +38,8 @@ def closure_key(master: bytes) -> bytes:
 
 def code_of(key: bytes, ticket_id: str, version: int) -> str:
     """Give the code of a request: six digits."""
-    number = int.from_bytes(_mac(key, "code", ticket_id, version)[:8])
+    mac = hmac.digest(key, f"code|{ticket_id}|{version}".encode(), sha256)
+    number = int.from_bytes(mac[:8])
     return f"{number % 10**CODE_DIGITS:0{CODE_DIGITS}}"
 
 
@@ -85,7 +86,3 @@ class ClosureProofs:
 
 def _signature(key: bytes, named: str) -> str:
     return urlsafe_b64encode(hmac.digest(key, f"page|{named}".encode(), sha256)).decode()[:_MAC_CHARS]
-
-
-def _mac(key: bytes, what: str, ticket_id: str, version: int) -> bytes:
-    return hmac.digest(key, f"{what}|{ticket_id}|{version}".encode(), sha256)
