@@ -10,7 +10,7 @@ from bus.delivery.target import DeliveryFailed, Effect, FailureKind
 from tests.adapters.sap_systems import basic, issued, oauth, reference, sap, system
 from tests.adapters.test_kingdee import PATIENT_S, as_delivered, call
 
-SHORT_S = 0.6  # a third of it is for connecting
+SHORT_S = 1.5  # a third of it is for connecting, which has to be enough on a busy machine
 UNKNOWN, UNAVAILABLE, REJECTED = FailureKind.UNKNOWN, FailureKind.UNAVAILABLE, FailureKind.REJECTED
 UNAUTHORIZED, THROTTLED = FailureKind.UNAUTHORIZED, FailureKind.THROTTLED
 DONE = None
