@@ -12,8 +12,8 @@ from pydantic import BeforeValidator, Field, RootModel, model_validator
 from bus.calendars_config import load_calendars
 from bus.config_file import ConfigFileInvalid, FileModel, read_yaml
 from bus.domain.calendars import BY_REGION, Calendars
-from bus.domain.closure_ask import ClosureRules
 from bus.domain.closure_proof import ClosureProofs, closure_key
+from bus.domain.closure_rules import ClosureRules
 from bus.domain.naming import did_you_mean, nearest
 from bus.domain.no_key import plain_word
 from bus.domain.routing_rules import CLAIM_WITHIN, RoutingMode, RoutingRules, RoutingWeights

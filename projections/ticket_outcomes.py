@@ -15,15 +15,13 @@ from bus.domain.events import (
     ProgressAsked,
     Recorded,
     ReportJoined,
-    SlaBreached,
-    SlaWarned,
     TicketAssigned,
     TicketOpened,
     TicketReturned,
     WorkStarted,
 )
 from bus.domain.no_key import is_no_number
-from bus.domain.promise_events import SlaBreachWithdrawn, TicketReclassified
+from bus.domain.promise_events import SlaBreached, SlaBreachWithdrawn, SlaWarned, TicketReclassified
 from bus.domain.terms import ClockName, JoinCause, KeyKind, Substate, TicketId, is_synthetic
 from bus.domain.ticket_keys import key_name, plain_number
 from projections.read_model import Key, Table, Written

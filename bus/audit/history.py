@@ -29,7 +29,7 @@ EVENTS_ZH: Final[Mapping[str, str]] = {
     "SlaBreachWithdrawn": "SLA 超时撤销", "PromisesReplanned": "时限重排", "TicketReclassified": "改类",
     "TicketRouted": "智能派单", "CollaboratorAdded": "增加协作人", "CollaboratorRemoved": "移除协作人",
     "ClosureReminded": "催客户确认", "ClosureExpired": "确认过期",
-    "ClosureCodeRefused": "验证码错误", "TicketTagged": "场景标签", "StepOverdue": "步骤超时",
+    "ClosureCodeRefused": "验证码错误", "TicketTagged": "场景标签", "NextStepOverdue": "步骤超时",
     "PauseAllowanceSpent": "挂起超限",
     "TicketEscalated": "升级", "WorkOrderStarted": "启动作业单",
     "StepSignedOff": "步骤签核", "StepApproved": "步骤批准",

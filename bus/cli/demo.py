@@ -137,8 +137,8 @@ class _Operator:
         return await in_transaction(self._core.pool, versions.apply, name, shipped(name), by=by, why=why)
 
     async def keep_people(self, people: "Sequence[Person]", *, by: str) -> None:
+        from bus.domain.decided import Decided
         from bus.intake.dispatch import utc_now
-        from bus.people.directory import Decided
         from bus.programs.people import directory_of
 
         await directory_of(self._core).apply(people, Decided(by=by, at=utc_now()))

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from bus.app import Core
+    from bus.domain.decided import Decided
     from bus.domain.text import Text
     from bus.knowledge.pool import ArticleEdit
     from bus.knowledge.rows import ArticleRow, ArticleVersion
-    from bus.people.directory import Decided
 
 MOST = 50
 commands = typer.Typer(name="knowledge", help="The knowledge pool: what closed tickets taught.", no_args_is_help=True)
@@ -232,9 +232,9 @@ def _change(
 
 
 def _decided(by: str, why: str) -> "Decided":
+    from bus.domain.decided import Decided
     from bus.intake.dispatch import utc_now
     from bus.observability.masking import mask_text
-    from bus.people.directory import Decided
 
     return Decided(by=by, why=mask_text(why), at=utc_now())
 

@@ -12,7 +12,7 @@ from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
     from bus.app import Core
-    from bus.people.directory import Decided
+    from bus.domain.decided import Decided
     from bus.postgres.people_rows import PersonRow
 
 commands = typer.Typer(name="people", help="Who takes tickets, and how they are reached.", no_args_is_help=True)
@@ -137,9 +137,9 @@ def erase(person: PersonName, by: By, why: Why, data: Data = None) -> None:
 
 
 def _decided(by: str, why: str = "") -> "Decided":
+    from bus.domain.decided import Decided
     from bus.intake.dispatch import utc_now
     from bus.observability.masking import mask_text
-    from bus.people.directory import Decided
 
     return Decided(by=by, why=mask_text(why), at=utc_now())
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Final
 from unicodedata import normalize
 
-from bus.domain.closure_ask import ClosureAsk
+from bus.domain.closure_rules import PendingClosure
 from bus.domain.terms import TicketId
 
 CODE_TRIES: Final = 5
@@ -72,16 +72,16 @@ class ClosureProofs:
     key: bytes = field(default=b"", repr=False)
     page_url: str = ""
 
-    def link(self, ticket_id: TicketId, ask: ClosureAsk) -> str:
+    def link(self, ticket_id: TicketId, pending: PendingClosure) -> str:
         """Give the link of a request; empty where there is no page, and of a request that never expires."""
-        if not self.key or not self.page_url or ask.expires_at is None:
+        if not self.key or not self.page_url or pending.expires_at is None:
             return ""
-        claim = PageClaim(ticket_id=ticket_id, version=ask.version, expires_at=ask.expires_at)
+        claim = PageClaim(ticket_id=ticket_id, version=pending.version, expires_at=pending.expires_at)
         return f"{self.page_url.rstrip('/')}{PAGE_PATH}{token_of(self.key, claim)}"
 
-    def code(self, ticket_id: TicketId, ask: ClosureAsk) -> str:
+    def code(self, ticket_id: TicketId, pending: PendingClosure) -> str:
         """Give the code of a request; empty without a key."""
-        return code_of(self.key, ticket_id, ask.version) if self.key else ""
+        return code_of(self.key, ticket_id, pending.version) if self.key else ""
 
 
 def _signature(key: bytes, named: str) -> str:

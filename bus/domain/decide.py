@@ -28,10 +28,10 @@ from bus.domain.commands import (
     Return,
     Start,
 )
-from bus.domain.decide_closing import closed
-from bus.domain.decide_confirming import followed_up
-from bus.domain.decide_waiting import waited
-from bus.domain.decide_work_order import NO_FACTS, WorkOrderFacts, check_finished, worked
+from bus.domain.decide_closing import decide_closing
+from bus.domain.decide_confirming import follow_up_closure
+from bus.domain.decide_waiting import decide_waiting
+from bus.domain.decide_work_order import NO_FACTS, WorkOrderFacts, check_finished, decide_work_order
 from bus.domain.events import (
     AssignmentAccepted,
     EngineerArrived,
@@ -53,7 +53,7 @@ from bus.domain.inside_commands import (
     BreachSla,
     EndAllowance,
     ErasePersonalData,
-    ExpireStep,
+    ExpireNextStep,
     FollowUpClosure,
     ReplanPromises,
     RouteTicket,
@@ -104,8 +104,8 @@ def open_ticket(request: Request, rules: Rules) -> tuple[Event, ...]:
             product=command.product,
             batch=command.batch,
             customer_ref=command.customer_ref,
-            steps=limit.steps,
-            pauses=limit.pauses,
+            step_deadlines=limit.steps,
+            pause_allowances=limit.pauses,
         ),
     )
 
@@ -157,7 +157,7 @@ def decide(
     if isinstance(command, Resolve):
         check_finished(request, ticket, rules, facts)
     events = _answer(request, command, ticket, rules, staff=staff or Staff(), facts=facts)
-    if isinstance(command, WarnSla | BreachSla | ExpireStep | EndAllowance | FollowUpClosure):
+    if isinstance(command, WarnSla | BreachSla | ExpireNextStep | EndAllowance | FollowUpClosure):
         return events
     return (*overdue(ticket, max(request.at, ticket.last_at)), *withdrawn(ticket, events, request.at), *events)
 
@@ -173,18 +173,18 @@ def _answer(
         case AddCollaborator() | RemoveCollaborator():
             return collaborated(command, ticket)
         case Pause() | Resume() | RequestParts() | IssueParts() | RefuseParts():
-            return waited(request, command, ticket)
+            return decide_waiting(request, command, ticket)
         case AddEvidence() | Note() | AskProgress() | Escalate():
             return _noting(command, ticket)
         case Resolve() | RequestClosure() | ConfirmClosure() | RejectClosure() | Tag() | Reopen():
-            return closed(request, command, ticket, rules)
+            return decide_closing(request, command, ticket, rules)
         case StartWorkOrder() | SignStep() | ApproveStep() | RejectStep() | CancelWorkOrder():
-            return worked(request, command, ticket, rules, facts)
+            return decide_work_order(request, command, ticket, rules, facts)
         case WarnSla(clock=name):
             return warn(ticket, name, request.at)
         case BreachSla(clock=name):
             return breach(ticket, name, request.at)
-        case ExpireStep(step=step):
+        case ExpireNextStep(step=step):
             return expire(ticket, step, request.at)
         case EndAllowance(waiting_for=waiting_for):
             return allowance_spent(ticket, request.at) if ticket.paused_for is waiting_for else ()
@@ -195,7 +195,7 @@ def _answer(
         case WithdrawOffer():
             return offer_withdrawn(ticket, request.at)
         case FollowUpClosure():
-            return followed_up(request, ticket)
+            return follow_up_closure(request, ticket)
         case ErasePersonalData(reason=reason):
             return (PersonalDataErased(reason=reason),)
         case _ as unknown:

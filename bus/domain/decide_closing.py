@@ -11,7 +11,7 @@ from bus.domain.closing_events import (
     TicketTagged,
 )
 from bus.domain.commands import Request
-from bus.domain.decide_confirming import closure_requested, confirmed
+from bus.domain.decide_confirming import confirm_closure, request_closure
 from bus.domain.events import Event
 from bus.domain.knowledge import linked_articles
 from bus.domain.preconditions import check_photos
@@ -21,7 +21,7 @@ from bus.domain.ticket import Ticket
 SCENE_TAGS_MAX = 20
 
 
-def closed(
+def decide_closing(
     request: Request,
     command: Resolve | RequestClosure | ConfirmClosure | RejectClosure | Tag | Reopen,
     ticket: Ticket,
@@ -36,9 +36,9 @@ def closed(
             linked = linked_articles(command)
             return (TicketResolved(photos=photos, summary=summary, root_cause=root_cause, knowledge=linked),)
         case RequestClosure(note=note):
-            return (closure_requested(request, note, ticket, rules.closure),)
+            return (request_closure(request, note, ticket, rules.closure),)
         case ConfirmClosure():
-            return confirmed(request, command, ticket, rules.closure)
+            return confirm_closure(request, command, ticket, rules.closure)
         case RejectClosure(rejected_by=rejected_by, reason=reason, reason_code=code):
             if code and code not in rules.closure.rejection_reasons:
                 raise refusals.unknown_word("reason_code", code, rules.closure.rejection_reasons)

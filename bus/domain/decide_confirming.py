@@ -9,8 +9,8 @@ from bus.domain.closing_events import (
     ClosureReminded,
     ClosureRequested,
 )
-from bus.domain.closure_ask import ClosureRules, reminders
 from bus.domain.closure_proof import CODE_TRIES, is_code
+from bus.domain.closure_rules import ClosureRules, reminders
 from bus.domain.commands import Request
 from bus.domain.events import Event, TicketEscalated
 from bus.domain.simplified import simplified
@@ -21,7 +21,7 @@ from bus.domain.ticket import Ticket, has_deadlines
 _EXPIRED = Text("客户未在期限内确认关闭", "the customer has not confirmed the closure in time")
 
 
-def closure_requested(request: Request, note: str, ticket: Ticket, rules: ClosureRules) -> ClosureRequested:
+def request_closure(request: Request, note: str, ticket: Ticket, rules: ClosureRules) -> ClosureRequested:
     """Ask the customer; when they are reminded, and when the request expires, stands in the event."""
     if ticket.closure_requested:
         raise refusals.already("closure", "已请客户确认", "the customer has been asked already")
@@ -31,7 +31,9 @@ def closure_requested(request: Request, note: str, ticket: Ticket, rules: Closur
     return ClosureRequested(note=note, remind_at=remind_at, expires_at=expires_at)
 
 
-def confirmed(request: Request, command: ConfirmClosure, ticket: Ticket, rules: ClosureRules) -> tuple[Event, ...]:
+def confirm_closure(
+    request: Request, command: ConfirmClosure, ticket: Ticket, rules: ClosureRules
+) -> tuple[Event, ...]:
     """Close the ticket, or note a wrong code; whoever works on it confirms by the customer's code alone."""
     if not ticket.closure_requested:
         raise refusals.missing("closure_requested", Text("处理人先申请关闭", "the handler asks for closure first"))
@@ -64,31 +66,31 @@ def _via(request: Request, command: ConfirmClosure, ticket: Ticket) -> Confirmed
 
 
 def _wrong_code(request: Request, typed: str, ticket: Ticket, rules: ClosureRules) -> ClosureCodeRefused | None:
-    ask = ticket.closure
-    if ask is None or not rules.key:
+    pending = ticket.closure
+    if pending is None or not rules.key:
         raise closure_refusals.no_codes()
-    if ask.expires_at is None or request.received_at >= ask.expires_at:
+    if pending.expires_at is None or request.received_at >= pending.expires_at:
         raise closure_refusals.code_expired()
-    if ask.wrong_codes >= CODE_TRIES:
+    if pending.wrong_codes >= CODE_TRIES:
         raise closure_refusals.code_locked()
-    if is_code(rules.key, ticket.ticket_id, ask.version, typed):
+    if is_code(rules.key, ticket.ticket_id, pending.version, typed):
         return None
-    return ClosureCodeRefused(left=CODE_TRIES - ask.wrong_codes - 1)
+    return ClosureCodeRefused(left=CODE_TRIES - pending.wrong_codes - 1)
 
 
-def followed_up(request: Request, ticket: Ticket) -> tuple[Event, ...]:
+def follow_up_closure(request: Request, ticket: Ticket) -> tuple[Event, ...]:
     """Remind the customer once of all reminders that were missed, or let the request expire; nothing before its time.
 
     What expired is on the team lead's board: it is no confirmation, and the ticket stays 已解决.
     """
-    ask, at = ticket.closure, request.at
-    if ask is None or ask.next_at is None or at < ask.next_at:
+    pending, at = ticket.closure, request.at
+    if pending is None or pending.next_at is None or at < pending.next_at:
         return ()
-    if ask.expires_at is not None and at >= ask.expires_at:
-        expired = ClosureExpired(requested_version=ask.version, expired_at=ask.expires_at)
+    if pending.expires_at is not None and at >= pending.expires_at:
+        expired = ClosureExpired(requested_version=pending.version, expired_at=pending.expires_at)
         return (expired, TicketEscalated(to="team_lead", reason=str(_EXPIRED)))
-    left = tuple(one for one in ask.remind_at if one > at)
-    return (ClosureReminded(number=ask.reminded + 1, remind_at=left),)
+    left = tuple(one for one in pending.remind_at if one > at)
+    return (ClosureReminded(number=pending.reminded + 1, remind_at=left),)
 
 
 def _workers(ticket: Ticket) -> frozenset[str]:

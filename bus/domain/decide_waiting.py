@@ -18,7 +18,7 @@ from bus.domain.ticket import Ticket
 from bus.domain.values import QUANTITIES
 
 
-def waited(
+def decide_waiting(
     request: Request, command: Pause | Resume | RequestParts | IssueParts | RefuseParts, ticket: Ticket
 ) -> tuple[Event, ...]:
     """Answer what begins or ends a wait, or CommandRefused."""

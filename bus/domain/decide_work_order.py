@@ -37,7 +37,7 @@ class WorkOrderFacts:
 NO_FACTS = WorkOrderFacts()
 
 
-def worked(
+def decide_work_order(
     request: Request, command: WorkOrderCommand, ticket: Ticket, rules: Rules, facts: WorkOrderFacts
 ) -> tuple[Event, ...]:
     """Answer a command on the work order, or CommandRefused."""

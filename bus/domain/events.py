@@ -19,8 +19,15 @@ from bus.domain.closing_events import (
     TicketTagged,
 )
 from bus.domain.collaborator_events import CollaboratorAdded, CollaboratorRemoved
-from bus.domain.promise_events import PauseAllowanceSpent, PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
-from bus.domain.step_events import StepOverdue
+from bus.domain.promise_events import (
+    NextStepOverdue,
+    PauseAllowanceSpent,
+    PromisesReplanned,
+    SlaBreached,
+    SlaBreachWithdrawn,
+    SlaWarned,
+    TicketReclassified,
+)
 from bus.domain.terms import CommandId, EventId, JoinCause, State, Substate, TicketId, TraceId
 from bus.domain.values import Assignee
 from bus.domain.work_order_events import (
@@ -53,8 +60,8 @@ class TicketOpened:
     product: fields.Product = ""
     batch: fields.Batch = ""
     customer_ref: fields.CustomerRef = ""
-    steps: fields.Steps = ()
-    pauses: fields.Pauses = ()
+    step_deadlines: fields.StepDeadlines = ()
+    pause_allowances: fields.PauseAllowances = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,24 +206,6 @@ class ProgressAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SlaWarned:
-    """80 % of a promise is spent."""
-
-    clock: fields.ClockName
-    due_at: fields.DueAt
-    limit_s: fields.LimitS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlaBreached:
-    """A promise was not kept; `due_at` is when it fell due."""
-
-    clock: fields.ClockName
-    due_at: fields.DueAt
-    limit_s: fields.LimitS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TicketEscalated:
     """The ticket is on the board of the role named."""
 
@@ -264,7 +253,7 @@ Event = (
     | SlaWarned
     | SlaBreached
     | SlaBreachWithdrawn
-    | StepOverdue
+    | NextStepOverdue
     | PauseAllowanceSpent
     | TicketReclassified
     | PromisesReplanned

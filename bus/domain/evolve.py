@@ -15,7 +15,6 @@ from bus.domain.closing_events import (
     TicketResolved,
     TicketTagged,
 )
-from bus.domain.closure_asked import closure_asked
 from bus.domain.collaborator_events import CollaboratorAdded, CollaboratorRemoved
 from bus.domain.collaborators import with_part
 from bus.domain.errors import InvariantBroken, VersionMissing
@@ -34,8 +33,6 @@ from bus.domain.events import (
     ProgressAsked,
     Recorded,
     ReportJoined,
-    SlaBreached,
-    SlaWarned,
     TicketAssigned,
     TicketEscalated,
     TicketOpened,
@@ -45,12 +42,20 @@ from bus.domain.events import (
     WorkStarted,
 )
 from bus.domain.fast_replace import replace
+from bus.domain.fold_closure import fold_closure
 from bus.domain.hand_over import handed_over
 from bus.domain.naming import dotted
-from bus.domain.promise_events import PauseAllowanceSpent, PromisesReplanned, SlaBreachWithdrawn, TicketReclassified
+from bus.domain.promise_events import (
+    NextStepOverdue,
+    PauseAllowanceSpent,
+    PromisesReplanned,
+    SlaBreached,
+    SlaBreachWithdrawn,
+    SlaWarned,
+    TicketReclassified,
+)
 from bus.domain.routed import NOT_ROUTED, TicketRouted, waits_again
 from bus.domain.sla_clock import Clock
-from bus.domain.step_events import StepOverdue
 from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate
 from bus.domain.ticket import NOBODY, Ticket, clock_of
 from bus.domain.ticket_steps import first_step, stepped
@@ -126,9 +131,9 @@ def _opened(recorded: Recorded) -> Ticket:
         product=event.product,
         batch=event.batch,
         customer_ref=event.customer_ref,
-        step_deadlines=event.steps,
-        waits=Waits(allowances=event.pauses),
-        step=first_step(event.steps, event.calendar, at),
+        step_deadlines=event.step_deadlines,
+        waits=Waits(allowances=event.pause_allowances),
+        step=first_step(event.step_deadlines, event.calendar, at),
     )
 
 
@@ -178,7 +183,7 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
         case TicketResolved():
             return _resolved(ticket, event, at)
         case ClosureRequested() | ClosureReminded() | ClosureExpired() | ClosureCodeRefused():
-            return closure_asked(ticket, event)
+            return fold_closure(ticket, event)
         case ClosureConfirmed():
             return replace(ticket, state=State.CLOSED, closed_at=at, closure_requested=False, closure=None)
         case TicketTagged(tags=tags):
@@ -194,7 +199,9 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return replace(ticket, type=kind)
         case PersonalDataErased():
             return replace(ticket, personal_erased=True)
-        case PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated() | StepOverdue() | PauseAllowanceSpent():
+        case (
+            PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated() | NextStepOverdue() | PauseAllowanceSpent()
+        ):
             return ticket
         case WorkOrderStarted() | StepApproved() | StepRejected() | WorkOrderCancelled():
             return ticket  # see `progressed`
@@ -215,8 +222,10 @@ def _promised(
         case PromisesReplanned(response_limit_s=first, resolution_limit_s=last, calendar=hours):
             response = sla_clock.replan(ticket.response, first, hours, at)
             resolution = sla_clock.replan(ticket.resolution, last, hours, at)
-            waits = replace(ticket.waits, allowances=event.pauses)
-            return replace(ticket, response=response, resolution=resolution, step_deadlines=event.steps, waits=waits)
+            waits = replace(ticket.waits, allowances=event.pause_allowances)
+            return replace(
+                ticket, response=response, resolution=resolution, step_deadlines=event.step_deadlines, waits=waits
+            )
         case _ as unknown:
             assert_never(unknown)
 

@@ -88,11 +88,11 @@ DueAt = Annotated[datetime, Doc("when the promise falls or fell due, UTC; later 
 WorkingCalendar = Annotated[
     values.WorkingCalendar | None, Doc("the working hours that both promises count in; null: around the clock")
 ]
-Steps = Annotated[
+StepDeadlines = Annotated[
     tuple[values.StepDeadline, ...],
     Doc("the steps that have a deadline of their own; empty: none has, as before 0.3.0"),
 ]
-Pauses = Annotated[
+PauseAllowances = Annotated[
     tuple[values.PauseAllowance, ...], Doc("the pauses that stop the resolution clock for so long alone; empty: none")
 ]
 LimitS = Annotated[int, Doc("the time promised, in seconds, as granted when the ticket was opened")]

@@ -15,10 +15,7 @@ def handed_over(before: "Ticket", ticket: "Ticket", own_at: datetime, at: dateti
     moved = ticket.assignee.person != before.assignee.person or ticket.reopens != before.reopens
     entered = ticket.state is not before.state
     offered = ticket.routing.claim_due_at is not None or ticket.routing.missed_by
-    handing = moved and before.accepted_at is not None and ticket.state is before.state is State.IN_PROGRESS
-    answering = before.answering if not moved or before.answering else before.assignee.person * handing
-    goes_on = ticket.state is State.IN_PROGRESS and ticket.assignee.person and ticket.accepted_at is None
-    answering = answering if goes_on else ""
+    answering = _answering(before, ticket, moved=moved)
     claimed = ticket.accepted_at is not None and (ticket.missed_claims > 0 or offered)
     if not (moved or entered or claimed or answering != before.answering):
         return ticket
@@ -34,3 +31,13 @@ def handed_over(before: "Ticket", ticket: "Ticket", own_at: datetime, at: dateti
         answering=answering,
         routing=replace(ticket.routing, claim_due_at=None, missed_by=()) if claimed else ticket.routing,
     )
+
+
+def _answering(before: "Ticket", ticket: "Ticket", *, moved: bool) -> str:
+    """Say who still answers for work that was handed on in the middle, until whoever has it now accepts it."""
+    if ticket.state is not State.IN_PROGRESS or not ticket.assignee.person or ticket.accepted_at is not None:
+        return ""
+    if moved and not before.answering:
+        had_it = before.state is State.IN_PROGRESS and before.accepted_at is not None
+        return before.assignee.person if had_it else ""
+    return before.answering

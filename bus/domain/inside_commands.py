@@ -21,7 +21,7 @@ class BreachSla:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExpireStep:
+class ExpireNextStep:
     """Say that the next step was not taken in its time; the bus's own timer asks this."""
 
     step: TicketStep
@@ -66,7 +66,7 @@ class ErasePersonalData:
 InsideCommand = (
     WarnSla
     | BreachSla
-    | ExpireStep
+    | ExpireNextStep
     | EndAllowance
     | RouteTicket
     | WithdrawOffer

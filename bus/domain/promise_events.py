@@ -1,4 +1,4 @@
-"""Events by which a promise is another than it was: taken as kept after all, planned anew, or those of another type."""
+"""Events of promises: nearly spent, broken, taken as kept after all, planned anew, or of a step that is late."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,25 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
-from bus.domain import fields
+from bus.domain import fields, terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlaWarned:
+    """80 % of a promise is spent."""
+
+    clock: fields.ClockName
+    due_at: fields.DueAt
+    limit_s: fields.LimitS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlaBreached:
+    """A promise was not kept; `due_at` is when it fell due."""
+
+    clock: fields.ClockName
+    due_at: fields.DueAt
+    limit_s: fields.LimitS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +57,8 @@ class PromisesReplanned:
     calendar: fields.WorkingCalendar
     previous: Annotated[str, Doc("the version of the calendar that they counted in until now; empty: around the clock")]
     reason: fields.Reason
-    steps: fields.Steps = ()
-    pauses: fields.Pauses = ()
+    step_deadlines: fields.StepDeadlines = ()
+    pause_allowances: fields.PauseAllowances = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,4 +68,14 @@ class PauseAllowanceSpent:
     waiting_for: fields.WaitingFor
     allowed_s: Annotated[int, Doc("the time allowed for all pauses of this reason, in seconds")]
     runs_since: Annotated[datetime, Doc("since when the resolution clock runs although the ticket is paused, UTC")]
+    person: Annotated[str, Doc("who had the ticket when this was noticed, by name; empty: nobody")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStepOverdue:
+    """The ticket's next step was not taken in its time, as far as the bus knows; the ticket goes on as it was (R13)."""
+
+    step: Annotated[terms.TicketStep, Doc("the step that is late, by the command that takes it")]
+    due_at: Annotated[datetime, Doc("when the step fell due, UTC")]
+    within_s: Annotated[int, Doc("the time allowed for it, in seconds")]
     person: Annotated[str, Doc("who had the ticket when this was noticed, by name; empty: nobody")]

@@ -40,8 +40,8 @@ def reclassified(command: Reclassify, ticket: Ticket, rules: Rules) -> tuple[Eve
         calendar=rules.calendars.promised(limit.calendar, ticket.region, ticket.opened_at),
         previous=_version(ticket.resolution.calendar),
         reason=command.reason,
-        steps=limit.steps,
-        pauses=limit.pauses,
+        step_deadlines=limit.steps,
+        pause_allowances=limit.pauses,
     )
     return (changed, *_differing(ticket, wanted))
 
@@ -65,8 +65,8 @@ def _promised(ticket: Ticket, reason: str) -> PromisesReplanned:
         calendar=hours,
         previous=_version(hours),
         reason=reason,
-        steps=ticket.step_deadlines,
-        pauses=ticket.waits.allowances,
+        step_deadlines=ticket.step_deadlines,
+        pause_allowances=ticket.waits.allowances,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bus.domain.calendars import ALWAYS_ALONE, Calendars
-from bus.domain.closure_ask import ASK_TWICE, ClosureRules
+from bus.domain.closure_rules import REMIND_TWICE, ClosureRules
 from bus.domain.routing_rules import NO_ROUTING, RoutingRules
 from bus.domain.sla_clock import SlaLimit
 from bus.domain.work_template import WorkOrderTemplate
@@ -28,5 +28,5 @@ class Rules:
     robots: frozenset[str] = frozenset()
     calendars: Calendars = ALWAYS_ALONE
     routing: RoutingRules = NO_ROUTING
-    closure: ClosureRules = ASK_TWICE
+    closure: ClosureRules = REMIND_TWICE
     work_orders: Mapping[str, WorkOrderTemplate] = field(default_factory=dict)

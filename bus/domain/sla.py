@@ -13,15 +13,19 @@ from bus.domain.events import (
     EngineerArrived,
     EngineerDeparted,
     Event,
-    SlaBreached,
-    SlaWarned,
     TicketEscalated,
     WorkPaused,
     WorkStarted,
 )
-from bus.domain.promise_events import PauseAllowanceSpent, PromisesReplanned, SlaBreachWithdrawn
+from bus.domain.promise_events import (
+    NextStepOverdue,
+    PauseAllowanceSpent,
+    PromisesReplanned,
+    SlaBreached,
+    SlaBreachWithdrawn,
+    SlaWarned,
+)
 from bus.domain.sla_clock import due_at, warn_at
-from bus.domain.step_events import StepOverdue
 from bus.domain.terms import ClockName, TicketStep
 from bus.domain.ticket import Ticket, clock_of, has_deadlines
 from bus.domain.ticket_steps import step_due_at
@@ -35,7 +39,7 @@ STOPS: Mapping[ClockName, tuple[type[Event], ...]] = {
 _OWN = (
     SlaWarned,
     SlaBreached,
-    StepOverdue,
+    NextStepOverdue,
     PauseAllowanceSpent,
     SlaBreachWithdrawn,
     PromisesReplanned,
@@ -84,7 +88,7 @@ def expire(ticket: Ticket, step: TicketStep, at: datetime) -> tuple[Event, ...]:
         return ()
     if due is None or at < due or next_one.clock.breached_at is not None:
         return ()
-    return (StepOverdue(step=step, due_at=due, within_s=next_one.clock.limit_s, person=ticket.assignee.person),)
+    return (NextStepOverdue(step=step, due_at=due, within_s=next_one.clock.limit_s, person=ticket.assignee.person),)
 
 
 def withdrawn(ticket: Ticket, events: Sequence[Event], at: datetime) -> tuple[Event, ...]:

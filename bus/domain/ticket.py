@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bus.domain import fields, terms
-from bus.domain.closure_ask import ClosureAsk
+from bus.domain.closure_rules import PendingClosure
 from bus.domain.routed import NOT_ROUTED, Routing
 from bus.domain.sla_clock import Clock
 from bus.domain.terms import ClockName, State, Substate, TicketId, TraceId, WaitingFor
@@ -77,7 +77,7 @@ class Ticket:
     product: str = ""
     batch: str = ""
     customer_ref: fields.CustomerRef = ""
-    closure: ClosureAsk | None = None
+    closure: PendingClosure | None = None
     closure_expired_at: datetime | None = None
     work_order: WorkOrder | None = None
     tags: tuple[str, ...] = ()

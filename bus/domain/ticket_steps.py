@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 from bus.domain import sla_clock
 from bus.domain.events import EngineerArrived, EngineerDeparted, Event, WorkStarted
 from bus.domain.fast_replace import replace
-from bus.domain.promise_events import PromisesReplanned
+from bus.domain.promise_events import NextStepOverdue, PromisesReplanned
 from bus.domain.sla_clock import Clock
-from bus.domain.step_events import StepOverdue
 from bus.domain.terms import State, TicketStep, WaitingFor
 from bus.domain.values import StepDeadline, WorkingCalendar
 
@@ -60,7 +59,7 @@ def first_step(deadlines: Iterable[StepDeadline], calendar: WorkingCalendar | No
 def stepped(before: "Ticket", ticket: "Ticket", event: Event, at: datetime) -> "Ticket":
     """Note which step an event made the next one, and what became of its clock; `at` is by the ticket's own time."""
     known = before.step
-    if isinstance(event, StepOverdue):
+    if isinstance(event, NextStepOverdue):
         if known is None or known.clock is None or known.step is not event.step:
             return ticket
         return replace(ticket, step=replace(known, clock=replace(known.clock, breached_at=event.due_at)))

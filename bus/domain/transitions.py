@@ -31,7 +31,7 @@ from bus.domain.inside_commands import (
     BreachSla,
     EndAllowance,
     ErasePersonalData,
-    ExpireStep,
+    ExpireNextStep,
     FollowUpClosure,
     ReplanPromises,
     RouteTicket,
@@ -187,7 +187,7 @@ _ALWAYS: tuple[tuple[type[Command], TransitionRule], ...] = (
     (AskProgress, _ASK),
     (WarnSla, _SLA),
     (BreachSla, _SLA),
-    (ExpireStep, _STEP),
+    (ExpireNextStep, _STEP),
     (EndAllowance, _ALLOWANCE),
     (FollowUpClosure, _FOLLOW_UP),
 )

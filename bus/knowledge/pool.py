@@ -8,6 +8,7 @@ from typing import Any, Final, LiteralString
 from psycopg.types.json import Jsonb
 
 from bus.archive.reader import event_values, log_values
+from bus.domain.decided import Decided
 from bus.domain.errors import Conflict
 from bus.domain.events import TicketOpened
 from bus.domain.knowledge import (
@@ -33,7 +34,6 @@ from bus.knowledge.rows import (
 from bus.knowledge.search import SUGGESTED, search
 from bus.knowledge.terms import article_terms, tsvector_text
 from bus.outbox.record import OutboxRecord, queue
-from bus.people.directory import Decided
 from bus.postgres.advisory_locks import wait_for_lock
 from bus.postgres.clear_events import ClearEvents
 from bus.postgres.pool import Connection, Pool, connected, in_transaction

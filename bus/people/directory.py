@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final, LiteralString
 
 from psycopg.types.json import Jsonb
 
+from bus.domain.decided import Decided
 from bus.domain.people import Person, PersonChange, check_people
 from bus.domain.rules import Rules
 from bus.outbox.record import OutboxRecord, queue
@@ -24,15 +24,6 @@ INSERT INTO people AS p (person, profile, left_at, erased_at, changed_at, change
 VALUES (%(person)s, %(profile)s, %(left_at)s, %(erased_at)s, %(at)s, %(by)s)
 ON CONFLICT (person) DO UPDATE SET profile = excluded.profile, left_at = excluded.left_at,
     erased_at = excluded.erased_at, changed_at = excluded.changed_at, changed_by = excluded.changed_by"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """Who decided something about people, why and when."""
-
-    by: str
-    why: str = ""
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

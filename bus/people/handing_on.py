@@ -8,11 +8,12 @@ from uuid import UUID, uuid5
 
 from bus.domain.batch import Accepted, Outcome
 from bus.domain.commands import Assign, Command, Request, Return
+from bus.domain.decided import Decided
 from bus.domain.people import assignee_of
 from bus.domain.terms import CommandId
 from bus.domain.ticket import Ticket
 from bus.domain.values import Assignee
-from bus.people.directory import Decided, Directory
+from bus.people.directory import Directory
 from bus.postgres.people_rows import PersonRow
 from bus.postgres.pool import Connection, connected, in_transaction
 from bus.wire.codec import ticket_from_json

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bus.domain.inside_commands import ExpireStep
+from bus.domain.inside_commands import ExpireNextStep
 from bus.domain.ticket import Ticket, has_deadlines
 from bus.domain.ticket_steps import step_due_at
 from bus.process.process_manager import Due, ProcessManager, WantedCommand
@@ -33,7 +33,7 @@ def _react(due: Due, ticket: Ticket) -> Sequence[WantedCommand]:
     if at is None or ticket.step is None:
         return ()
     name = f"{ticket.step.step.value} {ticket.step.began}"
-    return (WantedCommand(command=ExpireStep(step=ticket.step.step), name=name, at=at),)
+    return (WantedCommand(command=ExpireNextStep(step=ticket.step.step), name=name, at=at),)
 
 
 STEPS = ProcessManager(name="steps", deadlines=_deadlines, react=_react, claim=_CLAIM)

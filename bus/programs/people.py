@@ -1,7 +1,8 @@
 """The directory of people, as commands and the gateway use it."""
 
 from bus.app import Core
-from bus.people.directory import Decided, Directory
+from bus.domain.decided import Decided
+from bus.people.directory import Directory
 from bus.people.handing_on import HandedOn, hand_on
 from bus.postgres.people_rows import PersonRow
 

@@ -12,7 +12,7 @@ from adapters.erp.kingdee import Kingdee
 from adapters.erp.kingdee_wire import bill_number
 from adapters.simulators.kingdee import LOGIN, KingdeeSimulator
 from adapters.simulators.kingdee_faults import KingdeeFault
-from bus.delivery.target import DeliveryFailed, FailureKind
+from bus.delivery.target import DeliveryFailed, FailureKind, Target
 from bus.domain.commands import RefuseParts
 from tests.adapters.test_kingdee import (
     AUDIT,
@@ -81,7 +81,7 @@ DONE_NEVERTHELESS = {
 }
 
 
-async def connected(target: Kingdee, erp: KingdeeSimulator, step: str) -> None:
+async def connected(target: Target, erp: KingdeeSimulator, step: str) -> None:
     """Have a connection open before a short deadline runs: connecting may take long on a busy machine."""
     assert await target.confirm(call(99)) is None
     if step == LOGIN:

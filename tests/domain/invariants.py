@@ -15,8 +15,6 @@ from bus.domain.events import (
     EngineerDeparted,
     PauseReasonChanged,
     Recorded,
-    SlaBreached,
-    SlaWarned,
     TicketAssigned,
     TicketOpened,
     TicketReturned,
@@ -25,7 +23,7 @@ from bus.domain.events import (
     WorkStarted,
 )
 from bus.domain.evolve import evolve
-from bus.domain.promise_events import PauseAllowanceSpent, PromisesReplanned, SlaBreachWithdrawn
+from bus.domain.promise_events import PauseAllowanceSpent, PromisesReplanned, SlaBreached, SlaBreachWithdrawn, SlaWarned
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import ClockName, EventId, State

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bus.domain.batch import Accepted, CommandResult, Outcome
 from bus.domain.commands import Request
-from bus.domain.events import Recorded, SlaBreached, SlaWarned, TicketEscalated, TicketOpened
+from bus.domain.events import Recorded, TicketEscalated, TicketOpened
+from bus.domain.promise_events import SlaBreached, SlaWarned
 from bus.domain.rules import Rules
 from bus.intake.memory_store import MemoryStore
 from tests.domain.any_history import ANY_ORDER_S, WAITS_S, Wish, wishes

@@ -9,8 +9,8 @@ import pytest
 from bus.domain.batch import Accepted
 from bus.domain.closing_commands import ConfirmClosure, RequestClosure
 from bus.domain.closing_events import ClosureCodeRefused, ClosureConfirmed, ClosureExpired, ClosureReminded
-from bus.domain.closure_ask import ClosureRules, reminders
 from bus.domain.closure_proof import CODE_TRIES, ClosureProofs, PageClaim, claim_of, closure_key, code_of, token_of
+from bus.domain.closure_rules import ClosureRules, reminders
 from bus.domain.collaborator_commands import AddCollaborator
 from bus.domain.commands import Command
 from bus.domain.drift import DriftReason, drifted

@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bus.domain.commands import Accept, Arrive, Command, Depart, Start
-from bus.domain.events import SlaBreached
 from bus.domain.inside_commands import BreachSla
-from bus.domain.promise_events import SlaBreachWithdrawn
+from bus.domain.promise_events import SlaBreached, SlaBreachWithdrawn
 from bus.domain.terms import ClockName, State, TicketStep
 from bus.intake.dispatch import utc_now
 from bus.intake.from_kafka_command import request_of

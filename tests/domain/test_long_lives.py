@@ -12,7 +12,7 @@ from bus.domain.batch import Accepted, Outcome
 from bus.domain.closing_commands import ConfirmClosure, RequestClosure, Resolve
 from bus.domain.commands import INSIDE, Assign, Command, OpenTicket, Pause, Start
 from bus.domain.events import Event, ReportJoined
-from bus.domain.inside_commands import BreachSla, EndAllowance, ExpireStep, WarnSla
+from bus.domain.inside_commands import BreachSla, EndAllowance, ExpireNextStep, WarnSla
 from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.terms import ClockName, State, Substate, TicketId, TicketStep, WaitingFor
 from bus.domain.transitions import TRANSITIONS, legal_in
@@ -93,7 +93,7 @@ def any_next(chance: Random, state: State) -> Command:
             return replace(alarm, clock=chance.choice(list(ClockName)))
         case EndAllowance() as end:
             return replace(end, waiting_for=chance.choice(list(WaitingFor)))
-        case ExpireStep() as expire:
+        case ExpireNextStep() as expire:
             return replace(expire, step=chance.choice(list(TicketStep)))
         case command:
             return command

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bus.domain.commands import Accept, AddEvidence, Note
-from bus.domain.events import NoteAdded, SlaBreached, TicketEscalated
+from bus.domain.events import NoteAdded, TicketEscalated
 from bus.domain.preconditions import PHOTOS_MAX, URI_CHARS_MAX
+from bus.domain.promise_events import SlaBreached
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import BUS, EvidenceKind
 from tests.domain.given import At, given

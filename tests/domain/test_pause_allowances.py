@@ -13,10 +13,9 @@ from bus.config_file import ConfigFileInvalid
 from bus.domain.batch import Accepted
 from bus.domain.clock_account import account
 from bus.domain.commands import Assign, Command, Pause, Reclassify, RefuseParts, RequestParts
-from bus.domain.events import SlaBreached
 from bus.domain.evolve import evolve
 from bus.domain.inside_commands import BreachSla, EndAllowance, ReplanPromises
-from bus.domain.promise_events import PauseAllowanceSpent, PromisesReplanned, TicketReclassified
+from bus.domain.promise_events import PauseAllowanceSpent, PromisesReplanned, SlaBreached, TicketReclassified
 from bus.domain.sla_clock import due_at, stop
 from bus.domain.terms import ClockName, WaitingFor
 from bus.domain.ticket import Ticket, runs

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.domain.commands import Command, Reclassify
-from bus.domain.events import SlaBreached, SlaWarned, TicketEscalated
+from bus.domain.events import TicketEscalated
 from bus.domain.inside_commands import BreachSla, WarnSla
-from bus.domain.promise_events import PromisesReplanned, TicketReclassified
+from bus.domain.promise_events import PromisesReplanned, SlaBreached, SlaWarned, TicketReclassified
 from bus.domain.sla_clock import due_at, stop
 from bus.domain.terms import ClockName
 from tests.domain.given import At, Story

@@ -6,17 +6,9 @@ import pytest
 
 from bus.domain.closing_events import TicketReopened, TicketResolved
 from bus.domain.commands import Accept, Command, Note, Start
-from bus.domain.events import (
-    AssignmentAccepted,
-    NoteAdded,
-    SlaBreached,
-    SlaWarned,
-    TicketEscalated,
-    WorkPaused,
-    WorkResumed,
-    WorkStarted,
-)
+from bus.domain.events import AssignmentAccepted, NoteAdded, TicketEscalated, WorkPaused, WorkResumed, WorkStarted
 from bus.domain.inside_commands import BreachSla, WarnSla
+from bus.domain.promise_events import SlaBreached, SlaWarned
 from bus.domain.sla_clock import Clock, due_at, next_alarm_at, run, settle, stop, warn_at
 from bus.domain.terms import ClockName
 from tests.domain.given import At, Story, given

@@ -14,10 +14,10 @@ from bus.domain.batch import Accepted
 from bus.domain.calendars import ALWAYS_ALONE
 from bus.domain.commands import Accept, Command
 from bus.domain.errors import InvariantBroken
-from bus.domain.events import AssignmentAccepted, SlaBreached, SlaWarned, TicketEscalated, TicketOpened
+from bus.domain.events import AssignmentAccepted, TicketEscalated, TicketOpened
 from bus.domain.evolve import evolve
 from bus.domain.inside_commands import BreachSla, WarnSla
-from bus.domain.promise_events import SlaBreachWithdrawn
+from bus.domain.promise_events import SlaBreached, SlaBreachWithdrawn, SlaWarned
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import ClockName

@@ -27,11 +27,10 @@ from bus.domain.commands import (
 )
 from bus.domain.events import Recorded
 from bus.domain.evolve import evolve
-from bus.domain.inside_commands import ExpireStep
+from bus.domain.inside_commands import ExpireNextStep
 from bus.domain.naming import kebab
-from bus.domain.promise_events import PromisesReplanned, TicketReclassified
+from bus.domain.promise_events import NextStepOverdue, PromisesReplanned, TicketReclassified
 from bus.domain.rules import Rules
-from bus.domain.step_events import StepOverdue
 from bus.domain.terms import TicketStep
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_steps import step_due_at
@@ -125,9 +124,9 @@ def test_steps_the_page_has_each_with_its_time() -> None:
 
 def test_steps_what_is_late_is_said_once_and_never_early_r13() -> None:
     story, due = begun(), START + 5 * MINUTE
-    expire = ExpireStep(step=TicketStep.ASSIGN)
+    expire = ExpireNextStep(step=TicketStep.ASSIGN)
     story.when(At(due - TICK_OF_TIME, expire)).then()
-    late = StepOverdue(step=TicketStep.ASSIGN, due_at=due, within_s=300, person="")
+    late = NextStepOverdue(step=TicketStep.ASSIGN, due_at=due, within_s=300, person="")
     story.when(At(due, expire)).then(late)
     assert (story.log[-1].actor, story.ticket.last_at, step_due_at(story.ticket)) == ("ticketbus", START, due)
     story.when(At(due + HOUR, expire)).then()
@@ -135,14 +134,14 @@ def test_steps_what_is_late_is_said_once_and_never_early_r13() -> None:
     story.when(At(due + HOUR, expire)).then()  # it is another step by now
     accepted = story.when(At(due + HOUR, Accept()))
     assert accepted.events[-2:-1] == [
-        StepOverdue(step=TicketStep.ACCEPT, due_at=due + 16 * MINUTE, within_s=900, person="王师傅")
+        NextStepOverdue(step=TicketStep.ACCEPT, due_at=due + 16 * MINUTE, within_s=900, person="王师傅")
     ]
 
 
 def test_steps_a_step_that_is_told_in_time_is_not_late_whenever_it_is_told_r13() -> None:
     story = begun(ASSIGN)
     told = story.when(At(START + 10 * MINUTE, Accept()), received_at=START + HOUR)
-    assert not any(isinstance(one, StepOverdue) for one in told.events)
+    assert not any(isinstance(one, NextStepOverdue) for one in told.events)
 
 
 def test_steps_of_the_handler_stand_in_a_pause_and_the_store_s_do_not_r13() -> None:
@@ -182,7 +181,7 @@ def test_steps_of_a_ticket_that_was_opened_before_have_no_deadline_r13() -> None
     happening(story, OPEN)
     story.rules = TIMED_IN_OFFICE
     happening(story, At(MONDAY + 60 * HOUR, ASSIGN), At(MONDAY + 90 * HOUR, Accept()))
-    assert not any(isinstance(one.event, StepOverdue) for one in story.log)
+    assert not any(isinstance(one.event, NextStepOverdue) for one in story.log)
     assert STEPS.deadlines(story.ticket) == {}
 
 
@@ -191,7 +190,7 @@ def test_steps_of_the_past_and_of_virtual_tickets_are_never_late(own: dict[str, 
     story = Story(TIMED)
     assert story.when(OPEN, **own).accepted.ticket_id
     assert STEPS.deadlines(story.ticket) == {}
-    story.when(At(START + HOUR, ExpireStep(step=TicketStep.ASSIGN)), **own).then()
+    story.when(At(START + HOUR, ExpireNextStep(step=TicketStep.ASSIGN)), **own).then()
 
 
 def test_steps_the_timer_asks_for_each_step_of_its_own_by_a_command_of_its_own_r13() -> None:
@@ -200,7 +199,7 @@ def test_steps_the_timer_asks_for_each_step_of_its_own_by_a_command_of_its_own_r
     for name in (ZHAO, replace(ZHAO, person="李工", backup_person="王师傅")):
         (wanted,) = STEPS.react(Due(name=NAME, now=now), story.ticket)
         seen.add(request_of(story.ticket, wanted, now).command_id)
-        story.when(At(now, wanted.command)).then(StepOverdue)
+        story.when(At(now, wanted.command)).then(NextStepOverdue)
         assert STEPS.react(Due(name=NAME, now=now), story.ticket) == ()
         happening(story, At(START, Assign(assignee=name, reason="换人")))  # told late: the clock begins as before
     assert len(seen) == 2
@@ -233,7 +232,7 @@ def test_steps_of_any_life_are_late_once_each_and_a_rebuild_says_the_same_r13() 
         for recorded in any_life(seed):
             before, ticket = ticket, evolve(ticket, recorded)
             again = evolve(again, CODEC.decode(CODEC.encode(recorded)))
-            if isinstance(event := recorded.event, StepOverdue):
+            if isinstance(event := recorded.event, NextStepOverdue):
                 assert before
                 assert before.step
                 assert before.step.step is event.step

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.domain import commands, events, terms
+from bus.domain import commands, events, promise_events, terms
 from bus.domain.errors import CommandRefused
 from bus.domain.naming import VAGUE, dotted, kebab, nearest, state_named
 from bus.domain.terms import State
@@ -60,7 +60,7 @@ def test_terms_commands_are_named_in_kebab_case() -> None:
 
 def test_terms_events_are_named_by_dots_and_all_that_users_were_promised_are_there() -> None:
     assert dotted(events.TicketOpened) == "ticket.opened"
-    assert dotted(events.SlaBreached) == "sla.breached"
+    assert dotted(promise_events.SlaBreached) == "sla.breached"
     promised = """TicketOpened ReportJoined TicketAssigned AssignmentAccepted EngineerDeparted EngineerArrived
         WorkStarted WorkPaused WorkResumed PartsRequested PartsIssued PartsRefused EvidenceAdded NoteAdded
         ProgressAsked TicketResolved ClosureRequested ClosureConfirmed ClosureRejected TicketReopened

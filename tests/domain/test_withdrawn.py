@@ -16,13 +16,12 @@ from bus.domain.events import (
     NoteAdded,
     PartsRequested,
     ReportJoined,
-    SlaBreached,
     TicketEscalated,
     WorkPaused,
     WorkStarted,
 )
 from bus.domain.inside_commands import BreachSla
-from bus.domain.promise_events import SlaBreachWithdrawn
+from bus.domain.promise_events import SlaBreached, SlaBreachWithdrawn
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import BUS, ClockName, Substate
 from bus.process.process_manager import Due, request_of

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from adapters.simulators.wecom_robot import WecomRobotSimulator
-from bus.domain.events import SlaBreached, SlaWarned
+from bus.domain.promise_events import SlaBreached, SlaWarned
 from bus.domain.terms import ClockName
 from tests.alerts.alerting import two_robots
 from tests.bus_under_test import Bus, eventually

@@ -9,8 +9,8 @@ from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from bus.domain.events import Recorded, SlaBreached, SlaWarned, TicketOpened, WorkPaused
-from bus.domain.promise_events import PromisesReplanned
+from bus.domain.events import Recorded, TicketOpened, WorkPaused
+from bus.domain.promise_events import PromisesReplanned, SlaBreached, SlaWarned
 from bus.domain.terms import ClockName, TicketId
 from bus.domain.working_hours import WEEKDAYS
 from tests.bus_under_test import Bus, eventually

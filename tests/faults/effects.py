@@ -9,9 +9,9 @@ from datetime import datetime
 from bus.app import Core, require
 from bus.delivery.target import delivery_key
 from bus.domain.errors import BusError
-from bus.domain.events import Recorded, SlaBreached, TicketOpened
+from bus.domain.events import Recorded, TicketOpened
 from bus.domain.evolve import evolve
-from bus.domain.promise_events import SlaBreachWithdrawn
+from bus.domain.promise_events import SlaBreached, SlaBreachWithdrawn
 from bus.domain.sla_clock import due_at
 from bus.domain.terms import BUS, ClockName, EventId
 from bus.domain.ticket import Ticket, clock_of

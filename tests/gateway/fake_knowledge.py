@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from bus.domain.decided import Decided
 from bus.domain.errors import Conflict
 from bus.domain.knowledge import Article, ArticleChange, ArticleState, check_article, number_of, state_after
 from bus.domain.terms import TicketId
 from bus.domain.text import Text
 from bus.knowledge.pool import NO_EDIT, ArticleEdit
 from bus.knowledge.rows import ArticleList, ArticleRow, ArticleVersion
-from bus.people.directory import Decided
 from bus.rules_config import root_cause_words
 
 AT = datetime(2026, 11, 29, 3, tzinfo=UTC)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bus.domain.decided import Decided
 from bus.domain.people import Person, PersonChange
-from bus.people.directory import Decided
 from bus.people.handing_on import HandedOn
 from bus.postgres.people_rows import PersonRow
 from bus.postgres.personal_keys import Reader

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bus.domain.closing_commands import Reopen
-from bus.domain.closure_ask import ClosureRules
+from bus.domain.closure_rules import ClosureRules
 from bus.domain.commands import Command, Note, OpenTicket, Request
 from bus.domain.errors import KafkaUnavailable, MalformedInput, StoreUnavailable
 from bus.domain.events import Recorded

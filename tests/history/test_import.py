@@ -18,7 +18,8 @@ from adapters.history.rows import open_lines
 from bus.domain.batch import Outcome
 from bus.domain.commands import Request
 from bus.domain.errors import StoreUnavailable
-from bus.domain.events import NoteAdded, SlaBreached, SlaWarned, TicketEscalated
+from bus.domain.events import NoteAdded, TicketEscalated
+from bus.domain.promise_events import SlaBreached, SlaWarned
 from bus.domain.terms import KeyKind, State
 from bus.domain.text import Text
 from bus.intake.dead_letter_limit import IN_A_ROW, LAST, SHARE_MAX

@@ -9,12 +9,12 @@ from typing import Any, Final
 import yaml
 from psycopg.types.json import Jsonb
 
+from bus.domain.decided import Decided
 from bus.domain.knowledge import Article, ArticleChange
 from bus.knowledge.drafts import phrases
 from bus.knowledge.pool import KnowledgePool
 from bus.knowledge.rows import article_values
 from bus.knowledge.terms import article_terms, tsvector_text
-from bus.people.directory import Decided
 from bus.postgres.pool import connected
 from bus.rules_config import root_cause_words
 

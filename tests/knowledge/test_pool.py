@@ -12,6 +12,7 @@ from bus.alerts.rule_names import RuleName
 from bus.domain.batch import Refused
 from bus.domain.closing_commands import Reopen, RequestClosure, Resolve
 from bus.domain.commands import Command, Start
+from bus.domain.decided import Decided
 from bus.domain.errors import CommandRefused, Conflict
 from bus.domain.inside_commands import ErasePersonalData
 from bus.domain.knowledge import ArticleChange, ArticleState
@@ -25,7 +26,6 @@ from bus.knowledge.drafting import DraftHandler
 from bus.knowledge.past import draft_past
 from bus.knowledge.pool import ArticleEdit, KnowledgePool
 from bus.knowledge.rows import ArticleList
-from bus.people.directory import Decided
 from bus.postgres.pool import Pool, connected
 from bus.postgres.store import PostgresStore
 from bus.wire.event_reader import EventReader

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from bus.domain.commands import Accept, Assign, Request
+from bus.domain.decided import Decided
 from bus.domain.errors import CommandRefused
 from bus.domain.people import PersonChange, Skill
 from bus.domain.terms import State, TicketId
 from bus.intake.dispatch import Dispatcher
-from bus.people.directory import Decided, Directory
+from bus.people.directory import Directory
 from bus.people.handing_on import HandedOn, hand_on
 from bus.postgres.people_rows import PersonRow
 from bus.postgres.personal_keys import Reader

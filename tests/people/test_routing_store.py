@@ -13,6 +13,7 @@ from bus.alerts.log_sink import log_alert
 from bus.alerts.rules.unroutable import UNROUTABLE
 from bus.domain.batch import Accepted, Outcome
 from bus.domain.commands import Assign
+from bus.domain.decided import Decided
 from bus.domain.events import TicketAssigned
 from bus.domain.inside_commands import RouteTicket, WithdrawOffer
 from bus.domain.people import Person
@@ -22,7 +23,7 @@ from bus.domain.terms import BUS, State, TicketId
 from bus.domain.ticket import Ticket
 from bus.domain.values import Assignee
 from bus.intake.dispatch import Dispatcher, utc_now
-from bus.people.directory import Decided, Directory
+from bus.people.directory import Directory
 from bus.postgres.pool import Pool, connected
 from bus.postgres.staff import staff_for
 from bus.postgres.store import PostgresStore

@@ -13,10 +13,10 @@ from bus.alerts.log_sink import log_alert
 from bus.domain.batch import Accepted, Outcome
 from bus.domain.commands import Accept, Command, Note, Request, Start
 from bus.domain.errors import InvariantBroken, StoreUnavailable
-from bus.domain.events import Event, NoteAdded, SlaBreached, SlaWarned, TicketEscalated
+from bus.domain.events import Event, NoteAdded, TicketEscalated
 from bus.domain.inside_commands import BreachSla, WarnSla
+from bus.domain.promise_events import NextStepOverdue, SlaBreached, SlaWarned
 from bus.domain.rules import Rules
-from bus.domain.step_events import StepOverdue
 from bus.domain.terms import ClockName, TicketId, TicketStep
 from bus.domain.ticket import Ticket
 from bus.intake.dispatch import Dispatcher
@@ -162,7 +162,7 @@ async def test_timer_a_step_that_is_late_is_said_once_and_the_next_one_has_its_o
     await promises.project()
     assert await steps.fire(START + 21 * MINUTE) == 1
     (log,) = promises.store.log.values()
-    late = [one.event for one in log if isinstance(one.event, StepOverdue)]
+    late = [one.event for one in log if isinstance(one.event, NextStepOverdue)]
     assert [(one.step, one.due_at) for one in late] == [
         (TicketStep.ASSIGN, START + 5 * MINUTE),
         (TicketStep.ACCEPT, START + 21 * MINUTE),

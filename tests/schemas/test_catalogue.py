@@ -10,7 +10,7 @@ import yaml
 from fastavro import parse_schema
 
 from bus.config_file import ConfigFileInvalid
-from bus.domain import events
+from bus.domain import events, promise_events
 from bus.domain.commands import OUTSIDE
 from bus.rules_config import load_rules, load_sla
 from bus.settings import Settings
@@ -87,7 +87,7 @@ def test_catalogue_a_dataschema_is_an_absolute_uri_with_the_subject(record: Reco
 
 
 def test_catalogue_a_closed_list_is_named_word_by_word() -> None:
-    fields_of = {one["name"]: one for one in BY_CLASS[events.SlaWarned].schema["fields"]}
+    fields_of = {one["name"]: one for one in BY_CLASS[promise_events.SlaWarned].schema["fields"]}
     assert fields_of["clock"]["doc"].endswith("; one of: first_response, resolution")
 
 

@@ -6,12 +6,13 @@ from uuid import uuid4
 import pytest
 
 from bus.domain.batch import Accepted, Refused
+from bus.domain.decided import Decided
 from bus.domain.work_order_commands import ApproveStep, SignStep
 from bus.domain.work_template import MeasuredValue
 from bus.intake.dispatch import Dispatcher, utc_now
 from bus.intake.memory_store import MemoryStore
 from bus.intake.store_port import Store
-from bus.people.directory import Decided, Directory
+from bus.people.directory import Directory
 from bus.postgres.pool import Pool
 from bus.postgres.store import PostgresStore
 from tests.databases import KEYS

@@ -20,8 +20,8 @@ from starlette.responses import Response
 
 from bus.domain.batch import Refused
 from bus.domain.closing_commands import ConfirmClosure, RejectClosure
-from bus.domain.closure_ask import ClosureRules
 from bus.domain.closure_proof import PAGE_PATH, PageClaim, claim_of
+from bus.domain.closure_rules import ClosureRules
 from bus.domain.commands import Request
 from bus.domain.errors import MalformedInput, Transient
 from bus.domain.naming import kebab

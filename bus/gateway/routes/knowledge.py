@@ -10,6 +10,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from bus.domain.decided import Decided
 from bus.domain.errors import Conflict, MalformedInput
 from bus.domain.knowledge import ArticleChange, ArticleState, number_of
 from bus.domain.naming import nearest
@@ -31,7 +32,6 @@ from bus.knowledge.drafts import SOLUTION_CHARS_MAX, WORDS_MAX
 from bus.knowledge.pool import NO_EDIT, ArticleEdit
 from bus.knowledge.rows import ArticleList, ArticleRow, ArticleVersion, row_values, version_values
 from bus.observability.masking import mask_text
-from bus.people.directory import Decided
 from bus.wire.rejected_input import RejectedInputStore
 
 _ABSENT: Final = Text("没有这条知识", "there is no such article")

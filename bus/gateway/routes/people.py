@@ -11,6 +11,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from bus.domain.calendars import AROUND_THE_CLOCK
+from bus.domain.decided import Decided
 from bus.domain.people import Person, PersonChange
 from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit, reader_of
@@ -21,7 +22,6 @@ from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.routes.decided_requests import DecidedRequests
 from bus.intake.reserved_names import plain_name
 from bus.observability.masking import mask_text
-from bus.people.directory import Decided
 from bus.people.handing_on import HandedOn
 from bus.people.person_fields import LIST_MAX, Capacity, Level, read_person
 from bus.postgres.people_rows import PersonRow, row_json

@@ -25,11 +25,11 @@ class ClosureRules:
     scene_tags: Mapping[str, Text] = field(default_factory=dict)
 
 
-ASK_TWICE = ClosureRules()
+REMIND_TWICE = ClosureRules()
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: bus.domain.fast_replace
-class ClosureAsk:
+class PendingClosure:
     """A request that waits for the customer: `version` is its event's, `remind_at` what is still to come.
 
     `next_at`: when the bus is to act on it next; None: never, as of an imported past.

@@ -3,19 +3,19 @@
 from typing import assert_never
 
 from bus.domain.closing_events import ClosureCodeRefused, ClosureExpired, ClosureReminded, ClosureRequested
-from bus.domain.closure_ask import ClosureAsk, next_at
+from bus.domain.closure_rules import PendingClosure, next_at
 from bus.domain.fast_replace import replace
 from bus.domain.ticket import Ticket
 
 
-def closure_asked(
+def fold_closure(
     ticket: Ticket, event: ClosureRequested | ClosureReminded | ClosureExpired | ClosureCodeRefused
 ) -> Ticket:
     """Fold what happens to a request; one that expired waits no more, and may be made anew."""
-    ask = ticket.closure
+    pending = ticket.closure
     match event:
         case ClosureRequested(remind_at=remind_at, expires_at=expires_at):
-            made = ClosureAsk(
+            made = PendingClosure(
                 version=ticket.version + 1,
                 remind_at=remind_at,
                 expires_at=expires_at,
@@ -25,9 +25,11 @@ def closure_asked(
         case ClosureExpired(expired_at=at):
             return replace(ticket, closure_requested=False, closure=None, closure_expired_at=at)
         case ClosureReminded(number=number, remind_at=remind_at):
-            due = next_at(remind_at, ask.expires_at if ask else None)
-            return replace(ticket, closure=ask and replace(ask, reminded=number, remind_at=remind_at, next_at=due))
+            due = next_at(remind_at, pending.expires_at if pending else None)
+            return replace(
+                ticket, closure=pending and replace(pending, reminded=number, remind_at=remind_at, next_at=due)
+            )
         case ClosureCodeRefused():
-            return replace(ticket, closure=ask and replace(ask, wrong_codes=ask.wrong_codes + 1))
+            return replace(ticket, closure=pending and replace(pending, wrong_codes=pending.wrong_codes + 1))
         case _ as unknown:
             assert_never(unknown)
