@@ -116,8 +116,8 @@ def _opened(recorded: Recorded, event: TicketOpened) -> TicketOutcome | None:
 
 def _changed(row: TicketOutcome, recorded: Recorded) -> TicketOutcome:
     match recorded.event:
-        case TicketReclassified(type=type_, priority=priority):
-            return replace(row, type=type_, priority=priority or row.priority)
+        case TicketReclassified(type=type_, priority=priority, region=region):
+            return replace(row, type=type_, priority=priority or row.priority, region=region)
         case TicketResolved(root_cause=root_cause, knowledge=knowledge, summary=summary):
             return replace(
                 row,

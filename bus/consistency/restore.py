@@ -8,10 +8,10 @@ from bus.domain.batch import UNKNOWN_FINGERPRINT, BatchDecision, CommandResult, 
 from bus.domain.closing_events import ClosureCodeRefused
 from bus.domain.events import PersonalDataErased, Recorded, ReportJoined, TicketOpened
 from bus.domain.evolve import evolve
-from bus.domain.people_at import people_at
 from bus.domain.terms import TicketId, is_synthetic
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey, customer_refs_of, key_name, phones_of, source_name
+from bus.domain.whereabouts import whereabouts
 from bus.kafka.range_reader import open_reader
 from bus.postgres.named_files import link_files
 from bus.postgres.personal_keys import Keys, PersonalKeys, opened
@@ -155,8 +155,8 @@ def _outbox(
 ) -> list[tuple[int | str | None, ...]]:
     return [
         (one.record.partition, topic, one.recorded.ticket_id, one.recorded.version, one.record.timestamp_ms,
-         one.record.offset if topic == LOG else None, *people)
-        for one, people in zip(read, people_at([one.recorded for one in read], tickets), strict=True)
+         one.record.offset if topic == LOG else None, where.assignee, where.assignee_before)
+        for one, where in zip(read, whereabouts([one.recorded for one in read], tickets), strict=True)
         for topic in contract.destinations(one.recorded)
     ]  # fmt: skip
 

@@ -13,9 +13,9 @@ from schemas.topics import Contract
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketContext:
-    """Where an event's ticket is: its region, and with whom it was before the event and after it."""
+    """Where an event's ticket was before the event, and is after it: in which regions, and with whom."""
 
-    region: str
+    regions: frozenset[str]
     people: frozenset[str]
 
 
@@ -38,7 +38,7 @@ class EventConditions:
 
     def takes_ticket(self, context: TicketContext) -> bool:
         """Say whether events of a ticket may pass."""
-        return (not self.regions or context.region in self.regions) and (
+        return (not self.regions or not self.regions.isdisjoint(context.regions)) and (
             not self.assignees or not self.assignees.isdisjoint(context.people)
         )
 

@@ -151,10 +151,11 @@ class AskProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reclassify:
-    """Change the type or the priority; the promises follow, pauses and what was spent stay."""
+    """Change type, priority or region; the promises follow, pauses and what was spent stay."""
 
     type: Annotated[str, Doc("the ticket type from now on, a name of the SLA file; empty: as it was")] = ""
     priority: Annotated[str, Doc("the urgency from now on, in the word of who asks; empty: as it was")] = ""
+    region: Annotated[str, Doc("the region from now on; empty: as it was")] = ""
     reason: fields.Reason = ""
 
 

@@ -116,6 +116,7 @@ def _opened(recorded: Recorded) -> Ticket:
         title=event.title,
         type=event.type,
         region=event.region,
+        priority=event.priority,
         skills=event.skills,
         serial=event.serial,
         customer=event.customer,
@@ -195,8 +196,8 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return replace(_reopened(ticket, state, at), accepted_at=None, routing=NOT_ROUTED)
         case SlaWarned() | SlaBreached() | SlaBreachWithdrawn() | PromisesReplanned():
             return _promised(ticket, event, at)
-        case TicketReclassified(type=kind):
-            return replace(ticket, type=kind)
+        case TicketReclassified(type=kind, priority=priority, region=region):
+            return replace(ticket, type=kind, priority=priority or ticket.priority, region=region)
         case PersonalDataErased():
             return replace(ticket, personal_erased=True)
         case (

@@ -40,11 +40,13 @@ class SlaBreachWithdrawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketReclassified:
-    """The ticket is of another type or priority; `PromisesReplanned` follows where the type promises otherwise."""
+    """The ticket is of another type, priority or region; `PromisesReplanned` follows where that promises otherwise."""
 
     type: fields.Type
     previous_type: Annotated[str, Doc("the type until now")]
     priority: Annotated[str, Doc("the urgency from now on, in the word of who asked; empty: as it was")]
+    region: Annotated[str, Doc("the region from now on")]
+    previous_region: Annotated[str, Doc("the region until now")]
     reason: fields.Reason
 
 

@@ -1,9 +1,9 @@
-"""What promises come to when the ticket is of another type, or its calendar has other hours by now (R7). Pure."""
+"""What promises come to when a ticket is of another type or region, or its calendar has other hours (R7). Pure."""
 
 from dataclasses import replace
 
 from bus.domain import refusals
-from bus.domain.calendars import Calendars
+from bus.domain.calendars import BY_REGION, Calendars
 from bus.domain.commands import Reclassify
 from bus.domain.events import Event
 from bus.domain.inside_commands import ReplanPromises
@@ -22,28 +22,38 @@ def changed_promises(command: Reclassify | ReplanPromises, ticket: Ticket, rules
 
 
 def reclassified(command: Reclassify, ticket: Ticket, rules: Rules) -> tuple[Event, ...]:
-    """Answer a change of type or priority; nothing happens where both are as they were. Raises CommandRefused."""
-    if not (command.type or command.priority):
-        raise refusals.missing("type", Text("写明新的类型或优先级", "name the new type or priority"))
-    kind = command.type or ticket.type
-    if kind == ticket.type and not command.priority:
+    """Answer a change of type, priority or region; nothing where all are as they were. Raises CommandRefused."""
+    if not (command.type or command.priority or command.region):
+        raise refusals.missing("type", Text("写明新的类型、优先级或区域", "name the new type, priority or region"))
+    kind, region = command.type or ticket.type, command.region or ticket.region
+    if (kind, region) == (ticket.type, ticket.region) and not command.priority:
         return ()
-    changed = TicketReclassified(type=kind, previous_type=ticket.type, priority=command.priority, reason=command.reason)
-    if kind == ticket.type:
+    changed = TicketReclassified(
+        type=kind,
+        previous_type=ticket.type,
+        priority=command.priority,
+        region=region,
+        previous_region=ticket.region,
+        reason=command.reason,
+    )
+    if (kind, region) == (ticket.type, ticket.region):
         return (changed,)  # the priority moves no promise
     limit = rules.sla.get(kind)
-    if limit is None:
+    if limit is None and kind != ticket.type:
         raise refusals.unknown_word("type", kind, rules.sla)
-    wanted = PromisesReplanned(
-        response_limit_s=int(limit.response.total_seconds()),
-        resolution_limit_s=int(limit.resolution.total_seconds()),
-        calendar=rules.calendars.promised(limit.calendar, ticket.region, ticket.opened_at),
-        previous=_version(ticket.resolution.calendar),
-        reason=command.reason,
-        step_deadlines=limit.steps,
-        pause_allowances=limit.pauses,
-    )
-    return (changed, *_differing(ticket, wanted))
+    if limit is None or (kind == ticket.type and limit.calendar != BY_REGION):
+        return (changed,)  # the region moves a promise only where its hours are the region's
+    hours = rules.calendars.promised(limit.calendar, region, ticket.opened_at)
+    promised = replace(_promised(ticket, command.reason), calendar=hours)
+    if kind != ticket.type:
+        promised = replace(
+            promised,
+            response_limit_s=int(limit.response.total_seconds()),
+            resolution_limit_s=int(limit.resolution.total_seconds()),
+            step_deadlines=limit.steps,
+            pause_allowances=limit.pauses,
+        )
+    return (changed, *_differing(ticket, promised))
 
 
 def replanned(ticket: Ticket, calendars: Calendars, reason: str) -> tuple[Event, ...]:

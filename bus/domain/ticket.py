@@ -29,6 +29,7 @@ class Ticket:
     when one expired that no other has followed.
     `answering`: who had the work in hand, until whom it was handed to accepts it; empty: the assignee answers.
     `acted_at`: as `last_at`, but what a customer asks or reports does not move it; None in an earlier version's state.
+    `priority`: in the word of who asked last; empty in an earlier version's state, too.
     """
 
     ticket_id: TicketId
@@ -87,6 +88,7 @@ class Ticket:
     collaborators: tuple[Collaborator, ...] = ()
     answering: str = ""
     acted_at: datetime | None = None
+    priority: str = ""
 
 
 def has_deadlines(ticket: Ticket) -> bool:

@@ -74,7 +74,9 @@ _ESCALATE = TransitionRule(to=None, action=Text("升级并说明原因", "escala
 _SLA = TransitionRule(to=None, action=Text("SLA 计时(系统)", "SLA clock (the bus itself)"))
 _STEP = TransitionRule(to=None, action=Text("步骤计时(系统)", "clock of the next step (the bus itself)"))
 _RECLASSIFY = TransitionRule(
-    to=None, action=Text("更改类型或优先级并说明原因", "change type or priority and say why"), needs=("reason",)
+    to=None,
+    action=Text("更改类型、优先级或区域并说明原因", "change type, priority or region and say why"),
+    needs=("reason",),
 )
 _TAG = TransitionRule(to=None, action=Text("打场景标签", "set scene tags"))
 _FOLLOW_UP = TransitionRule(to=None, action=Text("催客户确认(系统)", "the customer is reminded (the bus itself)"))

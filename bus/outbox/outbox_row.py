@@ -24,6 +24,7 @@ class OutboxRow(NamedTuple):
     trace_sampled: bool
     tracestate: str
     region: str | None
+    region_before: str | None
     assignee: str | None
     assignee_before: str | None
     key: str

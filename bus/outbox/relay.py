@@ -54,11 +54,11 @@ SELECT shard FROM waiting WHERE pg_try_advisory_xact_lock(%(locks)s, shard) LIMI
 # An event's bytes stand in the log, those of another record in its row.
 _WAITING = """
 SELECT id, shard, topic, ticket_id, version, event_id, source, ce_type, occurred_at, trace_id, trace_sampled,
-    tracestate, region, assignee, assignee_before, key, headers, timestamp, value
+    tracestate, region, region_before, assignee, assignee_before, key, headers, timestamp, value
 FROM (
     SELECT o.id, o.shard, o.topic, o.ticket_id, o.version, o.key, o.headers, coalesce(o.value, e.value) AS value,
         coalesce(o.region, (SELECT t.state->>'region' FROM ticket_states t WHERE t.ticket_id = o.ticket_id)) AS region,
-        o.assignee, o.assignee_before,
+        o.region_before, o.assignee, o.assignee_before,
         coalesce(o.timestamp, e.recorded_at) AS timestamp, e.event_id, e.source, e.ce_type, e.occurred_at, e.trace_id,
         coalesce(s.trace_sampled, true) AS trace_sampled, coalesce(s.tracestate, '') AS tracestate,
         sum(octet_length(coalesce(o.value, e.value)) + coalesce(octet_length(o.headers::text), 0))
@@ -224,6 +224,7 @@ class Relay:
                 version=row.version,
                 caller_trace=CallerTrace(sampled=row.trace_sampled, tracestate=row.tracestate),
                 region=row.region,
+                region_before=row.region_before,
                 assignee=row.assignee,
                 assignee_before=row.assignee_before,
             )

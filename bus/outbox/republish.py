@@ -32,7 +32,7 @@ CREATE TEMPORARY TABLE hand_overs (ticket_id text, version int, previous text, P
 ON COMMIT DROP"""
 _HANDED_OVER = "SELECT ticket_id, version, value FROM events WHERE ce_type = ANY(%s)"
 _ADD_HAND_OVERS = "INSERT INTO hand_overs SELECT * FROM unnest(%b::text[], %b::int[], %b::text[])"
-# As `people_at`: a ticket is with whom the next hand-over takes it from, at last with whom its state says.
+# As `whereabouts`: a ticket is with whom the next hand-over takes it from, at last with whom its state says.
 _QUEUE_ANEW = """
 INSERT INTO outbox (shard, topic, ticket_id, version, assignee, assignee_before)
 SELECT w.shard, w.topic, w.ticket_id, w.version, p.assignee, nullif(nullif(o.previous, ''), p.assignee)

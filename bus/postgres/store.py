@@ -12,11 +12,11 @@ from bus.domain.batch import BatchDecision, LoadedState, ReadSet
 from bus.domain.errors import CommandRaced, InvariantBroken
 from bus.domain.events import Recorded
 from bus.domain.events_page import PAGE_BYTES_MAX, EventsPage, page_of
-from bus.domain.people_at import people_at
 from bus.domain.terms import TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.ticket_keys import KeyHolder, TicketKey
 from bus.domain.values import PLAIN_TRACE
+from bus.domain.whereabouts import whereabouts
 from bus.postgres.command_rows import ADD_DONE, READ_DONE, done_rows, processed
 from bus.postgres.linked_articles import filed_articles
 from bus.postgres.named_files import link_files, lock_files
@@ -71,8 +71,9 @@ SELECT * FROM unnest(%b::text[], %b::int[], %b::uuid[], %b::text[], %b::uuid[], 
 # Only who adds events by this store has them sealed: a row that came otherwise is no leaf of the audit tree.
 _ADD_UNSEALED = "INSERT INTO audit_pending (ticket_id, version) SELECT * FROM unnest(%b::text[], %b::int[])"
 _ADD_OUTBOX = """
-INSERT INTO outbox (shard, topic, ticket_id, version, region, assignee, assignee_before)
-SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[], %b::text[], %b::text[], %b::text[])"""
+INSERT INTO outbox (shard, topic, ticket_id, version, region, region_before, assignee, assignee_before)
+SELECT * FROM unnest(%b::smallint[], %b::text[], %b::text[], %b::int[],
+                     %b::text[], %b::text[], %b::text[], %b::text[])"""
 _PUT_STATES = """
 INSERT INTO ticket_states (ticket_id, version, trace_id, state, trace_sampled, tracestate)
 SELECT * FROM unnest(%b::text[], %b::int[], %b::text[], %b::jsonb[], %b::bool[], %b::text[])
@@ -244,13 +245,12 @@ class PostgresTransaction:
 
     async def _append_log(self, settled: BatchDecision) -> None:
         await add_events(self._connection, [(event, self._codec.encode(event)) for event in settled.events])
-        regions = {ticket_id: ticket.region for ticket_id, ticket in settled.tickets.items()}
         out = [
-            (partition_of(e.ticket_id, self._shards), topic, e.ticket_id, e.version, regions.get(e.ticket_id), *people)
-            for e, people in zip(settled.events, people_at(settled.events, settled.tickets), strict=True)
+            (partition_of(e.ticket_id, self._shards), topic, e.ticket_id, e.version, *where)
+            for e, where in zip(settled.events, whereabouts(settled.events, settled.tickets), strict=True)
             for topic in self._contract.destinations(e)
         ]
-        await self._connection.execute(_ADD_OUTBOX, columns(out, 7))
+        await self._connection.execute(_ADD_OUTBOX, columns(out, 8))
 
 
 async def add_events(connection: Connection, events: Sequence[tuple[Recorded, bytes]]) -> None:

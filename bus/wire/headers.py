@@ -13,7 +13,8 @@ from schemas.catalogue import EVENT_TYPES
 
 Headers = list[tuple[str, bytes]]
 SYNTHETIC = "ticketbus-synthetic"  # on each record of a virtual ticket
-REGION, ASSIGNEE, ASSIGNEE_BEFORE = "ticket-region", "ticket-assignee", "ticket-assignee-before"
+REGION, REGION_BEFORE = "ticket-region", "ticket-region-before"
+ASSIGNEE, ASSIGNEE_BEFORE = "ticket-assignee", "ticket-assignee-before"
 RETURNED = "ticketbus-letter"  # on replayed input: the number of its dead letter
 _DATASCHEMAS = {one.ce_type: one.dataschema.encode() for one in EVENT_TYPES}
 VERSION_DIGITS_MAX = 9  # anybody may write headers, and int() fails on thousands of digits
@@ -35,17 +36,23 @@ def event_headers(  # one argument a header
     version: int,
     caller_trace: CallerTrace = PLAIN_TRACE,
     region: str | None = None,
+    region_before: str | None = None,
     assignee: str | None = None,
     assignee_before: str | None = None,
 ) -> Headers:
     """Give the headers in a fixed order, so that a repeat of the record is the same bytes.
 
     An event of a newer release, whose kind is not known here, has no `ce_dataschema`; a trace without entries of
-    vendors has no `tracestate`; only a virtual ticket's has `ticketbus-synthetic`. The last three are by what readers
-    filter: the ticket's region, with whom it is after the event, and from whom the event took it; None: no header.
+    vendors has no `tracestate`; only a virtual ticket's has `ticketbus-synthetic`. The last four are by what readers
+    filter: in which region and with whom the ticket is after the event, and whence it took it; None: no header.
     """
     schema = _DATASCHEMAS.get(ce_type)
-    ticket = ((REGION, region), (ASSIGNEE, assignee), (ASSIGNEE_BEFORE, assignee_before))
+    ticket = (
+        (REGION, region),
+        (REGION_BEFORE, region_before),
+        (ASSIGNEE, assignee),
+        (ASSIGNEE_BEFORE, assignee_before),
+    )
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", str(event_id).encode()),

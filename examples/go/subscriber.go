@@ -65,7 +65,7 @@ func take(tx *sql.Tx, record *kgo.Record) string {
 	for _, header := range record.Headers {
 		headers[header.Key] = string(header.Value)
 	}
-	wanted := passes(types, headers["ce_type"]) && passes(regions, headers["ticket-region"]) &&
+	wanted := passes(types, headers["ce_type"]) && passes(regions, headers["ticket-region"], headers["ticket-region-before"]) &&
 		passes(assignees, headers["ticket-assignee"], headers["ticket-assignee-before"])
 	if headers["ticketbus-synthetic"] != "" || !wanted {
 		return "" // virtual tickets; kinds of events that came with a later release; what the filters leave out

@@ -38,9 +38,10 @@ class Subscriber {
     }
 
     static String take(Connection db, ConsumerRecord<String, byte[]> record) throws Exception {
-        var headers = new HashMap<>(Map.of("ticket-assignee-before", ""));
+        var headers = new HashMap<>(Map.of("ticket-region-before", "", "ticket-assignee-before", ""));
         record.headers().forEach(header -> headers.put(header.key(), new String(header.value())));
-        var wanted = passes(TYPES, headers.get("ce_type")) && passes(REGIONS, headers.get("ticket-region"))
+        var wanted = passes(TYPES, headers.get("ce_type"))
+            && passes(REGIONS, headers.get("ticket-region"), headers.get("ticket-region-before"))
             && passes(ASSIGNEES, headers.get("ticket-assignee"), headers.get("ticket-assignee-before"));
         if (headers.containsKey("ticketbus-synthetic") || !wanted) return ""; // virtual; of a later release; filtered
         var reader = new GenericDatumReader<GenericRecord>(schema(ByteBuffer.wrap(record.value()).getInt(1)));

@@ -45,7 +45,7 @@ const passes = (asked, ...found) =>
 async function take (record) {
   const headers = Object.fromEntries([...record.headers].map(([name, value]) => [`${name}`, `${value}`]))
   if (headers['ticketbus-synthetic'] || !passes(TYPES, headers.ce_type)) return // virtual; kinds that came later
-  if (!passes(REGIONS, headers['ticket-region'])) return
+  if (!passes(REGIONS, headers['ticket-region'], headers['ticket-region-before'])) return
   if (!passes(ASSIGNEES, headers['ticket-assignee'], headers['ticket-assignee-before'])) return
   const event = (await schema(record.value.readInt32BE(1))).fromBuffer(record.value.subarray(5))
   console.log(effect(event, headers.ce_type, headers.traceparent.split('-')[1]))

@@ -51,7 +51,8 @@ def take(db: sqlite3.Connection, record: Any) -> str:
     if record.error():
         raise KafkaException(record.error())
     headers = {name: value.decode() for name, value in record.headers()}
-    filters = (TYPES, "ce_type"), (REGIONS, "ticket-region"), (ASSIGNEES, "ticket-assignee", "ticket-assignee-before")
+    where = (REGIONS, "ticket-region", "ticket-region-before")
+    filters = (TYPES, "ce_type"), where, (ASSIGNEES, "ticket-assignee", "ticket-assignee-before")
     if "ticketbus-synthetic" in headers or not all(passes(headers, *one) for one in filters):
         return ""  # virtual tickets; kinds of events that came with a later release; what the filters leave out
     event: Any = schemaless_reader(io.BytesIO(record.value()[5:]), schema(int.from_bytes(record.value()[1:5])), None)

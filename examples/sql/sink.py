@@ -68,8 +68,9 @@ def row(record: Any) -> tuple[object, ...] | None:
     headers = {name: value.decode() for name, value in record.headers}
     if "ticketbus-synthetic" in headers or not passes(TYPES, headers["ce_type"]):
         return None
+    regions = headers.get("ticket-region"), headers.get("ticket-region-before")
     people = headers.get("ticket-assignee"), headers.get("ticket-assignee-before")
-    if not (passes(REGIONS, headers.get("ticket-region")) and passes(ASSIGNEES, *people)):
+    if not (passes(REGIONS, *regions) and passes(ASSIGNEES, *people)):
         return None
     event: Any = schemaless_reader(io.BytesIO(record.value[5:]), schema(int.from_bytes(record.value[1:5])), None)
     data = json.dumps(event, default=str, ensure_ascii=False)

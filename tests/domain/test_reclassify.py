@@ -7,6 +7,7 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bus.domain.calendars import AROUND_THE_CLOCK, BY_REGION
 from bus.domain.commands import Command, Reclassify
 from bus.domain.events import TicketEscalated
 from bus.domain.inside_commands import BreachSla, WarnSla
@@ -35,7 +36,12 @@ def test_reclassify_gives_the_promises_of_the_new_type_and_keeps_the_ticket_s_co
     changed = story.when(At(START + 5 * MINUTE, Reclassify(type="software_fault", reason="是固件问题")))
     first, second = changed.events
     assert first == TicketReclassified(
-        type="software_fault", previous_type="hardware_fault", priority="", reason="是固件问题"
+        type="software_fault",
+        previous_type="hardware_fault",
+        priority="",
+        region=OPEN.region,
+        previous_region=OPEN.region,
+        reason="是固件问题",
     )
     assert isinstance(second, PromisesReplanned)
     assert (second.response_limit_s, second.resolution_limit_s, second.previous) == (1_800, 86_400, "")
@@ -108,6 +114,32 @@ def test_reclassify_says_what_it_lacks_and_tells_a_priority_alone_r13() -> None:
     story.when(Reclassify(type=OPEN.type, reason="同类")).then()
     story.rules = MIXED  # the files promise otherwise by now, and the ticket keeps what it was promised
     story.when(Reclassify(priority="urgent", reason="客户很急")).then(
-        TicketReclassified(type=OPEN.type, previous_type=OPEN.type, priority="urgent", reason="客户很急")
+        TicketReclassified(
+            type=OPEN.type,
+            previous_type=OPEN.type,
+            priority="urgent",
+            region=OPEN.region,
+            previous_region=OPEN.region,
+            reason="客户很急",
+        )
     )
+    assert story.ticket.priority == "urgent"
     assert (story.ticket.response, story.ticket.resolution) == (before.response, before.resolution)
+
+
+def test_reclassify_moves_a_ticket_to_another_region_whose_hours_its_promises_then_have_r7() -> None:
+    story = happening(Story(RULES), OPEN, ASSIGN)
+    moved = story.when(At(START + 5 * MINUTE, Reclassify(region="苏州", reason="客户搬迁"))).events
+    assert [type(one) for one in moved] == [TicketReclassified], "around the clock, wherever it is"
+    assert (story.ticket.region, story.ticket.assignee.person) == ("苏州", ASSIGN.assignee.person)
+    story.when(Reclassify(region="苏州", reason="再说一次")).then()
+
+    office = OFFICE_RULES.calendars.by_name["office"]
+    calendars = replace(OFFICE_RULES.calendars, default=AROUND_THE_CLOCK, regions={"苏州": "office"})
+    sla = {name: replace(limit, calendar=BY_REGION) for name, limit in RULES.sla.items()}
+    story = happening(Story(replace(RULES, calendars=calendars, sla=sla)), OPEN)
+    told = story.when(At(START + 5 * MINUTE, Reclassify(region="苏州", reason="客户搬迁"))).events
+    assert isinstance(planned := told[1], PromisesReplanned)
+    assert planned.calendar == office.promised(START)
+    assert planned.resolution_limit_s == RULES.sla[OPEN.type].resolution.total_seconds()
+    assert (story.ticket.region, story.ticket.resolution.calendar) == ("苏州", planned.calendar)

@@ -15,7 +15,7 @@ from bus.local.stack import Urls
 from bus.schema_registry import Registry, register_all
 from bus.settings import Settings
 from bus.wire.codec import Codec
-from bus.wire.headers import ASSIGNEE, ASSIGNEE_BEFORE, REGION
+from bus.wire.headers import ASSIGNEE, ASSIGNEE_BEFORE, REGION, REGION_BEFORE
 from schemas.topics import load_contract, physical
 from tests.bus_under_test import eventually
 from tests.databases import make_database
@@ -34,6 +34,8 @@ SAID: tuple[tuple[dict[str, str], bool], ...] = (
     ({REGION: "上海", ASSIGNEE: ""}, False),
     ({REGION: "上海", ASSIGNEE: "", ASSIGNEE_BEFORE: "李工"}, False),
     ({REGION: "北京", ASSIGNEE: "张伟"}, False),
+    ({REGION: "北京", REGION_BEFORE: "苏州", ASSIGNEE: "张伟"}, True),
+    ({REGION: "北京", REGION_BEFORE: "天津", ASSIGNEE: "张伟"}, False),
     ({REGION: "上", ASSIGNEE: "张伟"}, False),
     ({REGION: "上海", ASSIGNEE: "张伟"}, True),  # the last: what comes before has been read
 )

@@ -56,6 +56,7 @@ ADDED = {
     "collaborators",
     "answering",
     "acted_at",
+    "priority",
 }  # to the states, by folding again
 ADDED_TO_A_CLOCK = {"calendar": None}
 

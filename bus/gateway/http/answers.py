@@ -208,6 +208,7 @@ class FileAnswer(TypedDict):
 class TicketAnswer(TicketHead):
     """A ticket as committed."""
 
+    priority: str
     customer: Customer
     product: str
     batch: str

@@ -23,7 +23,7 @@ from bus.gateway.http.asyncapi_stream import (
 )
 from bus.gateway.http.event_answers import EventAnswer
 from bus.settings import Settings
-from bus.wire.headers import ASSIGNEE, ASSIGNEE_BEFORE, REGION, SYNTHETIC
+from bus.wire.headers import ASSIGNEE, ASSIGNEE_BEFORE, REGION, REGION_BEFORE, SYNTHETIC
 from schemas.catalogue import BY_SUBJECT, EVENT_TYPES, RecordType
 from schemas.topics import COMMANDS, Contract, Topic, physical
 
@@ -263,6 +263,7 @@ _HEADERS: Final = {
         "tracestate": _described("the entries of the request that opened the ticket, where it had any"),
         "ticket-version": _described("the ticket's version after this event", pattern="^[0-9]{1,9}$"),
         REGION: _described("the ticket's region, UTF-8; none in records of release 0.2"),
+        REGION_BEFORE: _described("from which region this event took the ticket, UTF-8"),
         ASSIGNEE: _described("with whom the ticket is after this event, UTF-8; empty: nobody; none: not known"),
         ASSIGNEE_BEFORE: _described("from whom this event took the ticket, UTF-8"),
         SYNTHETIC: _described("`true` on what happens to a virtual ticket"),

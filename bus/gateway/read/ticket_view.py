@@ -25,6 +25,7 @@ def ticket_view(ticket: Ticket) -> TicketAnswer:
         "title": ticket.title,
         "type": ticket.type,
         "region": ticket.region,
+        "priority": ticket.priority,
         "serial": ticket.serial,
         "customer": ticket.customer,
         "product": ticket.product,

@@ -86,8 +86,9 @@ class TicketContexts:
         self._known[recorded.ticket_id] = after
         if len(self._known) > KEPT:
             self._known.popitem(last=False)
-        people = {one.assignee.person for one in (ticket, after) if one is not None} - {""}
-        return TicketContext(region=after.region, people=frozenset(people))
+        both = [one for one in (ticket, after) if one is not None]
+        people = {one.assignee.person for one in both} - {""}
+        return TicketContext(regions=frozenset(one.region for one in both), people=frozenset(people))
 
 
 class EventFilter:
