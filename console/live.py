@@ -35,6 +35,7 @@ class Watcher(NamedTuple):
 @dataclass(slots=True)
 class _Watched:
     render: Render
+    every_s: float
     watchers: int = 0
     message: bytes = b""
     shown: str = ""
@@ -52,7 +53,7 @@ class _Watched:
                 self.trouble = ENDED if problem.status in (401, 403) else STALE
             turned, self.turned = self.turned, asyncio.Event()
             turned.set()
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(self.every_s or EVERY_S)
 
 
 class LiveBlocks:
@@ -68,12 +69,14 @@ class LiveBlocks:
         """Count the blocks that are rendered."""
         return len(self._watched)
 
-    async def stream(self, key: Hashable, render: Render, seen: str, watcher: Watcher) -> AsyncGenerator[bytes, None]:
-        """Give the messages of one page, which shows `seen` already (Last-Event-ID)."""
+    async def stream(
+        self, key: Hashable, render: Render, seen: str, watcher: Watcher, every_s: float = 0.0
+    ) -> AsyncGenerator[bytes, None]:
+        """Give the messages of one page, which shows `seen` already (Last-Event-ID); 0: looked at every EVERY_S."""
         if self._streams[watcher.session] >= STREAMS_MAX:
             yield FULL
             return
-        one = self._watched.setdefault(key, _Watched(render))
+        one = self._watched.setdefault(key, _Watched(render, every_s))
         one.watchers += 1
         self._streams[watcher.session] += 1
         one.task = one.task or asyncio.create_task(one.run())

@@ -85,7 +85,7 @@ class Page:
     """A page below /console. `needs`: the access without which it is not in the menu.
 
     An `open` page is shown to who is not signed in, too. `live`: the template's block `live` is sent anew whenever what
-    it shows has changed; it holds no form.
+    it shows has changed, looked at every `every_s` seconds (0: as usual); it holds no form.
     """
 
     path: str
@@ -95,6 +95,7 @@ class Page:
     needs: str = ""
     menu: bool = True
     live: bool = False
+    every_s: float = 0.0
     open: bool = False
     actions: Sequence[Action] = ()
 

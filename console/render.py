@@ -34,7 +34,7 @@ class Templates:
         self._jinja.filters |= {"when": when, "clock": clock, "ago": ago, "seconds": duration, "code": code}
         self._jinja.globals |= {"link": link, "static": static_path, "root": ROOT}
         # Macros for all templates, and for a block that is rendered alone.
-        macros = {"parts": "parts.html", "journeys": "journey_parts.html"}
+        macros = {"parts": "parts.html", "journeys": "journey_parts.html", "board_parts": "board_parts.html"}
         self._jinja.globals |= {name: self._jinja.get_template(file).module for name, file in macros.items()}
 
     def page(self, template: str, context: Mapping[str, Any], language: str) -> str:

@@ -128,7 +128,7 @@ class Site:
 
         key, seen = (session.token, language, address), request.headers.get("last-event-id", "")
         watcher = Watcher(session.id, lambda: self.sessions.is_over(session, self.now()))
-        stream = self.blocks.stream(key, render, seen, watcher)
+        stream = self.blocks.stream(key, render, seen, watcher, page.every_s)
         return StreamingResponse(
             stream, headers={**security.headers(""), "X-Accel-Buffering": "no"}, media_type="text/event-stream"
         )

@@ -32,6 +32,7 @@ from bus.gateway.read.file_view import ticket_files
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.audit import audit_routes
+from bus.gateway.routes.board import BoardSources, board_routes
 from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.closure_page import closure_page_routes
 from bus.gateway.routes.consumers import consumer_routes
@@ -74,6 +75,7 @@ from bus.intake.source_adapter import Source
 from bus.journey.probes import read_probes
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
+from bus.postgres.board_rows import BoardReader
 from bus.postgres.drift_lists import read_lists
 from bus.postgres.open_tickets import open_tickets
 from bus.postgres.people_rows import people_who_left
@@ -198,6 +200,14 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         people_routes(directory_of(core), functools.partial(let_go, core), core.refused, utc_now),
         insight_routes(insight_reader_of(core)),
         knowledge_routes(knowledge_of(core), core.store, core.refused, utc_now),
+        board_routes(
+            BoardSources(
+                read=BoardReader(pool=core.pool, read=core.schemas.events).board,
+                limits=core.settings.dwell_limits,
+                calendars=core.dispatcher.rules.calendars,
+                now=utc_now,
+            )
+        ),
         dwell_routes(
             DwellSources(
                 open_tickets=functools.partial(in_transaction, core.pool, open_tickets),

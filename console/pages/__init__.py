@@ -7,6 +7,7 @@ from console.page import Page
 from console.pages import (
     alerts,
     audit,
+    board,
     consumers,
     contract,
     figures,
@@ -24,6 +25,7 @@ from console.pages import (
 
 PAGES: Final[Sequence[Page]] = (
     now.PAGE,
+    board.PAGE,
     journey.FIND,
     journey.PAGE,
     alerts.LIST,

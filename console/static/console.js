@@ -38,3 +38,27 @@ document.addEventListener("keydown", (event) => {
     document.getElementById("find")?.focus();
   }
 });
+
+// The board: arrows move among its cards, "j" goes to the first.
+const MOVES = { ArrowDown: [0, 1], ArrowUp: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0] };
+
+const cardBeside = (card, [across, down]) => {
+  const columns = [...document.querySelectorAll(".column ol")].filter((one) => one.children.length);
+  const cards = (column) => [...column.querySelectorAll("[data-card]")];
+  const column = card.closest("ol");
+  const at = cards(column).indexOf(card);
+  if (!across) return cards(column)[at + down];
+  const beside = columns[columns.indexOf(column) + across];
+  return beside && (cards(beside)[at] ?? cards(beside).at(-1));
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+  const card = event.target.closest("[data-card]");
+  const next = card && event.key in MOVES ? cardBeside(card, MOVES[event.key]) : null;
+  const found = event.key === "j" && !card ? document.querySelector("[data-card]") : next;
+  if (found) {
+    event.preventDefault();
+    found.focus();
+  }
+});

@@ -15,6 +15,7 @@ from bus.alert_catalogue import RULES
 from bus.consistency.check_result import CheckResult
 from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
+from bus.domain.calendars import ALWAYS_ALONE
 from bus.domain.closure_proof import closure_key
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
@@ -30,6 +31,7 @@ from bus.gateway.ports import AlertService, DeadLetterService, RolloutService, S
 from bus.gateway.read.figures import DayFigures, FigureRow, spread, window
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.audit import AuditTree, audit_routes
+from bus.gateway.routes.board import BoardSources, board_routes
 from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.closure_page import closure_page_routes
 from bus.gateway.routes.consumers import consumer_routes
@@ -68,6 +70,7 @@ from tests.gateway.behind_a_server import behind_a_server
 from tests.gateway.described import Described
 from tests.gateway.fake_alerts import FakeAlertService
 from tests.gateway.fake_audit import FakeAudit
+from tests.gateway.fake_board import board_of
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
 from tests.gateway.fake_drift_lists import FakeDriftLists, responsibility_routes
@@ -188,6 +191,14 @@ class Gateway:
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
             work_order_routes(self.store),
             responsibility_routes(self.store, self.drift_lists, self.deps.now),
+            board_routes(
+                BoardSources(
+                    read=board_of(self.store, lambda: [*self.people.rows.values()]),
+                    limits={},
+                    calendars=ALWAYS_ALONE,
+                    now=self.deps.now,
+                )
+            ),
             deadletter_routes(self.dead_letters, self.refused),
             alert_routes(self.alerts, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
