@@ -187,13 +187,22 @@ def _decided(
         helping=isinstance(request.command, Note | AddEvidence),
     ):
         raise refusals.not_yours(known.ticket_id)
-    check_files(request.command, loaded.files)
-    check_links(request.command, loaded.articles)
-    events = decide(request, known, rules, loaded.staff, loaded.facts(known.ticket_id))
-    check_known(request.command, loaded.people)
+    try:
+        events = _decided_on(known, request, loaded, rules)
+    except CommandRefused as refusal:
+        refusal.context.setdefault("ticket_id", known.ticket_id)  # its letter is this ticket's
+        raise
     refused = any(isinstance(one, ClosureCodeRefused) for one in events)
     changed = CommandResult.REFUSED if refused else CommandResult.CHANGED
     return (changed if events else CommandResult.UNCHANGED), known, events
+
+
+def _decided_on(ticket: Ticket, request: Request, loaded: LoadedState, rules: Rules) -> tuple[Event, ...]:
+    check_files(request.command, loaded.files)
+    check_links(request.command, loaded.articles)
+    events = decide(request, ticket, rules, loaded.staff, loaded.facts(ticket.ticket_id))
+    check_known(request.command, loaded.people)
+    return events
 
 
 def _opened_by(request: Request, ticket: Ticket) -> bool:

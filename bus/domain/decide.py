@@ -150,6 +150,8 @@ def decide(
         command = replace(command, photos=tuple(dict.fromkeys(photos)))
     duty = TRANSITIONS.get((ticket.state, type(command)))
     if duty is None or (duty.historic and not request.historic):
+        if ticket.state is State.CLOSED and isinstance(command, ConfirmClosure):
+            raise refusals.already("closure", "客户已确认关闭", "the customer has confirmed the closure already")
         raise refusals.not_now(ticket.ticket_id, ticket.state, type(command), legal_in(ticket.state))
     if isinstance(command, _SAYING):
         _check_not_full(request, ticket)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Final
 
 from bus.domain.commands import Command, Request
 from bus.domain.errors import CommandRefused
@@ -9,6 +10,8 @@ from bus.domain.evidence_uri import SCHEMES
 from bus.domain.naming import kebab, nearest
 from bus.domain.terms import State, TicketId
 from bus.domain.text import Text, visible
+
+ALREADY: Final = "already"
 
 
 def no_such_ticket(request: Request) -> CommandRefused:
@@ -248,4 +251,4 @@ def key_reused(request: Request) -> CommandRefused:
 
 def already(field: str, zh: str, en: str) -> CommandRefused:
     """Refuse what is the case already."""
-    return CommandRefused("already", field, zh, en)
+    return CommandRefused(ALREADY, field, zh, en)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bus.domain.errors import MalformedInput, Refusal
+from bus.domain.refusals import ALREADY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ def refused_input(  # one argument a fact
     heard: bool = False,
     began_at: datetime | None = None,
 ) -> RejectedInput:
-    """Join an input with the reason of its refusal."""
+    """Join an input with the reason of its refusal; where that is so already, nobody has to mend anything."""
     return RejectedInput(
         origin=origin,
         origin_ref=origin_ref,
@@ -99,6 +100,6 @@ def refused_input(  # one argument a fact
         kind="malformed" if isinstance(refusal, MalformedInput) else "refused",
         ticket_id=ticket_id,
         headers=headers or {},
-        heard=heard,
+        heard=heard or refusal.code == ALREADY,
         began_at=began_at,
     )

@@ -19,6 +19,7 @@ from bus.domain.inside_commands import FollowUpClosure
 from bus.domain.scope import Scope
 from bus.domain.terms import BUS, CLOSURE_PAGE, ConfirmedVia, State, Tick, TicketId
 from bus.domain.ticket import Ticket
+from bus.wire.rejected_input import refused_input
 from tests.domain.given import At, Story, given, request
 from tests.domain.people import (
     ASKED_TO_CLOSE,
@@ -93,6 +94,26 @@ def test_closing_by_two_whoever_works_on_the_ticket_wants_the_code_r20(person: s
     story.when(CONFIRM, actor=person, scope=Scope(source="crm")).then_refused("missing", "code")
     story.when(replace(CONFIRM, confirmed_by=person)).then_refused("not_the_customer", "confirmed_by")
     story.when(replace(CONFIRM, code=code(story.ticket)), actor=person).then(ClosureConfirmed)
+
+
+def test_closing_by_two_what_is_closed_is_confirmed_already_and_nobodys_letter_r20_r29() -> None:
+    story = given(*CLOSED)
+    refusal = story.when(CONFIRM).then_refused("already", "closure")
+    assert refusal.context["ticket_id"] == story.ticket.ticket_id
+    kept = refused_input(refusal, origin="webhook:crm", origin_ref="d1", source="crm", body=b"{}", trace_id="")
+    assert kept.heard, "the CRM repeats what the page was told: no dead letter, and no failure between systems"
+
+
+def test_closing_by_two_a_refusal_names_its_ticket_so_that_its_letter_is_no_case_of_its_own_r29() -> None:
+    for course, command, code in (
+        (RESOLVED, CONFIRM, "missing"),
+        (ASKED_TO_CLOSE, replace(CONFIRM, confirmed_by=WANG.person), "not_the_customer"),
+    ):
+        story = given(*course)
+        refusal = story.when(command).then_refused(code)
+        assert refusal.context["ticket_id"] == story.ticket.ticket_id
+        kept = refused_input(refusal, origin="webhook:crm", origin_ref="d1", source="crm", body=b"{}", trace_id="")
+        assert not kept.heard, "somebody has to look at it"
 
 
 def test_closing_by_two_an_engineer_confirms_by_the_customers_code_r20() -> None:
