@@ -51,8 +51,20 @@ class RuleSettings(BaseSettings):
         description="until a request to confirm expires",
     )
     scene_tags_file: Path | None = Field(None, description="YAML of the scene tags that tickets may have")
-    closure_url: Annotated[str, in_form(r"https?://[^\s?#]+", _URL_FORM)] | None = Field(
-        None, description="what stands before /close/… for customers, as https://t.example.com; unset: `url`"
+    customer_url: Annotated[str, in_form(r"https?://[^\s?#]+", _URL_FORM)] | None = Field(
+        None, description="what stands before /t/… and /close/… for customers, as https://t.example.com; unset: `url`"
+    )
+    customer_link_ends_after: Duration = Field(
+        timedelta(days=30),
+        ge=timedelta(hours=1),
+        le=timedelta(days=365),
+        description="after closing, until the link to the customer's page opens nothing any more",
+    )
+    customer_asks_again_after: Duration = Field(
+        timedelta(hours=1),
+        ge=timedelta(minutes=1),
+        le=timedelta(days=7),
+        description="until a customer can ask on the page again how it goes",
     )
     work_orders_file: Path | None = Field(None, description="YAML of the templates of work orders")
     dwell_limits: dict[State, Duration] = Field(

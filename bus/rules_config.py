@@ -14,6 +14,7 @@ from bus.config_file import ConfigFileInvalid, FileModel, read_yaml
 from bus.domain.calendars import BY_REGION, Calendars
 from bus.domain.closure_proof import ClosureProofs, closure_key
 from bus.domain.closure_rules import ClosureRules
+from bus.domain.customer_link import CustomerLinkRules, CustomerLinks, link_key
 from bus.domain.naming import did_you_mean, nearest
 from bus.domain.no_key import plain_word
 from bus.domain.routing_rules import CLAIM_WITHIN, RoutingMode, RoutingRules, RoutingWeights
@@ -118,6 +119,7 @@ def load_rules(settings: Settings) -> Rules:
         raise ConfigFileInvalid(f"{file}: {'; '.join(faults)}")
     with resources.as_file(shipped.joinpath("routing.yaml")) as default:
         routing = load_routing(settings.routing_file or default, sla)
+    master = secret_of(settings, "master_key").encode()
     return Rules(
         dedupe_window=settings.dedupe_window,
         sla=sla,
@@ -132,7 +134,12 @@ def load_rules(settings: Settings) -> Rules:
             expires_after=settings.closure_expires_after,
             rejection_reasons=_words(shipped.joinpath("rejection_reasons.yaml")),
             scene_tags=_words(settings.scene_tags_file or shipped.joinpath("scene_tags.yaml")),
-            key=closure_key(master.encode()) if (master := secret_of(settings, "master_key")) else b"",
+            key=closure_key(master) if master else b"",
+        ),
+        customer_link=CustomerLinkRules(
+            ends_after=settings.customer_link_ends_after,
+            ask_again_after=settings.customer_asks_again_after,
+            key=link_key(master) if master else b"",
         ),
         work_orders=load_work_orders(settings.work_orders_file, sla),
     )
@@ -151,7 +158,16 @@ def _words(file: Path | Traversable) -> dict[str, Text]:
 
 def closure_proofs(settings: Settings, rules: Rules) -> ClosureProofs:
     """Give what makes links and codes; links lead to the page as customers reach it, else to the gateway."""
-    return ClosureProofs(key=rules.closure.key, page_url=settings.closure_url or settings.url or "")
+    return ClosureProofs(key=rules.closure.key, page_url=_customer_url(settings))
+
+
+def customer_links(settings: Settings, rules: Rules) -> CustomerLinks:
+    """Give what makes the links of the customers' page of a ticket."""
+    return CustomerLinks(key=rules.customer_link.key, url=_customer_url(settings))
+
+
+def _customer_url(settings: Settings) -> str:
+    return settings.customer_url or settings.url or ""
 
 
 def load_sla(path: Path) -> dict[str, SlaLimit]:

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bus.domain.wrong_tries import WrongTries
 from console import security
 from console.forms import back_to, fields_of, go_to
 from console.gateway_api import ApiProblem
@@ -16,7 +17,6 @@ from console.page import ROOT, link
 from console.render import LANGUAGES
 from console.session import LASTS
 from console.site import LANGUAGE, Site
-from console.wrong_sign_ins import WrongSignIns
 
 MACHINES: Final = frozenset({"source", "host"})
 """Roles of machines; no person signs in with their tokens. A subscriber's opens the contract of events alone."""
@@ -30,7 +30,7 @@ class SignIn:
 
     def __init__(self, site: Site, *, oidc: bool = False) -> None:
         """Take the sessions and templates of a site. `oidc`: there is another way to sign in."""
-        self.site, self.oidc, self.wrong = site, oidc, WrongSignIns()
+        self.site, self.oidc, self.wrong = site, oidc, WrongTries()
 
     async def show(self, request: Request) -> Response:
         """Show the form for a token."""

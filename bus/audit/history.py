@@ -30,7 +30,7 @@ EVENTS_ZH: Final[Mapping[str, str]] = {
     "TicketRouted": "智能派单", "CollaboratorAdded": "增加协作人", "CollaboratorRemoved": "移除协作人",
     "ClosureReminded": "催客户确认", "ClosureExpired": "确认过期",
     "ClosureCodeRefused": "验证码错误", "TicketTagged": "场景标签", "NextStepOverdue": "步骤超时",
-    "PauseAllowanceSpent": "挂起超限",
+    "PauseAllowanceSpent": "挂起超限", "CustomerLinkRevoked": "作废客户链接",
     "TicketEscalated": "升级", "WorkOrderStarted": "启动作业单",
     "StepSignedOff": "步骤签核", "StepApproved": "步骤批准",
     "StepRejected": "步骤退回", "WorkOrderCancelled": "撤销作业单", "PersonalDataErased": "个人数据删除",

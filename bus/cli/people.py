@@ -55,14 +55,14 @@ def list_all(data: Data = None, as_json: Json = False) -> None:
     Example: ticketbus people list --json
     """
     from bus.cli.run import echo_json, with_core
-    from bus.postgres.people_rows import row_json
+    from bus.postgres.people_rows import SEALED, row_json
     from bus.programs.people import directory_of
 
     rows = with_core(data, lambda core: directory_of(core).listed())
     present = {one.profile.person for one in rows if one.left_at is None}
     for one in rows:
         if as_json:
-            echo_json({name: value for name, value in row_json(one).items() if name not in ("contact", "photo")})
+            echo_json({name: value for name, value in row_json(one).items() if name not in SEALED})
         else:
             echo(_line(one, backup_there=one.profile.backup in present))
     if not rows and not as_json:
@@ -96,6 +96,7 @@ def show(person: PersonName, data: Data = None, as_json: Json = False) -> None:
     profile = row.profile
     echo(f"  联系 contact: {profile.contact}  备份 backup: {profile.backup}  渠道 channel: {profile.channel or '-'}")
     echo(f"  照片 photo: {profile.photo or '-'}")
+    echo(f"  客户可拨打 phone for customers: {profile.customer_phone or '-'}")
     echo(f"  修改 changed: {row.changed_at:%Y-%m-%d %H:%M}Z {row.changed_by}")
 
 

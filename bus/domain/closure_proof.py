@@ -5,7 +5,6 @@ stored anywhere, nor stands in any event, and a request made anew makes others.
 """
 
 import hmac
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -13,13 +12,13 @@ from typing import Final
 from unicodedata import normalize
 
 from bus.domain.closure_rules import PendingClosure
+from bus.domain.signed_token import derived_key, named_by, signed
 from bus.domain.terms import TicketId
 
 CODE_TRIES: Final = 5
 CODE_DIGITS: Final = 6
 PAGE_PATH: Final = "/close/"
-_TOKEN_CHARS_MAX: Final = 120
-_MAC_CHARS: Final = 22  # of 128 bits in base64
+_PURPOSE: Final = "page"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +32,7 @@ class PageClaim:
 
 def closure_key(master: bytes) -> bytes:
     """Derive the key of links and codes, so that there is no other secret to keep."""
-    return hmac.digest(master, b"ticketbus closure", sha256)
+    return derived_key(master, "closure")
 
 
 def code_of(key: bytes, ticket_id: str, version: int) -> str:
@@ -51,14 +50,13 @@ def is_code(key: bytes, ticket_id: str, version: int, typed: str) -> bool:
 
 def token_of(key: bytes, claim: PageClaim) -> str:
     """Give the token of a link; it holds for one request of one ticket, until it expires."""
-    named = f"{claim.ticket_id}.{claim.version}.{int(claim.expires_at.timestamp())}"
-    return f"{named}.{_signature(key, named)}"
+    return signed(key, _PURPOSE, f"{claim.ticket_id}.{claim.version}.{int(claim.expires_at.timestamp())}")
 
 
 def claim_of(key: bytes, token: str) -> PageClaim | None:
     """Read a token; None: it is none of ours. Whether it has expired is the caller's to ask."""
-    named, _, signature = token[:_TOKEN_CHARS_MAX].rpartition(".")
-    if not key or not hmac.compare_digest(_signature(key, named).encode(), signature.encode()):
+    named = named_by(key, _PURPOSE, token)
+    if named is None:
         return None
     ticket_id, version, expires_at = named.split(".")
     at = datetime.fromtimestamp(int(expires_at), UTC)
@@ -82,7 +80,3 @@ class ClosureProofs:
     def code(self, ticket_id: TicketId, pending: PendingClosure) -> str:
         """Give the code of a request; empty without a key."""
         return code_of(self.key, ticket_id, pending.version) if self.key else ""
-
-
-def _signature(key: bytes, named: str) -> str:
-    return urlsafe_b64encode(hmac.digest(key, f"page|{named}".encode(), sha256)).decode()[:_MAC_CHARS]

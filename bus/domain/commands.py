@@ -9,6 +9,7 @@ from typing_extensions import Doc
 from bus.domain import fields
 from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
 from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
+from bus.domain.customer_link_commands import RevokeCustomerLink
 from bus.domain.inside_commands import InsideCommand
 from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, Substate, TicketId, TraceId
@@ -185,6 +186,7 @@ Command = (
     | AddEvidence
     | Note
     | AskProgress
+    | RevokeCustomerLink
     | Resolve
     | RequestClosure
     | ConfirmClosure

@@ -28,8 +28,10 @@ from bus.domain.commands import (
     Return,
     Start,
 )
+from bus.domain.customer_link_commands import RevokeCustomerLink
 from bus.domain.decide_closing import decide_closing
 from bus.domain.decide_confirming import follow_up_closure
+from bus.domain.decide_customer_page import decide_customer_page
 from bus.domain.decide_waiting import decide_waiting
 from bus.domain.decide_work_order import NO_FACTS, WorkOrderFacts, check_finished, decide_work_order
 from bus.domain.events import (
@@ -40,7 +42,6 @@ from bus.domain.events import (
     EvidenceAdded,
     NoteAdded,
     PersonalDataErased,
-    ProgressAsked,
     ReportJoined,
     TicketAssigned,
     TicketEscalated,
@@ -176,8 +177,10 @@ def _answer(
             return collaborated(command, ticket)
         case Pause() | Resume() | RequestParts() | IssueParts() | RefuseParts():
             return decide_waiting(request, command, ticket)
-        case AddEvidence() | Note() | AskProgress() | Escalate():
+        case AddEvidence() | Note() | Escalate():
             return _noting(command, ticket)
+        case AskProgress() | RevokeCustomerLink():
+            return decide_customer_page(request, command, ticket, rules)
         case Resolve() | RequestClosure() | ConfirmClosure() | RejectClosure() | Tag() | Reopen():
             return decide_closing(request, command, ticket, rules)
         case StartWorkOrder() | SignStep() | ApproveStep() | RejectStep() | CancelWorkOrder():
@@ -244,7 +247,7 @@ def _returned(request: Request, ticket: Ticket, reason: str) -> TicketReturned:
     return TicketReturned(state=ticket.state if keeps else State.PENDING, previous_person=person, reason=reason)
 
 
-def _noting(command: AddEvidence | Note | AskProgress | Escalate, ticket: Ticket) -> tuple[Event, ...]:
+def _noting(command: AddEvidence | Note | Escalate, ticket: Ticket) -> tuple[Event, ...]:
     match command:
         case AddEvidence(kind=kind, uri=uri, sha256=sha256, caption=caption):
             check_photos((*ticket.photos, uri) if kind is EvidenceKind.PHOTO else (uri,), ticket.photos, field="uri")
@@ -255,8 +258,6 @@ def _noting(command: AddEvidence | Note | AskProgress | Escalate, ticket: Ticket
             if is_blank(text) and not changed:
                 raise refusals.missing("text", Text("写下备注内容", "say something"))
             return (NoteAdded(text=text, changed=changed),)
-        case AskProgress(asked_by=asked_by, text=text):
-            return (ProgressAsked(asked_by=asked_by, text=text),)
         case Escalate(to=to, reason=reason):
             return (TicketEscalated(to=to, reason=reason),)
         case _ as unknown:

@@ -14,7 +14,7 @@ from bus.domain.closure_rules import ClosureRules, reminders
 from bus.domain.commands import Request
 from bus.domain.events import Event, TicketEscalated
 from bus.domain.simplified import simplified
-from bus.domain.terms import CLOSURE_PAGE, SANDBOX, ConfirmedVia, Tick
+from bus.domain.terms import CUSTOMER_PAGE, SANDBOX, ConfirmedVia, Tick
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket, has_deadlines
 
@@ -54,7 +54,7 @@ def _via(request: Request, command: ConfirmClosure, ticket: Ticket) -> Confirmed
     workers = frozenset[str]() if request.source == SANDBOX else _workers(ticket)
     if _spelled(command.confirmed_by) in workers:
         raise closure_refusals.handler_is_no_customer()
-    if request.source == CLOSURE_PAGE:
+    if request.source == CUSTOMER_PAGE:
         return ConfirmedVia.PAGE
     if command.code.strip():
         return ConfirmedVia.CODE

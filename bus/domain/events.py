@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
-from bus.domain import fields, routed
+from bus.domain import customer_link_events, fields, routed
 from bus.domain.closing_events import (
     ClosureCodeRefused,
     ClosureConfirmed,
@@ -241,6 +241,7 @@ Event = (
     | EvidenceAdded
     | NoteAdded
     | ProgressAsked
+    | customer_link_events.CustomerLinkRevoked
     | TicketResolved
     | ClosureRequested
     | ClosureConfirmed

@@ -17,6 +17,7 @@ from bus.domain.closing_events import (
 )
 from bus.domain.collaborator_events import CollaboratorAdded, CollaboratorRemoved
 from bus.domain.collaborators import with_part
+from bus.domain.customer_link_events import CustomerLinkRevoked
 from bus.domain.errors import InvariantBroken, VersionMissing
 from bus.domain.events import (
     AssignmentAccepted,
@@ -59,6 +60,7 @@ from bus.domain.sla_clock import Clock
 from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate
 from bus.domain.ticket import NOBODY, Ticket, clock_of
 from bus.domain.ticket_steps import first_step, stepped
+from bus.domain.visit import expected_visit
 from bus.domain.waits import Waits, waited
 from bus.domain.work_order import CHANGES, REOPENED, progressed
 from bus.domain.work_order_events import (
@@ -70,7 +72,7 @@ from bus.domain.work_order_events import (
 )
 
 Answer = AssignmentAccepted | EngineerDeparted | EngineerArrived | WorkStarted
-_BY_CUSTOMERS: Final = (ProgressAsked, ReportJoined)  # a ticket is not advanced by being asked about (R9)
+_NO_ADVANCE: Final = (ProgressAsked, ReportJoined, CustomerLinkRevoked)  # as being asked about is none (R9)
 
 
 def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
@@ -87,6 +89,8 @@ def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
         changed = replace(changed, work_order=progressed(changed.work_order, recorded))
     changed = waited(ticket, changed, recorded.event, at)
     changed = stepped(ticket, changed, recorded.event, at)
+    if (visit_at := expected_visit(ticket.visit_at, recorded.event)) != ticket.visit_at:
+        changed = replace(changed, visit_at=visit_at)
     if recorded.actor == BUS:
         assigner = BUS if changed.assignments > ticket.assignments else ticket.assigner
         return replace(changed, version=recorded.version, assigner=assigner)
@@ -96,7 +100,7 @@ def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
         assigner=recorded.actor if changed.assignments > ticket.assignments else ticket.assigner,
         last_at=at,
         last_action=dotted(type(recorded.event)),
-        acted_at=ticket.acted_at or ticket.last_at if isinstance(recorded.event, _BY_CUSTOMERS) else at,
+        acted_at=ticket.acted_at or ticket.last_at if isinstance(recorded.event, _NO_ADVANCE) else at,
     )
 
 
@@ -180,7 +184,9 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
         case StepSignedOff(photos=uris):
             return replace(ticket, photos=tuple(dict.fromkeys((*ticket.photos, *uris)))) if uris else ticket
         case ProgressAsked():
-            return replace(ticket, asked=ticket.asked + 1)
+            return replace(ticket, asked=ticket.asked + 1, asked_at=at)
+        case CustomerLinkRevoked(number=number):
+            return replace(ticket, link_number=number)
         case TicketResolved():
             return _resolved(ticket, event, at)
         case ClosureRequested() | ClosureReminded() | ClosureExpired() | ClosureCodeRefused():

@@ -52,6 +52,9 @@ class Person:
     backup: Annotated[str, Doc("who stands in, by name: another person of the directory")]
     channel: Annotated[str, Doc("a note on how to reach the person, of no effect; empty: none")] = ""
     photo: Annotated[str, Doc("the address of the person's photo; empty: there is none"), Personal()] = ""
+    customer_phone: Annotated[
+        str, Doc("the work phone that customers may see and call; empty: there is none"), Personal()
+    ] = ""
 
 
 def check_people(people: Sequence[Person], present: Collection[str], rules: Rules) -> None:

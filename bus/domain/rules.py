@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from bus.domain.calendars import ALWAYS_ALONE, Calendars
 from bus.domain.closure_rules import REMIND_TWICE, ClosureRules
+from bus.domain.customer_link import NO_LINKS, CustomerLinkRules
 from bus.domain.routing_rules import NO_ROUTING, RoutingRules
 from bus.domain.sla_clock import SlaLimit
 from bus.domain.work_template import WorkOrderTemplate
@@ -29,4 +30,5 @@ class Rules:
     calendars: Calendars = ALWAYS_ALONE
     routing: RoutingRules = NO_ROUTING
     closure: ClosureRules = REMIND_TWICE
+    customer_link: CustomerLinkRules = NO_LINKS
     work_orders: Mapping[str, WorkOrderTemplate] = field(default_factory=dict)

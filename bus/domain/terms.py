@@ -11,7 +11,7 @@ EventId = NewType("EventId", UUID)
 
 BUS = "ticketbus"  # the actor of what nobody but the bus did: its clocks and escalations
 SANDBOX = "sandbox"  # the source of virtual tickets, which no client can have
-CLOSURE_PAGE = "closure-page"  # the source of what a customer answers on the page, which no client can have either
+CUSTOMER_PAGE = "customer-page"  # the source of what customers ask and answer on pages, which no client can have either
 
 
 def is_synthetic(ticket_id: str) -> bool:

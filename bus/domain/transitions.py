@@ -27,6 +27,7 @@ from bus.domain.commands import (
     Return,
     Start,
 )
+from bus.domain.customer_link_commands import RevokeCustomerLink
 from bus.domain.inside_commands import (
     BreachSla,
     EndAllowance,
@@ -70,6 +71,9 @@ _REJECT = Text("客户联系人拒绝关闭并说明原因", "the customer's con
 _NOTE = TransitionRule(to=None, action=Text("备注", "remark"))
 _EVIDENCE = TransitionRule(to=None, action=Text("补充凭证", "add a proof"), needs=("kind", "uri"))
 _ASK = TransitionRule(to=None, action=Text("记录客户催办", "note that the customer asked"))
+_REVOKE = TransitionRule(
+    to=None, action=Text("作废客户链接并说明原因", "revoke the customer's links and say why"), needs=("reason",)
+)
 _ESCALATE = TransitionRule(to=None, action=Text("升级并说明原因", "escalate and say why"), needs=("to", "reason"))
 _SLA = TransitionRule(to=None, action=Text("SLA 计时(系统)", "SLA clock (the bus itself)"))
 _STEP = TransitionRule(to=None, action=Text("步骤计时(系统)", "clock of the next step (the bus itself)"))
@@ -187,6 +191,7 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
 _ALWAYS: tuple[tuple[type[Command], TransitionRule], ...] = (
     (Note, _NOTE),
     (AskProgress, _ASK),
+    (RevokeCustomerLink, _REVOKE),
     (WarnSla, _SLA),
     (BreachSla, _SLA),
     (ExpireNextStep, _STEP),

@@ -6,10 +6,10 @@ from unicodedata import normalize
 
 from bus.domain.errors import MalformedInput
 from bus.domain.look_alikes import as_read
-from bus.domain.terms import BUS, CLOSURE_PAGE, SANDBOX
+from bus.domain.terms import BUS, CUSTOMER_PAGE, SANDBOX
 from bus.domain.text import IGNORABLE, refused_character
 
-RESERVED = frozenset({BUS, "bus", SANDBOX, CLOSURE_PAGE})  # the actor, and the source, of what the bus does by itself
+RESERVED = frozenset({BUS, "bus", SANDBOX, CUSTOMER_PAGE})  # the actor, and the source, of what the bus does by itself
 _CLIENT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _BRAILLE_BLANK = "\u2800"
 

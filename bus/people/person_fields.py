@@ -6,17 +6,20 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from bus.config_file import FileModel, read_yaml
+from bus.config_file import FileModel, in_form, read_yaml
 from bus.domain.calendars import AROUND_THE_CLOCK
 from bus.domain.people import CAPACITIES, LEVELS, Person, Skill
+from bus.domain.text import Text
 from bus.intake.command_bodies import SHORT_MAX
 from bus.intake.reserved_names import person_name, refuse_control
 
 LIST_MAX: Final = 200
+_PHONE_FORM: Final = Text("写作 400-800-1234 或 +86 21 5555 0000", "write 400-800-1234 or +86 21 5555 0000")
 Short = Annotated[str, Field(max_length=SHORT_MAX)]
 Names = Annotated[list[Short], Field(max_length=LIST_MAX)]
 Level = Annotated[int, Field(ge=LEVELS[0], le=LEVELS[-1], strict=True)]
 Skills = Annotated[dict[Short, Level], Field(max_length=LIST_MAX)]
+CustomerPhone = Annotated[str, in_form(r"(\+?[0-9][0-9 -]{2,24})?", _PHONE_FORM)]
 Capacity = Annotated[int, Field(ge=CAPACITIES[0], le=CAPACITIES[-1], strict=True)]
 
 
@@ -33,6 +36,7 @@ class PersonEntry(FileModel):
     backup: Short
     channel: Short = ""
     photo: Short = ""
+    customer_phone: CustomerPhone = ""
 
 
 class PeopleFile(FileModel):
@@ -48,7 +52,7 @@ def load_people(path: Path) -> Sequence[Person]:
 
 def read_person(name: str, given: Mapping[str, Any]) -> Person:
     """Read a person's fields, names in their one spelling. Raises MalformedInput that names the field."""
-    for field in ("role", "shift", "contact", "channel", "photo"):
+    for field in ("role", "shift", "contact", "channel", "photo", "customer_phone"):
         refuse_control(given[field], field)
     for field in ("types", "regions", "skills"):
         for word in given[field]:
@@ -65,4 +69,5 @@ def read_person(name: str, given: Mapping[str, Any]) -> Person:
         backup=person_name(given["backup"], "backup"),
         channel=given["channel"].strip(),
         photo=given["photo"].strip(),
+        customer_phone=given["customer_phone"].strip(),
     )

@@ -10,6 +10,7 @@ from bus.domain.people import Person
 from bus.postgres.pool import Connection
 
 PERSON: Final = TypeAdapter(Person)
+SEALED: Final = ("contact", "photo", "customer_phone")  # is in no list
 _READ: Final[LiteralString] = """
 SELECT profile, left_at, erased_at, changed_at, changed_by,
     (SELECT count(*) FROM ticket_states t WHERE t.handler = p.person) AS open_tickets

@@ -22,6 +22,7 @@ from bus.gateway.app import Task, make_app
 from bus.gateway.auth.client_cache import ClientCache
 from bus.gateway.auth.clients import load_tokens, note_use
 from bus.gateway.auth.quota import Quota
+from bus.gateway.customer.answers import CustomerAnswers
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.answer_budget import AnswerBudget
 from bus.gateway.http.asyncapi import hosts_of
@@ -36,6 +37,7 @@ from bus.gateway.routes.board import BoardSources, board_routes
 from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.closure_page import closure_page_routes
 from bus.gateway.routes.consumers import consumer_routes
+from bus.gateway.routes.customer_link import customer_link_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.drift import DriftSources, drift_routes
 from bus.gateway.routes.dwell import DwellSources, dwell_routes
@@ -57,6 +59,7 @@ from bus.gateway.routes.rollouts import rollout_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.subscriptions import subscription_routes
+from bus.gateway.routes.ticket_page import ticket_page_routes
 from bus.gateway.routes.tickets import ticket_routes
 from bus.gateway.routes.topics import topic_routes
 from bus.gateway.routes.work_orders import work_order_routes
@@ -88,10 +91,11 @@ from bus.programs.insight_watch import insight_reader_of
 from bus.programs.journeys import journeys_of
 from bus.programs.knowledge import knowledge_of
 from bus.programs.live_sources import LiveSources
-from bus.programs.people import directory_of, let_go
+from bus.programs.people import directory_of, handler_for_customers, let_go
 from bus.programs.reconciling import reconcile_asked
 from bus.programs.targets import push_sessions_of
 from bus.programs.topics_check import check_all
+from bus.rules_config import customer_links
 from deadletter.rejected_listing import PostgresRejectedListing
 
 
@@ -130,7 +134,7 @@ def gateway_app(
             files=functools.partial(ticket_files, core.pool, core.addresses),
             mode_of=core.dispatcher.rules.routing.mode_of,
         ),
-        closure_page_routes(core.dispatcher.rules.closure, writes, utc_now),
+        *_customer_pages(core, writes),
         clock_routes(core.store, core.dispatcher.rules.calendars, utc_now),
         work_order_routes(core.store),
         *_operator_routes(core, known),
@@ -176,6 +180,18 @@ def _stream(
     filters = StreamFilters(contract=core.contract, declared=declared, live=TicketContexts(core.store.events))
     most = core.settings.streams_per_client
     return stream_routes(hub, core.contract, sent_events, notes, filters, per_client=most, stopping=stopping)
+
+
+def _customer_pages(core: Core, writes: WriteSide) -> Sequence[Feature]:
+    """Give the pages that customers open by a link, and the links."""
+    rules = core.dispatcher.rules
+    answers = CustomerAnswers(rules=rules.closure, group=writes.group, check=writes.check)
+    handler = functools.partial(handler_for_customers, core)
+    return [
+        closure_page_routes(answers, core.store, utc_now),
+        ticket_page_routes(rules.customer_link, answers, core.store, handler, utc_now),
+        customer_link_routes(customer_links(core.settings, rules), rules.customer_link, core.store),
+    ]
 
 
 def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Feature]:

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from bus.domain import wrong_tries
 from bus.domain.errors import StoreUnavailable
 from bus.gateway.auth.binding import Binding
 from bus.intake.dispatch import utc_now
-from console import wrong_sign_ins
 from console.page import ROOT
 from console.security import COOKIE
 from console.session import LASTS, Sessions
@@ -171,8 +171,8 @@ async def test_sign_in_wrong_tokens_of_an_address_are_counted_and_right_ones_are
 
 
 def test_sign_in_the_addresses_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wrong_sign_ins, "ADDRESSES_MAX", 2)
-    wrong, now = wrong_sign_ins.WrongSignIns(), utc_now()
+    monkeypatch.setattr(wrong_tries, "ADDRESSES_MAX", 2)
+    wrong, now = wrong_tries.WrongTries(), utc_now()
     for _ in range(10):
         assert wrong.take("first", now) == 0
     assert wrong.take("first", now) == 6

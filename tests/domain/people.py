@@ -26,6 +26,7 @@ from bus.domain.commands import (
     Return,
     Start,
 )
+from bus.domain.customer_link_commands import RevokeCustomerLink
 from bus.domain.inside_commands import (
     BreachSla,
     EndAllowance,
@@ -114,6 +115,7 @@ SAMPLES: Mapping[type[Command], Command] = {
         AddEvidence(kind=EvidenceKind.PHOTO, uri="photo://2"),
         Note(text="门禁密码 1234"),
         AskProgress(asked_by="陈女士", text="什么时候来?"),
+        RevokeCustomerLink(reason="链接发错了人"),
         RESOLVE,
         RequestClosure(note="请确认"),
         CONFIRM,

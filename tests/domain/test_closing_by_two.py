@@ -17,7 +17,7 @@ from bus.domain.drift import DriftReason, drifted
 from bus.domain.events import TicketEscalated
 from bus.domain.inside_commands import FollowUpClosure
 from bus.domain.scope import Scope
-from bus.domain.terms import BUS, CLOSURE_PAGE, ConfirmedVia, State, Tick, TicketId
+from bus.domain.terms import BUS, CUSTOMER_PAGE, ConfirmedVia, State, Tick, TicketId
 from bus.domain.ticket import Ticket
 from bus.wire.rejected_input import refused_input
 from tests.domain.given import At, Story, given, request
@@ -71,13 +71,13 @@ def test_closing_by_two_the_event_says_how_it_was_confirmed_r20() -> None:
     assert via() is ConfirmedVia.CONSOLE
     assert via(ticket_id=None, source_no="C-1") is ConfirmedVia.CRM
     assert via(scope=Scope(source="crm")) is ConfirmedVia.CRM
-    assert via(source=CLOSURE_PAGE) is ConfirmedVia.PAGE
+    assert via(source=CUSTOMER_PAGE) is ConfirmedVia.PAGE
     assert via(historic=True) is None
 
 
 def test_closing_by_two_a_handler_never_confirms_as_the_customer_r20() -> None:
     named = replace(CONFIRM, confirmed_by=f" {WANG.person} ")
-    for own in ({}, {"source": CLOSURE_PAGE}, BY_CODE):
+    for own in ({}, {"source": CUSTOMER_PAGE}, BY_CODE):
         asked().when(named, **own).then_refused("not_the_customer", "confirmed_by")
     asked().when(CONFIRM, actor=WANG.person).then_refused("missing", "code")
     asked().when(CONFIRM, scope=Scope(person=WANG.backup_person), actor=WANG.backup_person).then_refused("missing")
@@ -134,7 +134,7 @@ def test_closing_by_two_wrong_codes_are_counted_and_then_none_is_taken_r20() -> 
     story.when(right, **BY_CODE).then_refused("code_locked", "code")
     assert len([one for one in story.log if isinstance(one.event, ClosureCodeRefused)]) == CODE_TRIES
     assert story.ticket.state is State.RESOLVED
-    story.when(CONFIRM, source=CLOSURE_PAGE).then(ClosureConfirmed)
+    story.when(CONFIRM, source=CUSTOMER_PAGE).then(ClosureConfirmed)
 
 
 def test_closing_by_two_a_wrong_code_that_is_sent_again_counts_once_r20() -> None:

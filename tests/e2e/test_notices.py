@@ -39,7 +39,7 @@ async def test_notices_reach_engineers_wait_through_quiet_hours_and_ask_the_cust
         targets = tmp_path / "targets.yaml"
         targets.write_text(yaml.safe_dump({"targets": {"wecom": target, "later": target, "sms": asking}}))
         bus.environment |= {"TICKETBUS_TARGETS_FILE": str(targets), **wecom.variables, **sms.variables}
-        bus.environment |= {"TICKETBUS_CLOSURE_URL": bus.url}
+        bus.environment |= {"TICKETBUS_CUSTOMER_URL": bus.url}
         bus.start("gateway")
         bus.start("worker")
         await bus.ready()

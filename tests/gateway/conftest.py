@@ -17,10 +17,13 @@ from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
 from bus.domain.calendars import ALWAYS_ALONE
 from bus.domain.closure_proof import closure_key
+from bus.domain.customer_link import CustomerLinks, link_key
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.quota import Quota
 from bus.gateway.auth.roles import Role
+from bus.gateway.customer.answers import CustomerAnswers
+from bus.gateway.customer.handler import NOT_LISTED, ShownHandler
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.answer_budget import AnswerBudget
 from bus.gateway.http.answers import FileAnswer
@@ -35,6 +38,7 @@ from bus.gateway.routes.board import BoardSources, board_routes
 from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.closure_page import closure_page_routes
 from bus.gateway.routes.consumers import consumer_routes
+from bus.gateway.routes.customer_link import customer_link_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.figures import figure_routes
@@ -51,6 +55,7 @@ from bus.gateway.routes.rollouts import rollout_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.subscriptions import subscription_routes
+from bus.gateway.routes.ticket_page import ticket_page_routes
 from bus.gateway.routes.tickets import ticket_routes
 from bus.gateway.routes.topics import topic_routes
 from bus.gateway.routes.work_orders import work_order_routes
@@ -97,7 +102,8 @@ from tests.gateway.fakes import (
 from tests.gateway.giving import giving
 
 BODY_BYTES_MAX = 262_144
-CLOSURE_KEY = closure_key(b"m" * 32)
+CLOSURE_KEY, LINK_KEY = closure_key(b"m" * 32), link_key(b"m" * 32)
+LINKS = CustomerLinks(key=LINK_KEY, url="https://t.example.com")
 OPENING: dict[str, Any] = {"incident_key": {"kind": "serial", "value": "SN-1"}, "title": "不制冷",
                            "type": "hardware_fault", "region": "east"}  # fmt: skip
 PERSON = {"role": "engineer", "person": "王工", "contact": "13800000001", "backup_person": "李工",
@@ -145,6 +151,9 @@ class Gateway:
     reconciling: FakeReconciling = field(default_factory=FakeReconciling)
     url: str = ""
     check: Callable[[], None] = lambda: None
+    now: Callable[[], datetime] = utc_now
+    handlers: dict[str, ShownHandler] = field(default_factory=dict)
+    links: CustomerLinks = LINKS
 
     def __post_init__(self) -> None:
         self.dispatcher = dispatcher_on(self.store, self.log)
@@ -177,6 +186,9 @@ class Gateway:
             refused=self.refused,
             check=lambda: self.check(),  # noqa: PLW0108 - a test may put another in its place
         )
+        answers = CustomerAnswers(
+            rules=replace(self.dispatcher.rules.closure, key=CLOSURE_KEY), group=self.group, check=writes.check
+        )
         return [
             ticket_routes(writes),
             read_routes(
@@ -187,7 +199,15 @@ class Gateway:
                 in_clear=FakeClear(),
                 files=self._files_of,
             ),
-            closure_page_routes(replace(self.dispatcher.rules.closure, key=CLOSURE_KEY), writes, self.deps.now),
+            closure_page_routes(answers, self.store, self.deps.now),
+            ticket_page_routes(
+                replace(self.dispatcher.rules.customer_link, key=LINK_KEY),
+                answers,
+                self.store,
+                self._handler_of,
+                lambda: self.now(),  # noqa: PLW0108 - a test may put another in its place
+            ),
+            customer_link_routes(self.links, self.dispatcher.rules.customer_link, self.store),
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
             work_order_routes(self.store),
             responsibility_routes(self.store, self.drift_lists, self.deps.now),
@@ -257,6 +277,10 @@ class Gateway:
 
     async def _journey(self, anything: str, *, after: int, most: int) -> dict[str, Any] | None:
         return journey_of(anything, self.known_by, self.verdict, after=after, most=most)
+
+    async def _handler_of(self, person: str, _now: datetime) -> ShownHandler:
+        self.store._there()
+        return self.handlers.get(person, NOT_LISTED)
 
     async def _files_of(self, _ticket_id: str, _reader: Reader) -> list[FileAnswer]:
         return []

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from bus.domain.closing_events import ClosureConfirmed, ClosureRejected
 from bus.domain.closure_proof import PageClaim, token_of
-from bus.domain.terms import CLOSURE_PAGE, ConfirmedVia, State, Tick, TicketId
+from bus.domain.terms import CUSTOMER_PAGE, ConfirmedVia, State, Tick, TicketId
 from bus.domain.ticket import Ticket
 from bus.gateway.http.routing import without_secret
 from bus.intake.dispatch import utc_now
@@ -85,7 +85,7 @@ async def test_closure_page_a_look_changes_nothing_and_three_ticks_close_once_r2
     assert (again.status_code, "已收到您的确认" in again.text) == (200, True)
     *_, last = await gateway.store.events(ticket_id)
     assert (last.event, last.source) == (
-        ClosureConfirmed(confirmed_by="陈女士", ticks=tuple(Tick), via=ConfirmedVia.PAGE), CLOSURE_PAGE,
+        ClosureConfirmed(confirmed_by="陈女士", ticks=tuple(Tick), via=ConfirmedVia.PAGE), CUSTOMER_PAGE,
     )  # fmt: skip
     assert (await _ticket(gateway, ticket_id)).version == before.version + 1
 

@@ -57,7 +57,7 @@ def test_settings_a_wrong_value_is_told_by_its_variable_and_not_shown(monkeypatc
         ("TICKETBUS_CLOSURE_REMINDERS", "24", '应为列表.*: ["PT24H", "PT48H"])'),
         ("TICKETBUS_CLOSURE_REMINDERS", "[24, 48]", '写作 PT15M.*: ["PT24H", "PT48H"])'),
         ("TICKETBUS_MORNING_AT", "7:45", "写作 07:45(24 小时制) / write 07:45, by the clock of 24 hours"),
-        ("TICKETBUS_CLOSURE_URL", "t.example.com", "写作 https://t.example.com,.* / write https://t.example.com,.*"),
+        ("TICKETBUS_CUSTOMER_URL", "t.example.com", "写作 https://t.example.com,.* / write https://t.example.com,.*"),
     ],
 )
 def test_settings_a_wrong_value_is_refused_once_with_the_form_to_write(

@@ -57,6 +57,9 @@ ADDED = {
     "answering",
     "acted_at",
     "priority",
+    "link_number",
+    "asked_at",
+    "visit_at",
 }  # to the states, by folding again
 ADDED_TO_A_CLOCK = {"calendar": None}
 

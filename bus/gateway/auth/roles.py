@@ -27,6 +27,7 @@ from bus.domain.commands import (
     Return,
     Start,
 )
+from bus.domain.customer_link_commands import RevokeCustomerLink
 from bus.domain.work_order_commands import ApproveStep, CancelWorkOrder, RejectStep, SignStep, StartWorkOrder
 
 
@@ -62,6 +63,7 @@ class Access(StrEnum):
     DECIDE_PEOPLE = "decide-people"
     KNOWLEDGE = "knowledge"
     DECIDE_KNOWLEDGE = "decide-knowledge"
+    CUSTOMER_LINK = "customer-link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +84,22 @@ _ENGINEER = frozenset(
 _DISPATCHER = frozenset(
     {OpenTicket, Assign, Return, Reclassify, Escalate, Reopen, Tag, Note, AddEvidence, AskProgress}
     | {StartWorkOrder}
+    | {RevokeCustomerLink}
     | {AddCollaborator}
     | {RemoveCollaborator}
 )
 
 GRANTS: Mapping[Role, Grant] = {
-    Role.SOURCE: Grant(_SOURCE, frozenset({Access.READ})),
+    Role.SOURCE: Grant(_SOURCE, frozenset({Access.READ, Access.CUSTOMER_LINK})),
     Role.ENGINEER: Grant(_ENGINEER, _READS | {Access.KNOWLEDGE}),
-    Role.DISPATCHER: Grant(_DISPATCHER, _READS | {Access.PEOPLE, Access.KNOWLEDGE}),
+    Role.DISPATCHER: Grant(_DISPATCHER, _READS | {Access.PEOPLE, Access.KNOWLEDGE, Access.CUSTOMER_LINK}),
     Role.LEAD: Grant(
         _DISPATCHER | {ConfirmClosure, RejectClosure, ApproveStep, RejectStep, CancelWorkOrder},
         _READS
         | {Access.ALERTS, Access.ACK_ESCALATIONS, Access.CONSUMERS, Access.PEOPLE, Access.DECIDE_PEOPLE}
-        | {Access.KNOWLEDGE, Access.DECIDE_KNOWLEDGE},
+        | {Access.KNOWLEDGE, Access.DECIDE_KNOWLEDGE, Access.CUSTOMER_LINK},
     ),
-    Role.SRE: Grant(frozenset(), frozenset(Access) - {Access.REPORT}),
+    Role.SRE: Grant(frozenset(), frozenset(Access) - {Access.REPORT, Access.CUSTOMER_LINK}),
     Role.SUBSCRIBER: Grant(frozenset(), _READS),
     Role.HOST: Grant(frozenset(), frozenset({Access.REPORT})),
     Role.ADMIN: Grant(frozenset(OUTSIDE), frozenset(Access)),

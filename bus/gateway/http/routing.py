@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 
 from bus.gateway.http.single_values import PERSON, query_of
 
-_SECRET_PATH = re.compile(r"(/v1/sources/[^/]+/webhook|/close)/.*", re.DOTALL)
+_SECRET_PATH = re.compile(r"(/v1/sources/[^/]+/webhook|/close|/t)/.*", re.DOTALL)
 Handler = Callable[[HttpRequest], Awaitable[Response]]
 
 

@@ -23,14 +23,13 @@ from bus.gateway.routes.decided_requests import DecidedRequests
 from bus.intake.reserved_names import plain_name
 from bus.observability.masking import mask_text
 from bus.people.handing_on import HandedOn
-from bus.people.person_fields import LIST_MAX, Capacity, Level, read_person
-from bus.postgres.people_rows import PersonRow, row_json
+from bus.people.person_fields import LIST_MAX, Capacity, CustomerPhone, Level, read_person
+from bus.postgres.people_rows import SEALED, PersonRow, row_json
 from bus.postgres.personal_keys import Reader
 from bus.wire.rejected_input import RejectedInputStore
 
 _GONE: Final = Text("没有这个人,或尚未离岗", "there is nobody of that name, or they have not left")
 _ABSENT: Final = Text("没有这个人", "there is nobody of that name")
-_SEALED: Final = ("contact", "photo")
 Words = Annotated[list[NotBlank], Field(max_length=LIST_MAX)]
 
 
@@ -76,6 +75,7 @@ class ApplyPerson(RequestModel):
     backup: NotBlank
     channel: Name = ""
     photo: Name = ""
+    customer_phone: CustomerPhone = ""
 
 
 class LeavePerson(RequestModel):
@@ -93,7 +93,7 @@ class ErasePerson(RequestModel):
 
 
 class PersonAnswer(TypedDict):
-    """A person of the directory. `contact`, `photo`: empty in lists.
+    """A person of the directory. `contact`, `photo`, `customer_phone`: empty in lists.
 
     `left_at`: since when they take no more tickets; `erased_at`: when contact and photo were erased.
     """
@@ -109,6 +109,7 @@ class PersonAnswer(TypedDict):
     backup: str
     channel: str
     photo: str
+    customer_phone: str
     left_at: datetime | None
     erased_at: datetime | None
     changed_at: datetime
@@ -192,4 +193,4 @@ class _PeopleHandlers:
 
 
 def _listed(rows: Sequence[PersonRow]) -> dict[str, Any]:
-    return {"people": [{**row_json(one), **dict.fromkeys(_SEALED, "")} for one in rows]}
+    return {"people": [{**row_json(one), **dict.fromkeys(SEALED, "")} for one in rows]}

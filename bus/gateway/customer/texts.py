@@ -1,0 +1,11 @@
+"""What every page for customers says the same way."""
+
+from typing import Final
+
+from bus.domain.text import Text
+
+GONE: Final = Text("此链接无效或已过期,请联系客服", "this link is not valid, or has expired; please ask our service")
+AWAY: Final = Text("系统暂时无法受理,请稍后再打开此链接", "not now: please open this link again in some minutes")
+TOO_OFTEN: Final = Text("打开次数过多,请稍后再试", "too many tries; please wait a little")
+CONFIRMED: Final = Text("已收到您的确认,谢谢!", "you have confirmed it, thank you")
+REJECTED: Final = Text("已收到您的反馈,我们会继续处理。", "thank you for telling us, we go on working on it")

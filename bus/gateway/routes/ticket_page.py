@@ -1,0 +1,172 @@
+"""The customer's page of a ticket: how far it is, who handles it, a question, the answer to its closure (R16, R20).
+
+The token in the path is the proof, and nothing but a press of a button changes anything. A token that is wrong,
+revoked or over learns nothing: same words, same status, a look-up that takes as long.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import structlog
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from bus.domain.closing_commands import ConfirmClosure
+from bus.domain.commands import AskProgress
+from bus.domain.customer_link import LINK_PATH, CustomerLinkRules, link_claim, opens
+from bus.domain.errors import Refusal, Transient
+from bus.domain.terms import State, TicketId
+from bus.domain.text import Text
+from bus.domain.ticket import Ticket
+from bus.domain.wrong_tries import WrongTries
+from bus.gateway.customer.answers import NOTHING_GIVEN, CustomerAnswers, GivenAnswer, given_answer
+from bus.gateway.customer.handler import NOT_LISTED, HandlerOf
+from bus.gateway.customer.rendering import customer_page
+from bus.gateway.customer.texts import AWAY, CONFIRMED, GONE, REJECTED, TOO_OFTEN
+from bus.gateway.customer.ticket_view import awaited, customer_view
+from bus.gateway.deps import body_of, trace_of
+from bus.gateway.http.routing import HttpRoute
+from bus.intake.command_bodies import within_limits
+from bus.intake.store_port import Store
+
+_NO_TICKET: Final = TicketId("T00000000-000000")  # is looked up for a wrong token, so that it takes as long
+_WORDS_MAX: Final = 200
+_AWAY_S: Final = 30
+_TITLE: Final = Text("服务进度", "Your service")
+_DONE: Final = {
+    "asked": Text("已收到您的催办,我们会尽快处理。", "we have your question and will see to it"),
+    "confirmed": CONFIRMED,
+    "rejected": REJECTED,
+}
+log = structlog.get_logger()
+
+
+def ticket_page_routes(
+    rules: CustomerLinkRules,
+    answers: CustomerAnswers,
+    store: Store,
+    handler_of: HandlerOf,
+    now: Callable[[], datetime],
+) -> Sequence[HttpRoute]:
+    """Make the routes. Pure."""
+    page = _TicketPage(rules=rules, answers=answers, store=store, handler_of=handler_of, now=now)
+    path = f"{LINK_PATH}{{token}}"
+    # What a chat adds to the address of a link is nobody's.
+    return [HttpRoute(method=method, path=path, run=page.serve, query=None) for method in ("GET", "POST")]
+
+
+class _WrongLink(Exception):
+    """The link opens nothing; `wait_s`: until the next one may be tried, where there were too many."""
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__()
+        self.wait_s = wait_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TicketPage:
+    rules: CustomerLinkRules
+    answers: CustomerAnswers
+    store: Store
+    handler_of: HandlerOf
+    now: Callable[[], datetime]
+    by_address: WrongTries = field(default_factory=WrongTries)
+    by_all: WrongTries = field(default_factory=lambda: WrongTries(rate_per_s=5.0, burst_s=60.0))
+
+    async def serve(self, http: HttpRequest) -> Response:
+        """Show the page, or take what was pressed on it."""
+        now = self.now()
+        try:
+            ticket = await self._opened(http, now)
+            if http.method == "POST":
+                return await self._take(http, ticket, now)
+            return await self._shown(ticket, now, done=_DONE.get(http.query_params.get("done", "")))
+        except _WrongLink as wrong:
+            if wrong.wait_s:
+                return _notice(429, TOO_OFTEN, wrong.wait_s)
+            return _notice(410, GONE)
+        except Transient as error:
+            log.info("ticket_page_waits", error=type(error).__name__)
+            return _notice(503, AWAY, _AWAY_S)
+
+    async def _opened(self, http: HttpRequest, now: datetime) -> Ticket:
+        """Give the ticket that the link opens. Raises _WrongLink, StoreUnavailable."""
+        claim = link_claim(self.rules.key, http.path_params["token"])
+        if claim is None:
+            self._count_wrong(http, now)
+            await self.store.ticket(_NO_TICKET)
+            raise _WrongLink(0)
+        ticket = await self.store.ticket(claim.ticket_id)
+        if ticket is None or not opens(claim, ticket, self.rules, now):
+            self._count_wrong(http, now)
+            raise _WrongLink(0)
+        return ticket
+
+    def _count_wrong(self, http: HttpRequest, now: datetime) -> None:
+        """Count a wrong link. Raises _WrongLink with the time to wait where there were too many."""
+        address = http.client.host if http.client else ""
+        if wait_s := self.by_address.take(address, now) or self.by_all.take("", now):
+            raise _WrongLink(wait_s)
+
+    async def _take(self, http: HttpRequest, ticket: Ticket, now: datetime) -> Response:
+        given, trace_id = given_answer(body_of(http)), trace_of(http).trace_id
+        if given.answer == "ask":
+            if ticket.state is State.CLOSED:
+                return await self._shown(ticket, now)
+            name = f"{ticket.ticket_id}|asked|{ticket.asked}"  # by how often before: pressing twice asks once
+            try:
+                asked = within_limits(AskProgress(text=given.words[:_WORDS_MAX]))
+                await self.answers.decide(asked, name, ticket.ticket_id, trace_id, now)
+            except Refusal as refused:
+                problem = None if refused.code == "already" else refused.text  # the page says when it was asked
+                return await self._again(ticket, now, NOTHING_GIVEN, problem)
+            return _done("asked")
+        ask = awaited(ticket, now)
+        if ask is None:  # answered meanwhile, or expired
+            return await self._shown(ticket, now)
+        try:
+            command = await self.answers.close(given, ticket.ticket_id, ask.version, trace_id, now)
+        except Refusal as refusal:
+            return await self._again(ticket, now, given, refusal.text)
+        return _done("confirmed" if isinstance(command, ConfirmClosure) else "rejected")
+
+    async def _again(self, ticket: Ticket, now: datetime, given: GivenAnswer, problem: Text | None) -> Response:
+        """Show the page with what to put right, unless somebody else has done it meanwhile."""
+        after = await self.store.ticket(ticket.ticket_id)
+        if after is not None and after.version != ticket.version:
+            return await self._shown(after, now)
+        return await self._shown(ticket, now, status=422 if problem else 200, given=given, problem=problem)
+
+    async def _shown(
+        self,
+        ticket: Ticket,
+        now: datetime,
+        *,
+        status: int = 200,
+        done: Text | None = None,
+        given: GivenAnswer = NOTHING_GIVEN,
+        problem: Text | None = None,
+    ) -> Response:
+        known = ticket.assignee.person and ticket.state is not State.CLOSED
+        handler = await self.handler_of(ticket.assignee.person, now) if known else NOT_LISTED
+        return customer_page(
+            "ticket.html",
+            status,
+            photo_from=handler.photo_from,
+            view=customer_view(ticket, self.rules, now),
+            handler=handler,
+            done=done,
+            **self.answers.form(given, problem),
+        )
+
+
+def _done(what: str) -> Response:
+    """Lead back to the page, so that loading it again presses nothing again."""
+    return Response(None, 303, {"Location": f"?done={what}", "Cache-Control": "no-store"})
+
+
+def _notice(status: int, notice: Text, wait_s: int = 0) -> Response:
+    headers = {"Retry-After": str(wait_s)} if wait_s else {}
+    return customer_page("notice.html", status, headers=headers, title=_TITLE, notice=notice)
