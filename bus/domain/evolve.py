@@ -153,13 +153,8 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return replace(ticket, routing=replace(ticket.routing, suggested=person, unroutable=unroutable))
         case TicketAssigned():
             return _assigned(ticket, event)
-        case TicketReturned(state=state, claim_missed=missed):
-            paused_for = ticket.paused_for if state is ticket.state else None
-            routing = waits_again(ticket.routing, ticket.assignee.person, missed=missed)
-            returned = replace(
-                ticket, state=state, assignee=NOBODY, accepted_at=None, paused_for=paused_for, routing=routing
-            )
-            return returned if state is ticket.state else replace(_running(returned, at), substate=None)
+        case TicketReturned():
+            return _returned(ticket, event, at)
         case CollaboratorAdded(person=person, part=part):
             return replace(ticket, collaborators=with_part(ticket.collaborators, person, part))
         case CollaboratorRemoved(person=person):
@@ -214,6 +209,19 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return ticket  # see `progressed`
         case _ as unknown:
             assert_never(unknown)
+
+
+def _returned(ticket: Ticket, event: TicketReturned, at: datetime) -> Ticket:
+    goes_on = event.state is ticket.state
+    returned = replace(
+        ticket,
+        state=event.state,
+        assignee=NOBODY,
+        accepted_at=None,
+        paused_for=ticket.paused_for if goes_on else None,
+        routing=waits_again(ticket.routing, ticket.assignee.person, missed=event.claim_missed),
+    )
+    return returned if goes_on else replace(_running(returned, at), substate=None)
 
 
 def _promised(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -16,13 +16,11 @@ from bus.consistency.check_result import CheckResult
 from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
 from bus.domain.calendars import ALWAYS_ALONE
-from bus.domain.closure_proof import closure_key
-from bus.domain.customer_link import CustomerLinks, link_key
+from bus.domain.customer_link import CustomerLinks
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.quota import Quota
 from bus.gateway.auth.roles import Role
-from bus.gateway.customer.answers import CustomerAnswers
 from bus.gateway.customer.handler import NOT_LISTED, ShownHandler
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.answer_budget import AnswerBudget
@@ -36,9 +34,7 @@ from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.audit import AuditTree, audit_routes
 from bus.gateway.routes.board import BoardSources, board_routes
 from bus.gateway.routes.clocks import clock_routes
-from bus.gateway.routes.closure_page import closure_page_routes
 from bus.gateway.routes.consumers import consumer_routes
-from bus.gateway.routes.customer_link import customer_link_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.figures import figure_routes
@@ -55,7 +51,6 @@ from bus.gateway.routes.rollouts import rollout_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.subscriptions import subscription_routes
-from bus.gateway.routes.ticket_page import ticket_page_routes
 from bus.gateway.routes.tickets import ticket_routes
 from bus.gateway.routes.topics import topic_routes
 from bus.gateway.routes.work_orders import work_order_routes
@@ -72,6 +67,7 @@ from bus.wire.codec import Codec
 from deadletter.rejected_inputs import MemoryRejectedInputs
 from schemas.messages import HostRead
 from tests.gateway.behind_a_server import behind_a_server
+from tests.gateway.customer_pages import LINKS, customer_pages
 from tests.gateway.described import Described
 from tests.gateway.fake_alerts import FakeAlertService
 from tests.gateway.fake_audit import FakeAudit
@@ -102,8 +98,6 @@ from tests.gateway.fakes import (
 from tests.gateway.giving import giving
 
 BODY_BYTES_MAX = 262_144
-CLOSURE_KEY, LINK_KEY = closure_key(b"m" * 32), link_key(b"m" * 32)
-LINKS = CustomerLinks(key=LINK_KEY, url="https://t.example.com")
 OPENING: dict[str, Any] = {"incident_key": {"kind": "serial", "value": "SN-1"}, "title": "不制冷",
                            "type": "hardware_fault", "region": "east"}  # fmt: skip
 PERSON = {"role": "engineer", "person": "王工", "contact": "13800000001", "backup_person": "李工",
@@ -186,9 +180,6 @@ class Gateway:
             refused=self.refused,
             check=lambda: self.check(),  # noqa: PLW0108 - a test may put another in its place
         )
-        answers = CustomerAnswers(
-            rules=replace(self.dispatcher.rules.closure, key=CLOSURE_KEY), group=self.group, check=writes.check
-        )
         return [
             ticket_routes(writes),
             read_routes(
@@ -199,15 +190,7 @@ class Gateway:
                 in_clear=FakeClear(),
                 files=self._files_of,
             ),
-            closure_page_routes(answers, self.store, self.deps.now),
-            ticket_page_routes(
-                replace(self.dispatcher.rules.customer_link, key=LINK_KEY),
-                answers,
-                self.store,
-                self._handler_of,
-                lambda: self.now(),  # noqa: PLW0108 - a test may put another in its place
-            ),
-            customer_link_routes(self.links, self.dispatcher.rules.customer_link, self.store),
+            *customer_pages(writes, self.dispatcher.rules, self.links, self._handler_of, self._now),
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
             work_order_routes(self.store),
             responsibility_routes(self.store, self.drift_lists, self.deps.now),
@@ -281,6 +264,9 @@ class Gateway:
     async def _handler_of(self, person: str, _now: datetime) -> ShownHandler:
         self.store._there()
         return self.handlers.get(person, NOT_LISTED)
+
+    def _now(self) -> datetime:
+        return self.now()  # a test may put another in its place
 
     async def _files_of(self, _ticket_id: str, _reader: Reader) -> list[FileAnswer]:
         return []

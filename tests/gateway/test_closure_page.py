@@ -20,7 +20,8 @@ from bus.domain.terms import CUSTOMER_PAGE, ConfirmedVia, State, Tick, TicketId
 from bus.domain.ticket import Ticket
 from bus.gateway.http.routing import without_secret
 from bus.intake.dispatch import utc_now
-from tests.gateway.conftest import CLOSURE_KEY, PERSON, Gateway
+from tests.gateway.conftest import PERSON, Gateway
+from tests.gateway.customer_pages import CLOSURE_KEY
 
 TICKS = [tick.value for tick in Tick]
 FORM = {"content-type": "application/x-www-form-urlencoded"}
