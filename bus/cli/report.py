@@ -69,7 +69,7 @@ def closure(
     from bus.cli.run import echo_json, with_core
     from bus.domain.time_text import CHINA
     from bus.insight.closure_report import month_of, read_closure_report
-    from bus.insight.closure_report_text import ReportWords, csv_text, html_text, lines_of, plain_text
+    from bus.insight.closure_report_text import ReportWords, csv_text, html_text, lines_of, plain_lines
     from bus.postgres.pool import in_transaction
     from bus.rules_config import root_cause_words
 
@@ -89,7 +89,8 @@ def closure(
         for line in lines_of(report, words):
             echo_json({"month": f"{report.since:%Y-%m}", **line._asdict(), "text": asdict(line.text)})
     elif not (html or csv):
-        echo(plain_text(report, words))
+        for shown in plain_lines(report, words):
+            echo(shown)
 
 
 def _write(file: Path, text: str, option: str) -> None:

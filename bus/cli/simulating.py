@@ -102,7 +102,8 @@ def _introduce(
     echo(f"""  curl -d '{{"fault": "error", "times": 1}}' {address}{SWITCH_PATH}""")
     echo(f"""  curl -d '{{"off": true}}' {address}{SWITCH_PATH}""")
     if sends and example:
-        echo(f"发送 send:\n  curl -d '{example}' {address}{SEND_PATH}")
+        echo("发送 send:")
+        echo(f"  curl -d '{example}' {address}{SEND_PATH}")
     elif sends:
         note = '{"type": "ticket.note", "data": {"source_no": "CRM-1", "text": "x"}}'
         echo("发送 webhooks:")

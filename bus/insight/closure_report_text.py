@@ -74,7 +74,7 @@ def _share(figure: MetricFigure) -> str:
     return "-" if figure.share is None else f"{figure.share:.1%}"
 
 
-def plain_text(report: ClosureReport, words: ReportWords) -> str:
+def plain_lines(report: ClosureReport, words: ReportWords) -> Sequence[str]:
     """Write it for a terminal."""
     written = [f"{_TITLE} {report.since:%Y-%m}"]
     for section, lines in _by_section(report, words):
@@ -83,7 +83,7 @@ def plain_text(report: ClosureReport, words: ReportWords) -> str:
             f"  {one.value:>8}  {one.text}" + (f"  ({one.numerator}/{one.denominator})" if one.denominator else "")
             for one in lines
         ]
-    return "\n".join(written)
+    return written
 
 
 def csv_text(report: ClosureReport, words: ReportWords) -> str:

@@ -38,3 +38,11 @@ def test_echo_is_the_one_way_to_the_terminal() -> None:
     for path in Path("bus/cli").glob("*.py"):
         names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
         assert path.name == "echo.py" or not names & {"echo", "secho"}, path
+
+
+def test_echo_is_given_one_line_at_a_time() -> None:
+    for path in Path("bus/cli").glob("*.py"):
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        given = [one.args[0] for one in calls if isinstance(one.func, ast.Name) and one.func.id == "echo" and one.args]
+        texts = [one.value for node in given for one in ast.walk(node) if isinstance(one, ast.Constant)]
+        assert not [one for one in texts if isinstance(one, str) and "\n" in one], path

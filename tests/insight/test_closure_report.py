@@ -14,7 +14,7 @@ from bus.domain.closing_commands import RejectClosure, RequestClosure, Tag
 from bus.domain.inside_commands import FollowUpClosure
 from bus.domain.time_text import CHINA
 from bus.insight.closure_report import ClosureReport, CountedCode, month_of
-from bus.insight.closure_report_text import ReportWords, csv_text, html_text, plain_text
+from bus.insight.closure_report_text import ReportWords, csv_text, html_text, plain_lines
 from bus.insight.figures import figure_of
 from bus.insight.metric import Judgement
 from bus.insight.metrics.closure_confirmed import CLOSURE_CONFIRMED
@@ -85,6 +85,8 @@ async def test_closure_report_tells_what_a_month_taught_and_never_how_many_were_
     assert [one for one in words if one not in page] == []
     assert "旺季高峰" not in page
     assert len(list(csv.reader(io.StringIO(rows.read_text(encoding="utf-8-sig"))))) == 1 + len(lines)
+    shown = bus.run("report", "closure", "--month", "2026-10").stdout.splitlines()
+    assert (shown[0], len(shown)) == ("月度闭环报告 / Monthly closure report 2026-10", 1 + 4 + len(lines))
     wrong = bus.run("report", "closure", "--html", str(tmp_path / "no" / "such" / "r.html"))
     assert (wrong.returncode, "cannot be written" in wrong.stderr) == (2, True)
 
@@ -101,7 +103,7 @@ def test_closure_report_is_written_chinese_first_and_escaped_r24() -> None:
         root_causes=[],
     )
     words = ReportWords(RULES.closure.rejection_reasons, RULES.closure.scene_tags, {})
-    assert plain_text(report, words).splitlines() == [
+    assert plain_lines(report, words) == [
         "月度闭环报告 / Monthly closure report 2026-10",
         "比率 / Shares:",
         "         -  确认通过率 / Confirmation pass rate  (0/0)",
