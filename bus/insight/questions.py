@@ -78,7 +78,9 @@ FROM ticket_states WHERE state->>'state' IN ('assigned', 'in_progress') AND stat
 SELECT c.ticket_id AS subject, bool_and(c.settled_at IS NOT NULL OR EXISTS (
     SELECT FROM alerts a WHERE a.rule = 'sla_escalation' AND a.about = c.ticket_id || ' ' || c.clock
         AND a.acked_at IS NOT NULL)) AS kept
-FROM sla_clocks c WHERE c.breached_at >= %(since)s AND c.breached_at < %(until)s AND c.ticket_id LIKE 'T%%'
+FROM sla_clocks c JOIN ticket_states s USING (ticket_id)
+WHERE c.breached_at >= %(since)s AND c.breached_at < %(until)s AND c.ticket_id LIKE 'T%%'
+    AND s.state->>'historic' = 'false'
 GROUP BY c.ticket_id""",
         mend="ticketbus trace {subject}",
         page="escalations.md",
@@ -142,7 +144,8 @@ WHERE drafted_at >= %(since)s - interval '1 day' AND drafted_at < %(until)s - in
         asks=Text("告警真的送到人了吗?", "Did alerts reach people?"),
         counted=Text("期间用过的告警通道", "channels of alerts that were used in that time"),
         cases="""
-SELECT channel AS subject, bool_or(sent_at IS NOT NULL) AND NOT bool_or(given_up_at IS NOT NULL) AS kept
+SELECT channel AS subject, bool_or(sent_at IS NOT NULL)
+    AND NOT bool_or(given_up_at IS NOT NULL OR sent_at IS NULL AND failure <> '') AS kept
 FROM alert_notices WHERE made_at >= %(since)s AND made_at < %(until)s GROUP BY channel""",
         mend="ticketbus alerts selftest",
         page="alerts.md",

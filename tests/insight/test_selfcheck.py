@@ -31,6 +31,9 @@ FILED = """
 INSERT INTO knowledge_versions (number, version, change, article, changed_by, why, changed_at)
 VALUES (1, 2, 'filed', '{}', '', '', now() - interval '30 hours')"""
 SET_STATE = "UPDATE ticket_states SET state = jsonb_set(state, ARRAY[%s], %s::jsonb) WHERE ticket_id = %s"
+FAILING = """
+INSERT INTO alert_notices (alert, channel, flip, severity, made_at, due_at, attempts, failure)
+VALUES (%s, 'robot', 'repeated', 'p2', now(), now(), 2, 'errcode 93000')"""
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NOTICE = """
 INSERT INTO alert_notices (alert, channel, flip, severity, made_at, due_at, sent_at, given_up_at)
@@ -51,6 +54,7 @@ async def test_selfcheck_answers_by_what_happened(bus: Bus) -> None:
         await lives.lived(opening(1, serial="SN-1"), *ASKED_TO_CLOSE[1:], at=now - 9 * DAY)
         await lives.lived(CONFIRM, at=now - 9 * DAY, source_no="C-1")
         taken_up = await lives.lived(opening(2), ASSIGN, at=now)
+        imported = await lives.lived(opening(10), at=now, historic=True)
         await lives.keep()
         async with connected(core.pool) as connection:
 
@@ -61,7 +65,8 @@ async def test_selfcheck_answers_by_what_happened(bus: Bus) -> None:
             await connection.execute(LISTED, ("crm", None))
             await connection.execute(ARTICLE, (1, "T1"))
             await connection.execute(FILED)
-            await connection.execute(BROKEN, (taken_up,))
+            for broken in (taken_up, imported):
+                await connection.execute(BROKEN, (broken,))
             await connection.execute(NOTICE, (await alert(taken_up, utc_now()), "duty", utc_now(), None))
         good = await asyncio.to_thread(answered, bus, 0)
         assert {name for name, one in good.items() if not one["yes"]} == set()
@@ -81,7 +86,10 @@ async def test_selfcheck_answers_by_what_happened(bus: Bus) -> None:
             await connection.execute(LISTED, ("oms", None))
             await connection.execute(MISSING)
             await connection.execute(BROKEN, (alone,))
-            await connection.execute(NOTICE, (await alert(alone, None), "duty", None, utc_now()))
+            number = await alert(alone, None)
+            await connection.execute(NOTICE, (number, "duty", None, utc_now()))
+            await connection.execute(NOTICE, (number, "robot", utc_now(), None))
+            await connection.execute(FAILING, (number,))
             await connection.execute(LETTER, ("delivery:erp", "1", "erp", second))
         against = {name: one["against"] for name, one in (await asyncio.to_thread(answered, bus)).items()}
     assert against == {
@@ -94,7 +102,7 @@ async def test_selfcheck_answers_by_what_happened(bus: Bus) -> None:
         "closed-by-customers": [on_behalf],
         "knowledge-filed": ["KB-2"],
         "every-hop": [second],
-        "alerts-arrive": ["duty"],
+        "alerts-arrive": ["duty", "robot"],
     }
 
 
