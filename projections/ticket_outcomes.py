@@ -103,15 +103,20 @@ def _opened(recorded: Recorded, event: TicketOpened) -> TicketOutcome | None:
         historic=recorded.historic,
         source=recorded.source,
         type=event.type,
-        serial="" if is_no_number(event.serial) else plain_number(event.serial),
+        serial=_one_spelling(event.serial),
         key_kind=kind,
         key="" if kind is KeyKind.PHONE else key_name(event).value,  # sealed
         opened_at=event.opened_at,
-        product=event.product,
-        batch=plain_number(event.batch),
+        product=_one_spelling(event.product),
+        batch=_one_spelling(event.batch),
         region=event.region,
         priority=event.priority,
     )
+
+
+def _one_spelling(number: str) -> str:
+    """Give what devices are told apart by; empty for a word that stands for none, which would join them all."""
+    return "" if is_no_number(number) else plain_number(number)
 
 
 def _changed(row: TicketOutcome, recorded: Recorded) -> TicketOutcome:

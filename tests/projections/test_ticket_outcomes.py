@@ -37,8 +37,10 @@ def test_ticket_outcomes_a_first_closure_keeps_who_solved_it_with_how_many_visit
     assert (row.handlers, row.visits, row.sent_back, row.handlers_unknown) == (("王师傅",), 1, 0, False)
     assert (row.serial, row.key_kind, row.key, row.root_cause) == ("SN-7788", "serial", "SN-7788", "control_board")
     assert (row.opened_at, row.resolved_at, row.closed_at, row.reopened_at) == (START, START, START, None)
-    of_batch = outcome(replace(OPEN, product="WM-9", batch=" b–24 "))
-    assert (of_batch.product, of_batch.batch) == ("WM-9", "B-24"), "a batch has one spelling, as serials have"
+    of_batch = outcome(replace(OPEN, product="ｗｍ-9 ", batch=" b–24 "))
+    assert (of_batch.product, of_batch.batch) == ("WM-9", "B-24"), "both have one spelling, as serials have"
+    of_none = outcome(replace(OPEN, product="未知", batch="N/A"))
+    assert (of_none.product, of_none.batch) == ("", ""), "no batch is held that is made of all that have none"
 
 
 def test_ticket_outcomes_what_follows_a_closure_changes_nothing_about_it() -> None:
