@@ -116,6 +116,8 @@ async def test_gaming_tickets_of_a_customer_agree_with_counting_one_by_one(pool:
         ("待配件到货后处理", True),
         ("NOT FIXED yet", True),
         ("Not fixed", True),
+        ("更换主板后仍未能解决", True),
+        ("Unable to fix, board on order", True),
         ("上次未解决的漏水,本次换密封圈", False),
         ("现场没有未解决的问题", False),
         ("上次未解决,本次仍无法解决", True),
