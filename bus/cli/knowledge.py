@@ -78,7 +78,7 @@ def suggest(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Give the three filed articles that fit a ticket's title and description best.
+    """Give the three filed articles that fit a ticket's title and description best. Exits 1 without such a ticket.
 
     Example: ticketbus knowledge suggest T20261122-000123
     """
@@ -86,7 +86,11 @@ def suggest(
     from bus.domain.terms import TicketId
     from bus.programs.knowledge import knowledge_of
 
-    found = with_core(data, lambda core: knowledge_of(core).suggested(TicketId(ticket.strip().upper())))
+    number = TicketId(ticket.strip().upper())
+    found = with_core(data, lambda core: knowledge_of(core).suggested(number))
+    if found is None:
+        echo(f"没有工单“{number}” / there is no ticket {number!r}", err=True)
+        raise typer.Exit(1)
     _echo_rows(found, as_json=as_json)
 
 

@@ -76,8 +76,8 @@ def _asks(step: "WorkStep") -> "Iterator[str]":
 
 
 def _limits(value: "ValueLimits") -> str:
-    low = "" if value.low is None else f"{value.low:g} ≤ "
-    high = "" if value.high is None else f" ≤ {value.high:g}"
+    low = "" if value.low is None else f"{value.low:.15g} ≤ "
+    high = "" if value.high is None else f" ≤ {value.high:.15g}"
     beyond = f" (超限由 beyond it {value.beyond})" if value.beyond else ""
     return f"{low}{value.key}{high} {value.unit}".rstrip() + beyond
 

@@ -178,8 +178,8 @@ def unknown_word(field: str, word: str, legal: Iterable[str]) -> CommandRefused:
     return CommandRefused(
         "unknown_word",
         field,
-        f"“{field}”不认识“{word}”{zh};可用:{'、'.join(words)}",
-        f"{field} does not know {word!r}{en}; use one of {', '.join(words)}",
+        f"“{field}”不认识“{word}”{zh};{'可用:' + '、'.join(words) if words else '此处没有可用的'}",
+        f"{field} does not know {word!r}{en}; {'use one of ' + ', '.join(words) if words else 'there is none here'}",
         nearest=close,
     )
 

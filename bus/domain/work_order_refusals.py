@@ -89,14 +89,14 @@ def not_its_turn(step: WorkStep, turn: tuple[str, ...], waiting: WorkStep | None
 
 def out_of_limits(limits: ValueLimits, value: float) -> CommandRefused:
     """Refuse a measured value out of its limits."""
-    least = "" if limits.low is None else f"{limits.low:g} ≤ "
-    most = "" if limits.high is None else f" ≤ {limits.high:g}"
+    least = "" if limits.low is None else f"{_plain(limits.low)} ≤ "
+    most = "" if limits.high is None else f" ≤ {_plain(limits.high)}"
     form = f"{least}{limits.key}{most} {limits.unit}".rstrip()
     return CommandRefused(
         "out_of_limits",
         f"values.{limits.key}",
-        f"{limits.zh}为 {value:g},应为 {form}:处理后重新测量",
-        f"{limits.en} is {value:g}, and has to be {form}: mend it and measure again",
+        f"{limits.zh}为 {_plain(value)},应为 {form}:处理后重新测量",
+        f"{limits.en} is {_plain(value)}, and has to be {form}: mend it and measure again",
     )
 
 
@@ -134,3 +134,8 @@ def not_of_role(level: str, actor: str) -> CommandRefused:
             f"the directory has no {actor!r} in the role {level}",
         )
     return CommandRefused("not_of_role", "actor", f"{zh} (ticketbus people list)", f"{en} (ticketbus people list)")
+
+
+def _plain(value: float) -> str:
+    """Spell a value with the digits that it was measured with: one just beyond its limit is not the limit."""
+    return f"{value:.15g}"

@@ -107,8 +107,8 @@ class KnowledgePool:
         """Give the filed articles that fit a text best."""
         return await in_transaction(self.pool, search, text, most)
 
-    async def suggested(self, ticket_id: TicketId) -> Sequence[ArticleRow]:
-        """Give the three filed articles that fit a ticket's report best; its own is none of them.
+    async def suggested(self, ticket_id: TicketId) -> Sequence[ArticleRow] | None:
+        """Give the three filed articles that fit a ticket's report best; its own is none of them. None: no such ticket.
 
         Raises RegistryUnavailable, InvariantBroken.
         """
@@ -116,6 +116,8 @@ class KnowledgePool:
             values = await event_values(connection, _OPENED, {"ticket": ticket_id})
             opened = [one.event for one in await self.clear.events(values)]
             texts = [f"{one.title} {one.description}" for one in opened if isinstance(one, TicketOpened)]
+            if not texts:
+                return None
             found = await search(connection, " ".join(texts), SUGGESTED + 1)
         return [one for one in found if one.article.ticket_id != ticket_id][:SUGGESTED]
 

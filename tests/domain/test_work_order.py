@@ -82,6 +82,8 @@ def test_work_order_steps_are_signed_in_order_once_and_then_the_ticket_is_resolv
 
 
 def test_work_order_a_step_asks_what_its_template_says_r48() -> None:
+    none = asks(working(step("a")), sign("a", values=(MeasuredValue(key="x", value=1.0),)))
+    assert none.then_refused("unknown_word", "values.key").zh.endswith("此处没有可用的")
     story = working(step("a", photos=2, values=(limits(), limits("current", low=None, high=0.75, beyond=LEAD))))
     right, high = (MeasuredValue(key="resistance", value=2.0), MeasuredValue(key="current", value=0.9))
     photos = ("photo://1", "photo://2")
@@ -99,6 +101,8 @@ def test_work_order_a_step_asks_what_its_template_says_r48() -> None:
         ((right, high), "missing", "note"),
     ):
         asks(story, sign("a", photos=photos, values=values)).then_refused(code, field)
+    just = asks(story, sign("a", photos=photos, values=(replace(right, value=1.9999999), high)))
+    assert "为 1.9999999,应为 2 ≤" in just.then_refused("out_of_limits").zh, "not 2, which is within"
     complete = sign("a", photos=photos, values=(right, high), note="环境潮湿")
     signed = asks(story, complete).then(StepSignedOff).log[-1].event
     assert isinstance(signed, StepSignedOff)

@@ -56,6 +56,8 @@ async def test_knowledge_of_a_closed_ticket_serves_the_next_one(running: Bus) ->
         assert suggested[0]["number"] == number
         listed = await asyncio.to_thread(running.run, "knowledge", "suggest", second)
         assert listed.stdout.split()[0] == number
+        nobody = await asyncio.to_thread(running.run, "knowledge", "suggest", "T20261130-999999")
+        assert (nobody.returncode, "there is no ticket" in nobody.stderr) == (1, True)
         refused = await asked(f"/v1/tickets/{second}/resolve", {**solved, "knowledge": ["KB-999999"]})
         assert (refused["status"], refused["code"], refused["field"]) == (422, "no_such_article", "knowledge")
         linked = await asked(f"/v1/tickets/{second}/resolve", {**solved, "knowledge": [number.lower()]})

@@ -68,7 +68,7 @@ class KnowledgeArticles(Protocol):
         """Give the filed articles that fit a text best."""
         ...
 
-    async def suggested(self, ticket_id: TicketId) -> Sequence[ArticleRow]:
+    async def suggested(self, ticket_id: TicketId) -> Sequence[ArticleRow] | None:
         """Give the filed articles that fit a ticket best."""
         ...
 
@@ -228,7 +228,7 @@ class _KnowledgeHandlers:
         """Give the three filed articles that fit a ticket's report best."""
         ticket = await reached_ticket(self.store, http, await admit(http, Access.KNOWLEDGE))
         rows = await self.pool.suggested(ticket.ticket_id)
-        return json_response({"ticket_id": ticket.ticket_id, "articles": [self._article(one) for one in rows]})
+        return json_response({"ticket_id": ticket.ticket_id, "articles": [self._article(one) for one in rows or ()]})
 
     async def edit(self, wanted: EditArticle, by: str) -> object:
         """Change what is given."""
