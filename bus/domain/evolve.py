@@ -44,6 +44,7 @@ from bus.domain.events import (
 )
 from bus.domain.fast_replace import replace
 from bus.domain.fold_closure import fold_closure
+from bus.domain.fold_promises import fold_promises
 from bus.domain.hand_over import handed_over
 from bus.domain.naming import dotted
 from bus.domain.promise_events import (
@@ -57,8 +58,8 @@ from bus.domain.promise_events import (
 )
 from bus.domain.routed import NOT_ROUTED, TicketRouted, waits_again
 from bus.domain.sla_clock import Clock
-from bus.domain.terms import BUS, ClockName, EvidenceKind, KeyKind, State, Substate
-from bus.domain.ticket import NOBODY, Ticket, clock_of
+from bus.domain.terms import BUS, EvidenceKind, KeyKind, State, Substate
+from bus.domain.ticket import NOBODY, Ticket
 from bus.domain.ticket_steps import first_step, stepped
 from bus.domain.visit import expected_visit
 from bus.domain.waits import Waits, waited
@@ -196,7 +197,7 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             state = State.ASSIGNED if ticket.assignee.person else State.PENDING
             return replace(_reopened(ticket, state, at), accepted_at=None, routing=NOT_ROUTED)
         case SlaWarned() | SlaBreached() | SlaBreachWithdrawn() | PromisesReplanned():
-            return _promised(ticket, event, at)
+            return fold_promises(ticket, event, at)
         case TicketReclassified(type=kind, priority=priority, region=region):
             return replace(ticket, type=kind, priority=priority or ticket.priority, region=region)
         case PersonalDataErased():
@@ -222,27 +223,6 @@ def _returned(ticket: Ticket, event: TicketReturned, at: datetime) -> Ticket:
         routing=waits_again(ticket.routing, ticket.assignee.person, missed=event.claim_missed),
     )
     return returned if goes_on else replace(_running(returned, at), substate=None)
-
-
-def _promised(
-    ticket: Ticket, event: SlaWarned | SlaBreached | SlaBreachWithdrawn | PromisesReplanned, at: datetime
-) -> Ticket:
-    match event:
-        case SlaWarned(clock=name):
-            return _with_clock(ticket, name, replace(clock_of(ticket, name), warned=True))
-        case SlaBreached(clock=name, due_at=due_at):
-            return _with_clock(ticket, name, replace(clock_of(ticket, name), breached_at=due_at))
-        case SlaBreachWithdrawn(clock=name, stopped_at=stopped_at, met=met):
-            return _with_clock(ticket, name, sla_clock.withdraw(clock_of(ticket, name), stopped_at, met=met))
-        case PromisesReplanned(response_limit_s=first, resolution_limit_s=last, calendar=hours):
-            response = sla_clock.replan(ticket.response, first, hours, at)
-            resolution = sla_clock.replan(ticket.resolution, last, hours, at)
-            waits = replace(ticket.waits, allowances=event.pause_allowances)
-            return replace(
-                ticket, response=response, resolution=resolution, step_deadlines=event.step_deadlines, waits=waits
-            )
-        case _ as unknown:
-            assert_never(unknown)
 
 
 def _assigned(ticket: Ticket, event: TicketAssigned) -> Ticket:
@@ -299,9 +279,3 @@ def _reopened(ticket: Ticket, state: State, at: datetime) -> Ticket:
         reopens=ticket.reopens + 1,
     )
     return _running(reopened, at)
-
-
-def _with_clock(ticket: Ticket, name: ClockName, changed: Clock) -> Ticket:
-    if name is ClockName.FIRST_RESPONSE:
-        return replace(ticket, response=changed)
-    return replace(ticket, resolution=changed)
