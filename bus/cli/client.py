@@ -21,6 +21,7 @@ OnBehalf = Annotated[bool, typer.Option("--on-behalf", help="It names the person
 Source = Annotated[str, typer.Option("--source", help="The source whose tickets it reaches.")]
 AllSources = Annotated[bool, typer.Option("--all-sources", help="It reaches the tickets of every source.")]
 Region = Annotated[list[str] | None, typer.Option("--region", help="A region it is for; again for another.")]
+AllRegions = Annotated[bool, typer.Option("--all-regions", help="Of every region from now on; else it keeps its own.")]
 ExpiresDays = Annotated[
     int | None, typer.Option("--expires-days", min=1, max=3660, help="Days until the token ends; without, it does not.")
 ]
@@ -122,11 +123,12 @@ def bind(
     source: Source = "",
     all_sources: AllSources = False,
     region: Region = None,
+    all_regions: AllRegions = False,
     data: Data = None,
 ) -> None:
     """Bind a client anew to what it speaks for; gateways know within seconds.
 
-    Example: ticketbus client bind engineer-app --on-behalf
+    It keeps its regions, unless others are named. Example: ticketbus client bind zhang --person 张组长
     """
     from bus.app import require
     from bus.cli.run import resolved, run
@@ -135,29 +137,30 @@ def bind(
 
     url = require(resolved(data), "database_url")
 
-    async def work() -> bool:
+    if region and all_regions:
+        raise typer.BadParameter("give --region or --all-regions, not both")
+
+    async def work() -> str | None:
         async with open_pool(url, size=1) as pool:
             known = next((one for one in await list_clients(pool) if one.name == name), None)
             if known is None:
-                return False
-            return await bind_client(
-                pool,
+                return None
+            binding = _binding(
+                known.role,
                 name,
-                _binding(
-                    known.role,
-                    name,
-                    person=person,
-                    on_behalf=on_behalf,
-                    source=source,
-                    all_sources=all_sources,
-                    regions=region,
-                ),
+                person=person,
+                on_behalf=on_behalf,
+                source=source,
+                all_sources=all_sources,
+                regions=region or ([] if all_regions else [*known.binding.regions]),
             )
+            return _speaks_for(known.role, binding) if await bind_client(pool, name, binding) else None
 
-    if not run(work()):
+    speaks = run(work())
+    if speaks is None:
         echo(f"没有客户端“{name}” / there is no client {name!r}", err=True)
         raise typer.Exit(1)
-    echo(f"{name} bound")
+    echo(f"{name} bound  {speaks}")
 
 
 def _check_name(name: str) -> None:

@@ -20,18 +20,20 @@ ticketbus client add etl --role source --all-sources
 ticketbus client add wang --role engineer --person 王磊           # the tickets of 王磊, who acts
 ticketbus client add engineer-app --role engineer --on-behalf     # each request names the person: `actor`, `?person=`
 ticketbus client add desk-east --role dispatcher --region 华东
+ticketbus client add lead-east --role lead --region 华东 --person 张组长   # acknowledges escalations
 ticketbus client add zhang --role sre --person 张工 --expires-days 90   # reads dead letters, and decides about them
 ticketbus client renew zhang --keep-hours 24                      # a new token; the old one is good for a day more
 ticketbus client add dashboards --role sre                        # reads them
 ticketbus client add prometheus --role host                       # an Alertmanager's alerts; readings of a host
 ticketbus client bind OLD --on-behalf                             # of an earlier version; its token stays
+ticketbus client bind desk-east --person 王芳                      # its regions stay; --all-regions takes them off
 ticketbus client list
 ```
 
 A client of an earlier version is not bound: it reaches all tickets that its role may, and `client list` says so until
-`client bind` binds it. About dead letters and alerts a person decides: a token of role `sre` or `admin` that is bound
-to nobody reads them, and no more; one of an earlier version, or the first admin's, decides under its own name until it
-is bound.
+`client bind` binds it. About dead letters, alerts, people and escalations a person decides: a bound token that is of
+nobody reads them, and no more; one of an earlier version, or the first admin's, decides under its own name until it is
+bound.
 With `TICKETBUS_TWO_PERSONS=1` a redrive is frozen and let go by two persons, whose tokens are bound to them, and
 letters are retried one at a time.
 

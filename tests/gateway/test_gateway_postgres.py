@@ -152,3 +152,11 @@ async def test_gateway_postgres_clients_are_bound_by_the_command_and_old_ones_ma
         assert bus.run("client", "bind", "nobody", "--on-behalf").returncode == 1
         assert bus.run("client", "bind", "old-app", "--on-behalf").returncode == 0
         assert (await load_tokens(pool))[token_hash(token)].binding == Binding(bound=True, on_behalf=True)
+
+        async def bound(*options: str) -> Binding:  # as a refusal of what a person decides advises
+            assert bus.run("client", "bind", "desk", *options).returncode == 0
+            return next(one.binding for one in await list_clients(pool) if one.name == "desk")
+
+        named = await bound("--person", "王芳")
+        assert named == Binding(bound=True, person="王芳", regions=("华东", "华北")), "its regions stay"
+        assert (await bound("--person", "王芳", "--all-regions")).regions == ()
