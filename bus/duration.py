@@ -13,6 +13,12 @@ _SECOND: Final = timedelta(seconds=1)
 _UNREADABLE: Final = "time_delta_parsing"
 
 
+def written(value: timedelta) -> str:
+    """Write a duration as files and settings have it."""
+    minutes, seconds = divmod(value.total_seconds(), 60)
+    return f"PT{value.total_seconds():g}S" if seconds else f"PT{minutes:.0f}M"
+
+
 def _written(given: object, parse: Callable[[Any], timedelta]) -> timedelta:
     """Take text that begins with `P`; YAML makes 1440 of `24:00`, and false of `off`."""
     if isinstance(given, timedelta):

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from bus.duration import written
 from bus.lent_settings import LENT
 from bus.settings import MASK, Settings, mask_password, secret_files, variables
 
@@ -41,14 +42,15 @@ def listing(settings: Settings, resolved: Settings) -> Iterator[ListedSetting]:
 
 
 def _shown(value: object) -> str | None:
+    """Write a value as its variable takes it, with secrets masked."""
+    if value is None:
+        return None
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=_shown, ensure_ascii=False)
     match value:
-        case None:
-            return None
         case SecretStr():
             return MASK
-        case dict():
-            return json.dumps({source: [MASK] * len(secrets) for source, secrets in value.items()})
         case timedelta():
-            return f"{value.total_seconds():g} s"
+            return written(value)
         case _:
             return mask_password(str(value))

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from bus.docgen.markdown import code, codes, document, table
 from bus.docgen.shapes import spelled
+from bus.duration import written
 from bus.settings import Settings, secret_files, variables
 
 _ABOUT = """\
@@ -80,15 +81,11 @@ def _default(value: object) -> str:
         case None | "":
             return ""
         case timedelta():
-            return code(_duration(value))
+            return code(written(value))
         case [timedelta(), *_] as times:
-            return code(json.dumps(times, default=_duration))
+            return code(json.dumps(times, default=written))
         case _:
             return code(str(value))
-
-
-def _duration(value: timedelta) -> str:
-    return f"PT{value.total_seconds() / 60:g}M"
 
 
 def _bare(hint: Any) -> Any:

@@ -14,7 +14,7 @@ from bus.cli.run import resolved as resolved_by_command
 from bus.lent_settings import STATE_FILE, resolve
 from bus.local.process import Identity, myself
 from bus.local.state import StackState, save
-from bus.settings import Settings, SettingsInvalid, load, mask_password
+from bus.settings import MASK, Settings, SettingsInvalid, load, mask_password
 from bus.settings_listing import listing
 
 LENDS = {
@@ -141,9 +141,27 @@ def test_settings_the_listing_names_sources_and_masks_every_secret(
     assert rows["kafka_password"].source == "environment"
     assert rows["database_url"].source == "local stack"
     assert rows["http_port"].source == "default"
-    assert rows["dedupe_window"].value == "900 s"
+    assert rows["dedupe_window"].value == "PT15M"
     shown = json.dumps([row.value for row in rows.values()])
     assert not any(secret in shown for secret in ("s3cret", "tb_secret", "whsec_a", ":b@"))
+
+
+def test_settings_the_listing_shows_lists_and_tables_as_their_variables_take_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {
+        "dwell_limits": '{"pending": "PT30M", "resolved": "PT90S"}',
+        "keep_days": '{"pushes": 30}',
+        "disk_marks": '{"broker": [60.0, 70.0, 80.0]}',
+        "closure_reminders": '["PT1440M"]',
+        "robots": '["客服机器人"]',
+        "webhook_secrets": f'{{"crm": ["{MASK}", "{MASK}"]}}',
+    }
+    for name, text in given.items():
+        monkeypatch.setenv(f"TICKETBUS_{name.upper()}", text)
+    settings = load()
+    rows = {row.name: row.value for row in listing(settings, resolve(settings, tmp_path))}
+    assert {name: rows[name] for name in given} == given
 
 
 @pytest.mark.parametrize(
