@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol, TypeVar
 
@@ -12,6 +13,7 @@ from bus.domain.errors import AdapterUnusable, BusError
 from bus.domain.naming import nearest, nearest_event
 from bus.domain.text import Text
 from bus.duration import FORM as DURATION_FORM
+from bus.duration import written
 from bus.secret_files import SecretFileUnusable, secret_from
 from schemas.catalogue import EVENT_NAMES
 
@@ -128,7 +130,7 @@ def read_yaml(path: Path, model: type[Model], faults: FaultsOf | None = None) ->
     except RecursionError:
         raise ConfigFileInvalid(f"{path}: nested too deep") from None
     except (yaml.YAMLError, ValueError):
-        raise ConfigFileInvalid(f"{path}: not YAML in UTF-8") from None
+        raise ConfigFileInvalid(f"{path}: {Text('不是 UTF-8 编码的 YAML', 'not YAML in UTF-8')}") from None
 
 
 def read_options(name: str, given: Any, adapters: Adapters, faults: list[str], where: str) -> BaseModel | None:
@@ -191,12 +193,31 @@ def _faults(error: ValidationError, *within: str) -> list[str]:
 
 def in_words(kind: str, text: str) -> str:
     """Give a refusal of pydantic's as people of service read it."""
-    words = _IN_WORDS.get(kind)
-    return str(words) if words else text.removeprefix("Value error, ")
+    if words := _IN_WORDS.get(kind):
+        return str(words)
+    text = _TIME.sub(lambda found: written(timedelta(**{unit: int(n) for unit, n in _PART.findall(found[1])})), text)
+    if (zh := _WITH_VALUES.get(kind)) and (value := _VALUES.match(text)):
+        values = value["values"]
+        return str(Text(zh.format(values.replace(", ", "、").replace(" or ", " 或 ")), text))
+    return text.removeprefix("Value error, ")
+
+
+_TIME: Final = re.compile(r"datetime\.timedelta\(([^)]*)\)")  # how pydantic names a limit of ours
+_PART: Final = re.compile(r"(\w+)=(\d+)")
+_VALUES: Final = re.compile("Input should be (?:(?:greater|less) than (?:or equal to )?)?(?P<values>.+)", re.DOTALL)
+_WITH_VALUES: Final[Mapping[str, str]] = {
+    "greater_than": "应大于 {}",
+    "greater_than_equal": "不能小于 {}",
+    "less_than": "应小于 {}",
+    "less_than_equal": "不能大于 {}",
+    "literal_error": "应为 {}",
+    "enum": "应为 {}",
+}
 
 
 _MAPPING: Final = Text("应为“名称: 值”的形式", "Input should be a valid dictionary of name: value")
 _LIST: Final = Text("应为列表,例如 [A, B]", "Input should be a valid list, such as [A, B]")
+_WHOLE: Final = Text("应为整数", "Input should be a valid integer")
 _IN_WORDS: Final[Mapping[str, Text]] = {
     "extra_forbidden": Text("没有这个字段", "there is no such field"),
     "missing": Text("缺少此字段", "Field required"),
@@ -208,6 +229,9 @@ _IN_WORDS: Final[Mapping[str, Text]] = {
     "model_type": _MAPPING,
     "time_delta_parsing": DURATION_FORM,
     "time_delta_type": DURATION_FORM,
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
     "too_short": Text("不能为空", "should not be empty"),
 }
 

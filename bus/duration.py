@@ -9,6 +9,9 @@ from pydantic import AfterValidator, ValidationError, WrapValidator
 from bus.domain.text import Text
 
 FORM: Final = Text("写作 PT15M(15 分钟)、PT24H、P7D", "write PT15M for 15 minutes, PT24H, P7D")
+_NO_MONTHS: Final = Text(
+    "月和年长短不一,不能使用;15 分钟写作 PT15M", "months and years have no length; 15 minutes are PT15M"
+)
 _SECOND: Final = timedelta(seconds=1)
 _UNREADABLE: Final = "time_delta_parsing"
 
@@ -20,11 +23,13 @@ def written(value: timedelta) -> str:
 
 
 def _written(given: object, parse: Callable[[Any], timedelta]) -> timedelta:
-    """Take text that begins with `P`; YAML makes 1440 of `24:00`, and false of `off`."""
+    """Take text that begins with `P`; YAML makes 1440 of `24:00`, and false of `off`. `P15M` are 15 months."""
     if isinstance(given, timedelta):
         return given
     if not isinstance(given, str) or not given.startswith("P"):
         raise ValueError(str(FORM))
+    if not {"M", "Y"}.isdisjoint(given.split("T")[0]):
+        raise ValueError(str(_NO_MONTHS))
     try:
         return parse(given)
     except ValidationError as error:

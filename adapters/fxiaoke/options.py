@@ -14,6 +14,7 @@ from adapters.mapping.field_values import MapPart, Words, refuse_unknown_tables
 from adapters.mapping.sent_values import Sent, SentValue
 from adapters.time_form import listed
 from bus.config_file import EventName
+from bus.duration import Duration
 
 WRITES_MAX: Final = 100
 _OWN: Final = frozenset({"_id", "dataObjectApiName"})
@@ -83,7 +84,7 @@ class FxiaokeOptions(HttpOptions):
     account: FxiaokeAccount
     words: Mapping[str, Words] = Field(default_factory=dict)
     writes: Annotated[tuple[FxiaokeWrite, ...], Field(min_length=1, max_length=WRITES_MAX)]
-    lookup_settles: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=1))] = timedelta(minutes=2)
+    lookup_settles: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(hours=1))] = timedelta(minutes=2)
 
     @model_validator(mode="after")
     def _tables_are_there(self) -> Self:

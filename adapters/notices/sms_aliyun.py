@@ -26,6 +26,7 @@ from bus.delivery.recipients import SendLimit
 from bus.delivery.target import Call, DeliveryFailed, DeliveryPostponed, FailureKind
 from bus.domain.text import Text
 from bus.domain.time_text import CHINA
+from bus.duration import Duration
 
 SEND: Final = "SendSms"
 DETAILS: Final = "QuerySendDetails"
@@ -70,7 +71,7 @@ class SmsAliyunOptions(NoticeOptions):
     access_key_id: VariableName
     access_key_secret: VariableName
     sign_name: str = Field(min_length=1, max_length=40)
-    lookup_settles: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=1))] = timedelta(minutes=5)
+    lookup_settles: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(days=1))] = timedelta(minutes=5)
 
 
 class SmsAliyun:

@@ -11,6 +11,7 @@ from adapters.outbound_http import HttpUrl
 from adapters.sap.wire import BasicLogin, OAuthLogin, SapSettings
 from bus.config_file import VariableName
 from bus.domain.text import Text
+from bus.duration import Duration
 
 _USER: Final = ("user", "password")
 _CLIENT: Final = ("token_url", "client_id", "client_secret")
@@ -41,7 +42,7 @@ class SapOptions(HttpOptions):
     cost_center: str = Field(min_length=1, max_length=10)
     unit: str = Field("EA", min_length=1, max_length=3)
     repeatable: bool = False
-    lookup_settles: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=1))] = timedelta(minutes=2)
+    lookup_settles: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(hours=1))] = timedelta(minutes=2)
 
     @model_validator(mode="after")
     def _one_login(self) -> Self:

@@ -12,6 +12,7 @@ from adapters.http_options import HttpOptions
 from adapters.outbound_http import HttpUrl
 from bus.config_file import VariableName, in_form
 from bus.domain.text import Text
+from bus.duration import Duration
 
 Code = Annotated[str, Field(min_length=1)]
 _OWN_FIELD: Final = in_form(
@@ -39,7 +40,7 @@ class U8Options(HttpOptions):
     departmentcode: str = ""
     maker: str = ""
     defines: Defines = Field(default_factory=dict)
-    lookup_settles: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=1))] = timedelta(minutes=2)
+    lookup_settles: Annotated[Duration, Field(gt=timedelta(0), le=timedelta(hours=1))] = timedelta(minutes=2)
 
     def head(self, **more: str) -> BillHead:
         """Give the head's fields, and those of one interface alone."""

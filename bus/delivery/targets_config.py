@@ -15,11 +15,12 @@ from bus.domain.delivery_state import FAILURES_KEPT
 from bus.domain.events import Recorded
 from bus.domain.naming import nearest
 from bus.domain.terms import is_synthetic
+from bus.duration import Duration
 
 _YEAR = timedelta(days=365)
 _RETRY: Final = RetryLimits()
 _BREAKER: Final = BreakerLimits()
-_Wait = Annotated[timedelta, Field(gt=timedelta(0), le=_YEAR)]
+_Wait = Annotated[Duration, Field(gt=timedelta(0), le=_YEAR)]
 
 
 Kinds = Annotated[
@@ -74,7 +75,7 @@ class TargetConfig(AdapterEntry):
     host: str = ""
     concurrency: int = Field(4, ge=1, le=64)
     rate_per_s: float = Field(50, gt=0, le=10_000, allow_inf_nan=False)
-    attempt_timeout: Annotated[timedelta, Field(ge=timedelta(milliseconds=100), le=timedelta(minutes=10))] = timedelta(
+    attempt_timeout: Annotated[Duration, Field(ge=timedelta(milliseconds=100), le=timedelta(minutes=10))] = timedelta(
         seconds=10
     )
     deadline: _Wait = _RETRY.deadline

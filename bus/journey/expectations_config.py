@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, RootModel, model_validator
 from bus.config_file import ConfigFileInvalid, EventName, Events, FileModel, in_form, read_yaml
 from bus.domain.naming import dotted, nearest
 from bus.domain.text import Text
+from bus.duration import Duration
 from schemas.catalogue import EVENT_NAMES, EVENT_TYPES
 
 WITHIN_MAX: Final = timedelta(days=30)
@@ -52,7 +53,7 @@ class Expectation(FileModel):
     after: Events
     hop: ExpectedHop
     at: _Places
-    within: Annotated[timedelta, Field(ge=timedelta(seconds=1), le=WITHIN_MAX)]
+    within: Annotated[Duration, Field(ge=timedelta(seconds=1), le=WITHIN_MAX)]
     unless: tuple[EventName, ...] = ()
     learned: bool = False
 

@@ -11,6 +11,7 @@ from bus.alerts.alert import Alert
 from bus.alerts.engine.ladder import REPEATS_MAX, LadderLevel
 from bus.config_file import FileModel, SystemName
 from bus.domain.text import Text
+from bus.duration import Duration
 from bus.observability.masking import mask_text
 
 
@@ -25,8 +26,8 @@ class EscalationLevel(FileModel):
 
     whom: Annotated[str, AfterValidator(_role), Field(min_length=1, max_length=32)]
     channels: Annotated[tuple[SystemName, ...], Field(min_length=1)]
-    after: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=7))] = timedelta(0)
-    repeat: Annotated[timedelta, Field(ge=timedelta(minutes=1), le=timedelta(days=7))] = timedelta(minutes=30)
+    after: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=7))] = timedelta(0)
+    repeat: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=7))] = timedelta(minutes=30)
     times: Annotated[int, Field(ge=0, le=20)] = REPEATS_MAX
 
     @property
