@@ -10,10 +10,15 @@ from bus.process.process_manager import Due, ProcessManager, WantedCommand
 
 NAME = "route"
 # Who was not tried comes first. A ticket that still waits is tried again a minute later: somebody may have come, or
-# have room. A turn that another timer took since this one's snapshot is not taken again; one that is later than any
-# taken now was taken by a clock that ran ahead: it counts for nothing.
+# have room. Who has somebody has no turn any more: a ticket that comes back within that minute waits for none of it. A
+# turn that another timer took since this one's snapshot is not taken again; one that is later than any taken now was
+# taken by a clock that ran ahead: it counts for nothing.
 _CLAIM = """
-WITH due AS MATERIALIZED (
+WITH taken AS (
+    DELETE FROM routing_turns WHERE ticket_id IN (
+        SELECT r.ticket_id FROM routing_turns r JOIN ticket_states t USING (ticket_id)
+        WHERE t.handler <> '' FOR UPDATE OF r SKIP LOCKED)
+), due AS MATERIALIZED (
     SELECT t.ticket_id, t.state FROM ticket_states t LEFT JOIN routing_turns r USING (ticket_id)
     WHERE t.handler = ''
         AND (r.next_at IS NULL OR r.next_at <= %(now)s OR r.next_at > %(lease_until)s + interval '1 minute')

@@ -12,7 +12,7 @@ import pytest
 from bus.alerts.log_sink import log_alert
 from bus.alerts.rules.unroutable import UNROUTABLE
 from bus.domain.batch import Accepted, Outcome
-from bus.domain.commands import Assign
+from bus.domain.commands import Assign, Return
 from bus.domain.decided import Decided
 from bus.domain.events import TicketAssigned
 from bus.domain.inside_commands import RouteTicket, WithdrawOffer
@@ -135,7 +135,11 @@ async def test_routing_store_the_timer_assigns_retries_and_leaves_what_somebody_
     assert await bus.timer.fire(now + 2 * MINUTE) == 1
     assert (await bus.ticket(elsewhere)).assignee.person == "赵工"
     assert (await bus.ticket(elsewhere)).assigner == BUS
-    assert await bus.timer.fire(now + 5 * MINUTE) == 0
+    assert await bus.timer.fire(now + 2.1 * MINUTE) == 0
+    await bus.ask(Return(reason="缺配件"), ticket_id=elsewhere)
+    assert await bus.timer.fire(now + 2.2 * MINUTE) == 1, "who comes back waits for no minute to pass"
+    assert (await bus.ticket(elsewhere)).routing.unroutable == "region,sent_back"
+    assert await bus.timer.fire(now + 2.3 * MINUTE) == 0
 
 
 async def test_routing_store_who_had_the_device_and_solved_at_the_first_go_comes_first(bus: Routed) -> None:
