@@ -14,6 +14,11 @@ _WORK = """
 支持 支援 保障 业务 商务 电商 贸易 国际 海外 法务 合规 风控 安全 安保 保安 环保 消防 调度 派单 值班 应急 呼叫
 热线 投诉 回访 一线 二线 培训 企划 策划 计划 宣传 公关 事业 分 大区
 """
+# Where a unit is; between it and its kind may stand 省, 市, 片: 华东组, 华东一组, 上海站, 浙江片区.
+_PLACES = """
+华东 华南 华北 华中 华西 东北 东南 西北 西南 中南 北京 天津 上海 重庆 河北 山西 内蒙古 辽宁 吉林 黑龙江 江苏 浙江
+安徽 福建 江西 山东 河南 湖北 湖南 广东 广西 海南 四川 贵州 云南 西藏 陕西 甘肃 青海 宁夏 新疆
+"""
 _UNITS = "[部组科处室队班站课]"
 _WHOLE = "部门|中心|团队|小组|班组|科室|处室"
 # Known by a number, a letter or a word of Latin letters: 一组, A组, IT部, 第三科; or by both: 维修1组, 客服中心一组.
@@ -25,6 +30,9 @@ _NAMED = f"(?:{_WORKS})(?:第?{_NUMBER})?{_UNITS}|(?:{_WHOLE})第?{_NUMBER}{_UNI
 _PLACED = "(?:大区|分公司|子公司|总公司|办事处)"
 _DEPARTMENT = re.compile(
     rf".*(?:{_WHOLE}|{_NAMED}|{_PLACED})|(?:{_WORKS}){{1,3}}|{_NUMBERED}|{_UNITS}|[本总外内]部", re.DOTALL
+)
+_PLACED_UNIT = re.compile(
+    rf"(?:{'|'.join(_PLACES.split())})(?:[省市片]|地区|片区)?第?{_NUMBER}?(?:{_UNITS}|[大片]?区)", re.DOTALL
 )
 _ENGLISH_UNIT = "department|dept|team|group|desk|cent(?:er|re)"
 _ENGLISH = re.compile(
@@ -54,7 +62,7 @@ def is_department(name: str, more: Collection[str] = ()) -> bool:
     if behind := _BEHIND.fullmatch(shown):  # 工程部(上海) is a department, 王科(客服部) a person of one
         shown = behind[1]
     word = plain_word(shown)
-    return word in more or bool(_DEPARTMENT.fullmatch(word) or _ENGLISH.fullmatch(shown))
+    return word in more or any((_DEPARTMENT.fullmatch(word), _PLACED_UNIT.fullmatch(word), _ENGLISH.fullmatch(shown)))
 
 
 def is_nobody(name: str) -> bool:

@@ -81,7 +81,7 @@ def test_assignment_a_name_that_ends_like_a_department_is_a_person(name: str) ->
      "第三科", "办事处", "总部", "\uff12组", "客服部\u3002", "客服\u200b部", "Service Team", "support desk",
      "HR Dept.", "IT department", "科", "维修一组", "维修1组", "维修二部", "售后三组", "客服中心一组", "安装一队",
      "工程部(上海)", "客服部\uff08夜班\uff09", "客服部【夜班】", "华东大区", "北京分公司", "华南办事处", "Helpdesk",
-     "IT Help Desk",
+     "IT Help Desk", "华东组", "华东一组", "華東組", "上海站", "浙江片区", "江苏省2队",
      "待定", "(待定)", "无", "所有人", "值班人员", "工程师", "后台", "随便", "待分配", "TBD", "N/A", "---",
      "Unassigned", "Team A", "Group 3", "support", "Technical Support", "客服", "售后", "技术支持", "售后服务"],
 )  # fmt: skip
