@@ -1,13 +1,16 @@
 """What people write of a person, in a file or a request, read into a Person. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from bus.config_file import FileModel, in_form, read_yaml
+from bus.config_file import ConfigFileInvalid, FileModel, in_form, read_yaml
 from bus.domain.calendars import AROUND_THE_CLOCK
+from bus.domain.errors import MalformedInput
+from bus.domain.evidence_uri import FILE_SCHEME, may_be_followed
 from bus.domain.people import CAPACITIES, LEVELS, Person, Skill
 from bus.domain.text import Text
 from bus.intake.command_bodies import SHORT_MAX
@@ -15,6 +18,7 @@ from bus.intake.reserved_names import person_name, refuse_control
 
 LIST_MAX: Final = 200
 _PHONE_FORM: Final = Text("写作 400-800-1234 或 +86 21 5555 0000", "write 400-800-1234 or +86 21 5555 0000")
+_PHOTOS: Final = ("http:", "https:", f"{FILE_SCHEME}:")  # what a browser shows, and files of our own store
 Short = Annotated[str, Field(max_length=SHORT_MAX)]
 Names = Annotated[list[Short], Field(max_length=LIST_MAX)]
 Level = Annotated[int, Field(ge=LEVELS[0], le=LEVELS[-1], strict=True)]
@@ -46,8 +50,12 @@ class PeopleFile(FileModel):
 
 
 def load_people(path: Path) -> Sequence[Person]:
-    """Read a file of people. Raises ConfigFileInvalid, MalformedInput."""
-    return [read_person(name, one.model_dump()) for name, one in read_yaml(path, PeopleFile).people.items()]
+    """Read a file of people, each once however the name is spelled. Raises ConfigFileInvalid, MalformedInput."""
+    people = [read_person(name, one.model_dump()) for name, one in read_yaml(path, PeopleFile).people.items()]
+    for name, count in Counter(one.person for one in people).items():
+        if count > 1:
+            raise ConfigFileInvalid(f"{path}: people.{name}: {Text('同一个人写了两次', 'stands here twice')}")
+    return people
 
 
 def read_person(name: str, given: Mapping[str, Any]) -> Person:
@@ -57,17 +65,21 @@ def read_person(name: str, given: Mapping[str, Any]) -> Person:
     for field in ("types", "regions", "skills"):
         for word in given[field]:
             refuse_control(word, field)
+    photo = given["photo"].strip()
+    if photo and not (photo.lower().startswith(_PHOTOS) and may_be_followed(photo)):
+        form = Text("应为照片的网址,例如 https://img.example.com/wang.jpg", "is a photo's address, as https://…")
+        raise MalformedInput("not_an_address", "photo", f"“photo”{form.zh}", f"photo {form.en}")
     return Person(
         person=person_name(name, "person"),
         role=given["role"].strip(),
         types=tuple(dict.fromkeys(given["types"])),
-        regions=tuple(dict.fromkeys(given["regions"])),
-        skills=tuple(Skill(name=skill, level=level) for skill, level in given["skills"].items()),
+        regions=tuple(dict.fromkeys(map(str.strip, given["regions"]))),
+        skills=tuple(Skill(name=skill.strip(), level=level) for skill, level in given["skills"].items()),
         shift=given["shift"],
         capacity=given["capacity"],
         contact=given["contact"].strip(),
         backup=person_name(given["backup"], "backup"),
         channel=given["channel"].strip(),
-        photo=given["photo"].strip(),
+        photo=photo,
         customer_phone=given["customer_phone"].strip(),
     )

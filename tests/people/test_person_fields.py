@@ -54,6 +54,7 @@ def test_person_fields_the_file_of_the_how_to_can_be_applied_as_it_stands(tmp_pa
         ('contact: "13800000002"', "contact: 13800000002", "people.李工.contact"),
         ("role: engineer", "role: engineer\n    department: x", "people.李工.department"),
         ("people:", "staff:", "people"),
+        ('"王 师傅":', '" 李工":', "people.李工"),
     ],
 )
 def test_person_fields_a_fault_is_named_by_its_place_and_never_its_value(
@@ -72,3 +73,13 @@ def test_person_fields_the_bus_s_own_name_is_nobody_s(tmp_path: Path) -> None:
     file.write_text(FILE.replace("王 师傅", "ticketbus"), encoding="utf-8")
     with pytest.raises(MalformedInput, match="own name"):
         load_people(file)
+
+
+@pytest.mark.parametrize("photo", ["javascript:alert(1)", "ftp://img/wang.jpg", "wang.jpg", "http://localhost/w.jpg"])
+def test_person_fields_a_photo_is_an_address_that_a_browser_shows(tmp_path: Path, photo: str) -> None:
+    file = tmp_path / "people.yaml"
+    file.write_text(FILE.replace("capacity: 3", f"capacity: 3\n    photo: {photo}"), encoding="utf-8")
+    with pytest.raises(MalformedInput, match="photo") as refused:
+        load_people(file)
+    assert (refused.value.code, refused.value.field) == ("not_an_address", "photo")
+    assert "应为照片的网址" in refused.value.zh
