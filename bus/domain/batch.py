@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bus.domain.calendars import ALWAYS_ALONE, Calendars
+from bus.domain.closing_commands import RejectClosure, Reopen
 from bus.domain.collaborator_commands import AddCollaborator
 from bus.domain.commands import OpenTicket, Request
 from bus.domain.decide_work_order import WorkOrderFacts
@@ -86,7 +87,8 @@ class ReadSet:
     once: they are locked as names. `reported`: tickets and sources of which it is to be known whether the source has
     an event there. `reported_at`: by which incident key and when something happened; tickets of that key opened within
     `window` of it are wanted, beside the newest. `routes`: tickets to route and when, for whom staff is
-    wanted that works then by `calendars`. `approvers`: people whose role in the directory is wanted.
+    wanted that works then by `calendars`. `approvers`: people whose role in the directory is wanted. `taken_up`:
+    tickets that may be taken up again, of which it is to be known whether who had them has left.
     """
 
     opening_names: tuple[TicketKey, ...]
@@ -104,6 +106,7 @@ class ReadSet:
     routes: tuple[tuple[TicketId, datetime], ...] = ()
     calendars: Calendars = ALWAYS_ALONE
     approvers: tuple[str, ...] = ()
+    taken_up: tuple[TicketId, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,6 +126,7 @@ class LoadedState:
     files: frozenset[str] = frozenset()
     articles: frozenset[str] = frozenset()
     people: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
     earlier: dict[TicketKey, set[KeyHolder]] = field(default_factory=dict)
     staff: Staff = field(default_factory=Staff)
     templates: dict[TicketId, WorkOrderTemplate] = field(default_factory=dict)
@@ -183,6 +187,15 @@ def wanted(requests: Sequence[Request], rules: Rules) -> ReadSet:
         window=rules.dedupe_window,
         calendars=rules.calendars,
         approvers=tuple(sorted({r.actor for r in requests if isinstance(r.command, ApproveStep | RejectStep)})),
+        taken_up=tuple(
+            sorted(
+                {
+                    r.ticket_id
+                    for r in requests
+                    if r.ticket_id and isinstance(r.command, Reopen | RejectClosure) and not r.historic
+                }
+            )
+        ),
         routes=tuple(
             sorted((r.ticket_id, r.at) for r in requests if r.ticket_id and isinstance(r.command, RouteTicket))
         ),

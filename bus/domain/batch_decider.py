@@ -23,6 +23,7 @@ from bus.domain.dedupe import happened_at, ticket_of_report
 from bus.domain.errors import CommandRefused
 from bus.domain.events import Event, Recorded, TicketAssigned
 from bus.domain.evolve import evolve
+from bus.domain.hand_over import given_back
 from bus.domain.knowledge import check_links
 from bus.domain.named_files import check_files
 from bus.domain.preconditions import check_erased
@@ -202,7 +203,7 @@ def _decided_on(ticket: Ticket, request: Request, loaded: LoadedState, rules: Ru
     check_links(request.command, loaded.articles)
     events = decide(request, ticket, rules, loaded.staff, loaded.facts(ticket.ticket_id))
     check_known(request.command, loaded.people)
-    return events
+    return given_back(events, ticket, loaded.left)
 
 
 def _opened_by(request: Request, ticket: Ticket) -> bool:

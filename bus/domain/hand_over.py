@@ -1,10 +1,14 @@
 """Since when somebody has a ticket, works on it, and it is in its state; and how often nobody claimed it. Pure."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bus.domain.closing_events import ClosureRejected, TicketReopened
+from bus.domain.events import Event, TicketReturned
 from bus.domain.fast_replace import replace
 from bus.domain.terms import State
+from bus.domain.text import Text
 
 if TYPE_CHECKING:
     from bus.domain.ticket import Ticket
@@ -31,6 +35,15 @@ def handed_over(before: "Ticket", ticket: "Ticket", own_at: datetime, at: dateti
         answering=answering,
         routing=replace(ticket.routing, claim_due_at=None, missed_by=()) if claimed else ticket.routing,
     )
+
+
+def given_back(events: tuple[Event, ...], ticket: "Ticket", left: Collection[str]) -> tuple[Event, ...]:
+    """Give a ticket that is taken up again back to the queue if who had it has `left` the directory meanwhile."""
+    person = ticket.assignee.person
+    if person not in left or not any(isinstance(one, TicketReopened | ClosureRejected) for one in events):
+        return events
+    reason = str(Text(f"{person} 已离岗", "has left"))
+    return (*events, TicketReturned(state=State.PENDING, previous_person=person, reason=reason))
 
 
 def _answering(before: "Ticket", ticket: "Ticket", *, moved: bool) -> str:

@@ -6,6 +6,7 @@ A breach is withdrawn when it is told later that the clock had been stopped in t
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from bus.domain.closing_commands import RejectClosure, Reopen
 from bus.domain.closing_events import ClosureExpired, ClosureReminded, TicketResolved
 from bus.domain.commands import Command, Escalate
 from bus.domain.events import (
@@ -14,6 +15,7 @@ from bus.domain.events import (
     EngineerDeparted,
     Event,
     TicketEscalated,
+    TicketReturned,
     WorkPaused,
     WorkStarted,
 )
@@ -126,9 +128,11 @@ def stopped_in_time(ticket: Ticket, name: ClockName, at: datetime) -> datetime |
 
 
 def is_own(event: Event, command: Command) -> bool:
-    """Say whether an event is the bus's own: a clock that ran out before the command, or had not after all. Pure."""
+    """Say whether an event is the bus's own: a clock that ran out before the command, what follows from it. Pure."""
     if isinstance(event, TicketEscalated):
         return not isinstance(command, Escalate)
+    if isinstance(event, TicketReturned):
+        return isinstance(command, Reopen | RejectClosure)
     return isinstance(event, _OWN)
 
 

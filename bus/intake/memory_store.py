@@ -36,6 +36,7 @@ class MemoryStore:
         self.files: set[str] = set()
         self.articles: set[str] = set()
         self.people: dict[str, Person] = {}
+        self.left = set[str]()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator["MemoryTransaction"]:
@@ -124,6 +125,7 @@ class MemoryTransaction:
             reported={one for one in wanted.reported if any(e.source == one[1] for e in store.log.get(one[0], ()))},
             files=frozenset(store.files & {*wanted.files}),
             people=frozenset(store.people),
+            left=frozenset(store.left),
             articles=frozenset(store.articles & {*wanted.articles}),
             traces={t.trace_id for t in store._tickets.values()} & {*wanted.trace_ids},
             numbers=[next(store._numbers) for one in wanted.openings if one not in store._done],

@@ -1,6 +1,6 @@
 """Who is there for tickets that are routed: candidates locked in one order, and what each has to do (R5)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final, LiteralString
 
@@ -19,6 +19,7 @@ from bus.postgres.pool import Connection
 CLOSED_COUNTED: Final = 100  # of somebody's newest tickets, for their first-time fixes
 CLOSED_MIN: Final = 5  # fewer tell nothing
 _PRESENT: Final[LiteralString] = "SELECT person, profile FROM people WHERE left_at IS NULL"
+_LEFT: Final[LiteralString] = "SELECT person FROM people WHERE left_at IS NOT NULL AND person = ANY(%s)"
 # Before the lock: what a moment does not change. A first-time fix has had one person and was never open again; who
 # was offered it and did not claim it has not had it, which the read model `outcomes` knows of one that went on.
 _FIRST_FIX: Final[LiteralString] = """
@@ -78,6 +79,14 @@ async def present_people(connection: Connection, wanted: Sequence[str]) -> froze
     if not wanted:
         return frozenset()
     return frozenset(name for name, _ in await (await connection.execute(_PRESENT)).fetchall())
+
+
+async def who_left(connection: Connection, people: Collection[str]) -> frozenset[str]:
+    """Name those of some people who have left the directory; whoever was never there has not."""
+    if not people:
+        return frozenset()
+    rows = await (await connection.execute(_LEFT, ([*people],))).fetchall()
+    return frozenset(name for (name,) in rows)
 
 
 async def note_assigned(connection: Connection, settled: BatchDecision) -> None:

@@ -22,7 +22,7 @@ from bus.postgres.linked_articles import filed_articles
 from bus.postgres.named_files import link_files, lock_files
 from bus.postgres.personal_keys import KEYS_OF_TICKETS, PersonalKeys
 from bus.postgres.pool import Connection, Pool, connected, guard
-from bus.postgres.staff import note_assigned, present_people, staff_for
+from bus.postgres.staff import note_assigned, present_people, staff_for, who_left
 from bus.postgres.work_orders import Read, roles_of, templates_of
 from bus.wire.codec import Codec, record_type, ticket_from_json, ticket_json
 from bus.wire.partitioner import partition_of
@@ -182,6 +182,7 @@ class PostgresTransaction:
         return LoadedState(
             files=await lock_files(self._connection, wanted.files),
             people=await present_people(self._connection, wanted.people),
+            left=await who_left(self._connection, {known[i].assignee.person for i in wanted.taken_up if i in known}),
             articles=await filed_articles(self._connection, wanted.articles),
             reported={(TicketId(ticket_id), source) for ticket_id, source in reports},
             tickets=known,

@@ -12,14 +12,14 @@ import pytest
 from bus.alerts.log_sink import log_alert
 from bus.alerts.rules.unroutable import UNROUTABLE
 from bus.domain.batch import Accepted, Outcome
-from bus.domain.commands import Assign, Return
+from bus.domain.commands import Assign, Return, Start
 from bus.domain.decided import Decided
-from bus.domain.events import TicketAssigned
+from bus.domain.events import TicketAssigned, TicketReturned
 from bus.domain.inside_commands import RouteTicket, WithdrawOffer
 from bus.domain.people import Person
 from bus.domain.routed import TicketRouted, Unfit
 from bus.domain.routing_rules import RoutingMode, RoutingRules
-from bus.domain.terms import BUS, State, TicketId
+from bus.domain.terms import BUS, State, Substate, TicketId
 from bus.domain.ticket import Ticket
 from bus.domain.values import Assignee
 from bus.intake.dispatch import Dispatcher, utc_now
@@ -34,7 +34,7 @@ from projections.read_models import TICKET_MODELS
 from projections.store import ProjectionHandler
 from tests.consistency.test_two_stores import request
 from tests.databases import KEYS
-from tests.domain.people import CLOSED, OPEN, ROUTING_RULES, RULES
+from tests.domain.people import CLOSED, OPEN, REOPEN, RESOLVE, ROUTING_RULES, RULES
 from tests.people.staff import LI, WANG, ZHAO
 from tests.projections.told import records
 from tests.schemas.codecs import CODEC
@@ -140,6 +140,24 @@ async def test_routing_store_the_timer_assigns_retries_and_leaves_what_somebody_
     assert await bus.timer.fire(now + 2.2 * MINUTE) == 1, "who comes back waits for no minute to pass"
     assert (await bus.ticket(elsewhere)).routing.unroutable == "region,sent_back"
     assert await bus.timer.fire(now + 2.3 * MINUTE) == 0
+
+
+async def test_routing_store_a_ticket_that_is_taken_up_again_is_not_who_left_r6(bus: Routed) -> None:
+    await bus.staff(LI, WANG)
+    reopened, stays = await bus.opened(), await bus.opened()
+    for ticket_id, person in ((reopened, "李工"), (stays, "孙工")):
+        named = Assignee(role="engineer", person=person, contact="1", backup_person="王师傅", backup_contact="2")
+        for one in (Assign(assignee=named), Start(substate=Substate.ON_SITE), RESOLVE):
+            assert isinstance(await bus.ask(one, ticket_id=ticket_id), Accepted)
+    await bus.directory.leave("李工", Decided(by="张工", at=utc_now()))
+    for ticket_id in (reopened, stays):
+        assert isinstance(await bus.ask(REOPEN, ticket_id=ticket_id, actor="王芳"), Accepted)
+    ticket = await bus.ticket(reopened)
+    assert (ticket.state, ticket.assignee.person, ticket.last_action) == (State.PENDING, "", "ticket.reopened")
+    last = (await bus.store.events(reopened))[-1]
+    assert isinstance(last.event, TicketReturned)
+    assert (last.actor, last.event.previous_person, last.event.reason) == (BUS, "李工", "李工 已离岗 / has left")
+    assert (await bus.ticket(stays)).assignee.person == "孙工", "whoever was never in the directory has not left it"
 
 
 async def test_routing_store_who_had_the_device_and_solved_at_the_first_go_comes_first(bus: Routed) -> None:
