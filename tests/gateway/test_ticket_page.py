@@ -95,7 +95,7 @@ async def test_ticket_page_shows_every_state_and_nothing_of_anybody_r11_r16(gate
         called = state in (State.ASSIGNED, State.IN_PROGRESS, State.RESOLVED)
         assert ('href="tel:4008001234"' in text, "wang.jpg" in text) == (called, called)
         assert (PERSON["person"] in text) is (state is not State.PENDING)
-        policy, images = shown.headers["content-security-policy"], "img-src https://img.example.com;"
+        policy, images = shown.headers["content-security-policy"], "img-src data: https://img.example.com;"
         assert (policy.startswith("default-src 'none'"), images in policy) == (True, called)
         assert ('value="ask"' in text, 'value="confirm"' in text) == (
             state is not State.CLOSED,

@@ -1,0 +1,153 @@
+"""The customer's page in a real browser: every state on a phone and a desk, without scripts, pressed to its effect."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bus.domain.terms import State, Tick
+from bus.local.stack import Urls
+from tests.bus_under_test import Bus, bus_on
+from tests.peers.browser import SIZES, Window, chromium
+
+pytestmark = pytest.mark.peers
+
+NAME = "王建国"
+MARKUP = "<img src=x onerror=alert(1)>"
+PERSON = {"role": "engineer", "person": NAME, "contact": "13800000001", "backup_person": "李工",
+          "backup_contact": "13800000002"}  # fmt: skip
+LISTED = {"role": "engineer", "regions": ["华东"], "capacity": 9, "contact": "13800000001"}
+WAYS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    "pending": (),
+    "assigned": (("assign", {"assignee": PERSON}),),
+    "on-the-way": (("depart", {"expected_at": "2030-12-03T06:30:00Z"}),),
+    "working": (("arrive", {}),),
+    "paused": (("pause", {"waiting_for": "parts", "reason": "主控板缺货"}),),
+    "resolved": (
+        ("resume", {"reason": "到货"}),
+        ("resolve", {"photos": ["https://p/1.jpg"], "summary": f"更换主控板 {MARKUP}", "root_cause": "control_board"}),
+        ("request-closure", {}),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
+    """Run a gateway for these tests."""
+    folder: Path = tmp_path_factory.mktemp("customers")
+    with bus_on(parts, folder) as made:
+        made.start("gateway")
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Any]:
+    """Run one browser for all of them."""
+    async with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def keys(bus: Bus) -> Iterator[int]:
+    """Wait until the bus answers, fill the directory of people, and count what is sent."""
+    await bus.ready()
+    photo = f"{bus.url}/console/static/icon.svg"
+    people = {NAME: {**LISTED, "backup": "李工", "customer_phone": "400-800-1234", "photo": photo}}
+    file = bus.folder / "people.yaml"
+    file.write_text(yaml.safe_dump({"people": {**people, "李工": {**LISTED, "backup": NAME}}}))
+    assert NAME in bus.run("people", "apply", str(file)).stdout
+    return count(1)
+
+
+async def _send(bus: Bus, keys: Iterator[int], path: str, body: dict[str, Any]) -> dict[str, Any]:
+    async with bus.client() as http:
+        answer = await http.post(path, json=body, headers={"Idempotency-Key": f"k-{next(keys)}"})
+        assert answer.status_code in (200, 201), answer.text
+        return dict(answer.json())
+
+
+async def _opened(bus: Bus, keys: Iterator[int]) -> tuple[str, str]:
+    """Open a ticket; gives its number and the customer's link."""
+    key = {"kind": "serial", "value": f"SN-{next(keys)}"}
+    opening = {"incident_key": key, "title": f"洗衣机漏水 {MARKUP}", "type": "hardware_fault", "region": "华东"}
+    ticket = (await _send(bus, keys, "/v1/tickets", opening))["ticket_id"]
+    async with bus.client() as http:
+        return ticket, (await http.get(f"/v1/tickets/{ticket}/link")).json()["link"]
+
+
+@pytest.mark.parametrize("size", [*SIZES])
+async def test_customer_page_every_state_is_readable_by_all_r11_r16(
+    bus: Bus, browser: Any, keys: Iterator[int], size: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.async_playwright")
+    rules = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    ticket, link = await _opened(bus, keys)
+    for scheme in ("light", "dark"):
+        options = {"viewport": SIZES[size], "color_scheme": scheme, "bypass_csp": True}  # axe is not of our origin
+        window = await Window(browser, bus.url, options).open()
+        if scheme == "dark":
+            ticket, link = await _opened(bus, keys)
+        for name, steps in WAYS.items():
+            for step, body in steps:
+                await _send(bus, keys, f"/v1/tickets/{ticket}/{step}", body)
+            answer = await window.page.goto(link)
+            assert answer.status == 200
+            await window.page.evaluate(rules)
+            found = await window.page.evaluate("axe.run()")
+            problems = [(one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]]
+            assert not problems, (name, problems)
+            wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert await window.page.evaluate(wide) <= 0, name
+            small = await window.page.evaluate(
+                "[...document.querySelectorAll('button,.dial,summary,label:not(.field)')].filter(one =>"
+                " one.checkVisibility() && one.getBoundingClientRect().height < 44).map(one => one.outerHTML)"
+            )
+            assert small == [], name
+            await window.shot(f"customer-{name}-{size}-{scheme}")
+        assert await window.page.locator("main img").count() == 1, "the photo, and nothing of the texts"
+        await window.close()
+
+
+async def test_customer_page_is_pressed_by_hand_without_scripts_r16_r20(
+    bus: Bus, browser: Any, keys: Iterator[int]
+) -> None:
+    ticket, link = await _opened(bus, keys)
+    window = await Window(browser, bus.url, {"viewport": SIZES["phone"], "java_script_enabled": False}).open()
+    page = window.page
+    await page.goto(link)
+    await page.fill("textarea[name=words]", "什么时候来?")
+    await page.click("text=催一下")
+    assert "已收到您的催办" in await page.inner_text("[role=status]")
+    await page.reload()
+    assert await page.locator("text=催一下").count() == 0
+    for steps in WAYS.values():
+        for step, body in steps:
+            await _send(bus, keys, f"/v1/tickets/{ticket}/{step}", body)
+    await page.goto(link)
+    assert await page.get_attribute(".dial", "href") == "tel:4008001234"
+    loaded = await page.locator("main img").bounding_box()
+    assert loaded["height"] == 72
+    await page.check(f"input[value={Tick.FULLY_SOLVED.value}]")
+    await page.fill("section form >> nth=0 >> input[name=name]", "陈女士")
+    await page.click("text=确认完成")
+    assert "三项都勾选才能确认" in await page.inner_text("[role=alert]")
+    for tick in Tick:
+        await page.check(f"input[value={tick.value}]")
+    await page.click("text=确认完成")
+    assert "已收到您的确认" in await page.inner_text("[role=status]")
+    await window.shot("customer-closed-phone")
+    async with bus.client() as http:
+        shown = (await http.get(f"/v1/tickets/{ticket}")).json()
+        events = (await http.get(f"/v1/tickets/{ticket}/events")).json()["events"]
+    assert shown["state"] == State.CLOSED.value
+    asked = [one["text"] for one in events if one["event_type"] == "progress.asked.v1"]
+    assert asked == ["什么时候来?"]
+    answer = await page.goto(f"{link[:-2]}xx")
+    assert (answer.status, "无效或已过期" in await page.inner_text("main")) == (410, True)
+    assert [re.findall(r"status of (\d+)", one) for one in window.complaints] == [["422"], ["410"]]
+    window.complaints.clear()  # a browser names every status from 400 on
+    await window.close()
