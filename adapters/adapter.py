@@ -14,6 +14,7 @@ from bus.config_file import ConfigFileInvalid, FileModel, secret_of
 from bus.delivery.recipients import Recipients, RecipientsInMemory
 from bus.delivery.target import Call, Target
 from bus.domain.closure_proof import ClosureProofs
+from bus.domain.customer_link import CustomerLinks
 from bus.domain.errors import BusError
 from bus.domain.ticket import Ticket
 from bus.intake.source_adapter import Source
@@ -52,7 +53,8 @@ class SourceServices:
 class TargetServices:
     """What the bus lends to a target: its name in the targets file, tickets as an event left them, the clock.
 
-    `recipients`: what is remembered of persons that it writes to. `proofs` makes the links and codes of closures.
+    `recipients`: what is remembered of persons that it writes to. `proofs` makes the links and codes of closures,
+    `links` those to customers' pages.
     """
 
     name: str
@@ -60,6 +62,7 @@ class TargetServices:
     now: Callable[[], datetime]
     recipients: Recipients = field(default_factory=RecipientsInMemory)
     proofs: ClosureProofs = field(default_factory=ClosureProofs)
+    links: CustomerLinks = field(default_factory=CustomerLinks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

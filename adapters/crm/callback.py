@@ -12,6 +12,7 @@ from adapters.crm.callback_wire import status_body
 from adapters.outbound_http import DIRECT, Deadline, Egress, NoResponse, OutboundHttp
 from adapters.webhook_options import WebhookOptions
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
+from bus.domain.ticket import Ticket
 from bus.intake.dispatch import utc_now
 
 ANSWER_BYTES_MAX: Final = 65_536
@@ -33,11 +34,12 @@ class CrmCallback:
         ticket_at: TicketAt,
         *,
         rule: AnswerRule = USUAL,
+        link: Callable[[Ticket], str] = lambda _ticket: "",
         egress: Egress = DIRECT,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         """Bind the endpoint, the keys that sign (all of them), and where tickets are looked up. Opens nothing yet."""
-        self._rule = rule
+        self._rule, self._link = rule, link
         self._url, self._keys, self._ticket_at, self._now = url, tuple(keys), ticket_at, now
         self._http = OutboundHttp(
             headers={"accept": "application/json", "content-type": "application/json"},
@@ -49,7 +51,8 @@ class CrmCallback:
     async def send(self, call: Call) -> Effect:
         """Deliver the event. Raises DeliveryFailed; StoreUnavailable, nothing sent, where our own store is away."""
         deadline = Deadline.after(call.within_s)
-        body = status_body(call.event, await self._ticket_at(call))
+        ticket = await self._ticket_at(call)
+        body = status_body(call.event, ticket, self._link(ticket))
         signed = signature.sign_by_all(self._keys, call.copy_key or call.key, self._now(), body)
         headers = {**call.trace_headers, **signed}
         try:
@@ -69,15 +72,22 @@ class CrmCallback:
         await self._http.close()
 
 
-def _build(options: WebhookOptions, secrets: EnvironmentSecrets, services: TargetServices) -> CrmCallback:
+class CallbackOptions(WebhookOptions):
+    """`customer_link`: each callback has the link to the customer's page, as `customer_link`."""
+
+    customer_link: bool = False
+
+
+def _build(options: CallbackOptions, secrets: EnvironmentSecrets, services: TargetServices) -> CrmCallback:
     return CrmCallback(
         options.url,
         options.keys(secrets),
         services.ticket_at,
         rule=options.rule,
+        link=services.links.link if options.customer_link else lambda _ticket: "",
         egress=options.egress(secrets, services.now()),
         now=services.now,
     )
 
 
-ADAPTER: Final = TargetAdapter(name="crm-callback", options=WebhookOptions, build=_build)
+ADAPTER: Final = TargetAdapter(name="crm-callback", options=CallbackOptions, build=_build)

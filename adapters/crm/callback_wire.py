@@ -8,8 +8,11 @@ from bus.domain.ticket import Ticket
 from bus.wire.codec import plain
 
 
-def status_body(recorded: Recorded, ticket: Ticket) -> bytes:
-    """Write the callback: the event's own fields in clear, and `ticket` as the event left it. Stable over attempts."""
+def status_body(recorded: Recorded, ticket: Ticket, link: str = "") -> bytes:
+    """Write the callback: the event's own fields in clear, and `ticket` as the event left it. Stable over attempts.
+
+    `link`: to the customer's page; empty: it is not told.
+    """
     return orjson.dumps(
         {
             "type": dotted(type(recorded.event)),
@@ -26,6 +29,7 @@ def status_body(recorded: Recorded, ticket: Ticket) -> bytes:
                 "trace_id": recorded.trace_id,
                 "actor": recorded.actor,
                 "event": plain(recorded.event),
+                **({"customer_link": link} if link else {}),
             },
         }
     )

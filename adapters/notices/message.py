@@ -7,14 +7,31 @@ from typing import Any, Final, Literal
 from adapters.mapping.event_rules import takes
 from adapters.notices.map_link import map_link
 from adapters.notices.notices_file import FoundPerson, ListedPerson, NoticeCard, NoticeEntry, NoticesFile
-from adapters.notices.wording import CLOSURE, MAP, NOTHING, Wording
+from adapters.notices.wording import CLOSURE, LINK, MAP, NOTHING, Wording
 from bus.domain.phone_numbers import mobile_number, plain_phone
+from bus.observability.masking import MASK
 
 Channel = Literal["wecom", "dingtalk", "wechat", "sms"]
 Form = Literal["card", "wechat", "sms"]
 FORMS: Final[Mapping[Channel, Form]] = {"wecom": "card", "dingtalk": "card", "wechat": "wechat", "sms": "sms"}
-NO_PROOFS: Final[Mapping[str, str]] = {"link": "", "code": ""}  # nobody is asked to confirm
 _OF_ONE: Final = ("wechat", "sms")  # channels whose message is for one person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerSecrets:
+    """What lets a customer in: the link to the ticket's page, link and code of a closure; empty: there is none."""
+
+    page: str = field(default="", repr=False)
+    closure: str = field(default="", repr=False)
+    code: str = field(default="", repr=False)
+
+    def values(self) -> Sequence[str]:
+        """Give those that there are."""
+        return [one for one in (self.page, self.closure, self.code) if one]
+
+
+NO_SECRETS: Final = CustomerSecrets()
+HIDDEN: Final = CustomerSecrets(page=MASK, closure=MASK, code=MASK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +71,18 @@ def message_of(
     notice: NoticeEntry,
     channel: Channel,
     document: Mapping[str, Any],
-    proofs: Mapping[str, str] = NO_PROOFS,
+    secrets: CustomerSecrets = NO_SECRETS,
 ) -> NoticeMessage:
-    """Fill a notice's words, and look its people up; `proofs`: the link and the code of a closure.
+    """Fill a notice's words, and look its people up; `secrets`: links and codes of the customer.
 
     Raises MalformedInput where an expression does not fit.
     """
-    document = {**document, MAP: map_link(document, file.map), CLOSURE: proofs}
+    document = {
+        **document,
+        MAP: map_link(document, file.map),
+        CLOSURE: {"link": secrets.closure, "code": secrets.code},
+        "ticket": {**document["ticket"], LINK: secrets.page},
+    }
     addresses, missing = dict[str, None](), list[str]()
     for one in notice.to:
         role = one if isinstance(one, str) else "from"

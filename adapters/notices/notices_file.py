@@ -122,6 +122,8 @@ class NoticeEntry(FileModel):
             if isinstance(one, Expression) and (why := absent(one.text, self.events))
         ]
         wrong += [f"{place}: {why}" for place, one in self.words() if (why := one.wrong(self.events))]
+        if self.to != ("customer",):
+            wrong += [f"{place}: {_CUSTOMERS}" for place, one in self.words() if one.names("ticket.link")]
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
@@ -156,6 +158,9 @@ class NoticesFile(FileModel):
         return self
 
 
+_CUSTOMERS: Final = fault(
+    "ticket.link 只能发给 customer", "ticket.link is for `to: customer` alone: who has it confirms the closure"
+)
 _NO_NAME: Final = fault("这是角色,不能作人名", "this is a role, and no name of a person")
 
 

@@ -1,6 +1,6 @@
 """A target that writes to people: by the notices file, in their hours, to those who want it, through one channel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from adapters.adapter import EnvironmentSecrets, TargetServices
 from adapters.http_options import HttpOptions
 from adapters.mapping.event_document import document_of
-from adapters.notices.message import NO_PROOFS, Channel, NoticeMessage, message_of, notice_of, wrong_for
+from adapters.notices.message import HIDDEN, Channel, CustomerSecrets, NoticeMessage, message_of, notice_of, wrong_for
 from adapters.notices.notices_file import NoticeEntry, NoticesFile, read_notices
 from adapters.outbound_http import Deadline
 from bus.config_file import AbsolutePath, ConfigFileInvalid
@@ -90,8 +90,8 @@ class NoticeTarget:
         """Write to them. Raises DeliveryFailed, DeliveryPostponed; StoreUnavailable where our own store is away."""
         deadline = Deadline.after(call.within_s)
         ticket = await self._services.ticket_at(call)
-        proofs = self._proofs(ticket)
-        notice, message = self._message(call, ticket, proofs)
+        secrets = self._secrets(ticket)
+        notice, message = self._message(call, ticket, secrets)
         if notice is None or message is None:
             return Effect()
         if (quiet := self._quiet(notice)) is not None:
@@ -114,7 +114,7 @@ class NoticeTarget:
                 await self._services.recipients.remember_refusal(one, message.kind, refused.code, at)
             return Effect(reference=str(REFUSED))
         except DeliveryFailed as failure:
-            for one in (*wanted, *filter(None, proofs.values())):
+            for one in (*wanted, *secrets.values()):
                 failure.message = failure.message.replace(one, MASK)
             raise
 
@@ -128,7 +128,7 @@ class NoticeTarget:
 
     def preview(self, call: Call, ticket: Ticket) -> str:
         """Show to whom what would be written, without links and codes; empty for nothing. Raises DeliveryFailed."""
-        notice, message = self._message(call, ticket, dict.fromkeys(NO_PROOFS, MASK))
+        notice, message = self._message(call, ticket, HIDDEN)
         if notice is None or message is None:
             return ""
         missing = f"\n{_NOBODY}: {', '.join(message.missing)}" if message.missing else ""
@@ -138,20 +138,22 @@ class NoticeTarget:
         """Close connections; idempotent."""
         await self._channel.close()
 
-    def _proofs(self, ticket: Ticket) -> Mapping[str, str]:
-        """Make the link and the code by which the customer of a ticket may confirm; empty where nobody is asked."""
-        ask, proofs = ticket.closure, self._services.proofs
-        if ask is None:
-            return NO_PROOFS
-        return {"link": proofs.link(ticket.ticket_id, ask), "code": proofs.code(ticket.ticket_id, ask)}
+    def _secrets(self, ticket: Ticket) -> CustomerSecrets:
+        """Make the link to the customer's page, and link and code to confirm by, where somebody is asked to."""
+        page = self._services.links.link(ticket)
+        pending, proofs = ticket.closure, self._services.proofs
+        if pending is None:
+            return CustomerSecrets(page=page)
+        link, code = proofs.link(ticket.ticket_id, pending), proofs.code(ticket.ticket_id, pending)
+        return CustomerSecrets(page=page, closure=link, code=code)
 
     def _message(
-        self, call: Call, ticket: Ticket, proofs: Mapping[str, str]
+        self, call: Call, ticket: Ticket, secrets: CustomerSecrets
     ) -> tuple[NoticeEntry | None, NoticeMessage | None]:
         document = document_of(call, ticket)
         try:
             notice = notice_of(self._file, self._services.name, document)
-            message = message_of(self._file, notice, self._channel.channel, document, proofs) if notice else None
+            message = message_of(self._file, notice, self._channel.channel, document, secrets) if notice else None
         except MalformedInput as error:
             detail = f"{error.code} {error.field}"
             raise DeliveryFailed(FailureKind.UNTRANSLATABLE, detail, message=str(error.text)) from None
@@ -199,7 +201,7 @@ class LookedUpNoticeTarget(NoticeTarget):
         """Look for the message; None where it is not there. Raises as `send` does."""
         deadline = Deadline.after(call.within_s)
         ticket = await self._services.ticket_at(call)
-        _, message = self._message(call, ticket, self._proofs(ticket))
+        _, message = self._message(call, ticket, self._secrets(ticket))
         if message is None or not message.addresses:
             return None
         found = await self._searched.find(call, message, deadline)

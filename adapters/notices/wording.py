@@ -21,6 +21,7 @@ from schemas.catalogue import EVENT_TYPES
 NOTHING: Final = "—"  # where the event or ticket has nothing
 MAP: Final = "map"  # the placeholder of the link to a map
 CLOSURE: Final = "closure"  # what proves that an answer comes from the customer who was asked to confirm
+LINK: Final = "link"  # of the ticket: to the customer's page
 _PROOFS: Final = ("link", "code")
 _ASKING: Final = ("ClosureRequested", "ClosureReminded")
 _CHARS_MAX: Final = 2_000
@@ -51,6 +52,10 @@ class Wording:
         found = (absent(part.text, events) for part in self._parts if isinstance(part, Expression))
         return "; ".join(filter(None, found))
 
+    def names(self, path: str) -> bool:
+        """Say whether an expression reads that path."""
+        return any(isinstance(part, Expression) and path in part.text for part in self._parts)
+
     def write(self, document: Mapping[str, Any]) -> str:
         """Fill it, on one line. Raises MalformedInput where an expression does not fit."""
         parts = (part if isinstance(part, str) else _shown(part.read(document)) for part in self._parts)
@@ -73,6 +78,8 @@ def absent(text: str, events: Sequence[str]) -> str:
         return str(fault(f"没有 {root}{meant.zh}", f"there is no {root}{meant.en}"))
     if root == CLOSURE:
         return _absent_proof(rest, events)
+    if [root, *rest] == ["ticket", LINK]:
+        return ""
     kinds: Mapping[str, type] = {}
     if root == "event":
         kinds = {name: EVENTS[name] for name in events}

@@ -124,7 +124,7 @@ def gateway_app(
         group=group, store=core.store, in_flight=InFlight(), spool=spool, refused=core.refused, check=floor.check
     )
     features: Sequence[Feature] = [
-        ticket_routes(writes),
+        ticket_routes(writes, customer_links(core.settings, core.dispatcher.rules)),
         read_routes(
             store=core.store,
             tickets=PostgresTicketReader(core.pool),

@@ -26,7 +26,7 @@ from bus.programs.certificate_watch import CertificateFile
 from bus.programs.serving import own_certificates
 from bus.push.overdue_monitor import OverdueMonitor
 from bus.push.sessions import PushSessions
-from bus.rules_config import closure_proofs
+from bus.rules_config import closure_proofs, customer_links
 from bus.settings import Settings
 from deadletter import store as letters
 
@@ -142,6 +142,7 @@ def delivery_workers(core: Core, config: TargetsConfig) -> Mapping[str, tuple[Ru
                     now=utc_now,
                     recipients=StoredRecipients(target=name, pool=core.pool, digest=core.keys.lookup),
                     proofs=closure_proofs(core.settings, core.dispatcher.rules),
+                    links=customer_links(core.settings, core.dispatcher.rules),
                 )
                 built = _built(core.settings, adapter, target, services)
                 serving[name] = (_delivery_worker(core, name, target, built), built)

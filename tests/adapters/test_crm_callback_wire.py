@@ -117,6 +117,14 @@ async def test_crm_callback_wire_each_kind_of_event_is_there_with_all_that_it_sa
     assert (data["state"], data["actor"]) == ("pending", PERSON)
 
 
+async def test_crm_callback_wire_has_the_customers_link_where_it_is_wanted_r16() -> None:
+    event, ticket = recorded(1, HISTORY[0].event), await ticket_at(HISTORY[0])
+    for link in ("", "https://t.example/t/T1.0.x"):
+        data = orjson.loads(status_body(event, ticket, link))["data"]
+        assert data.get("customer_link", "") == link
+        assert ("customer_link" in data) is bool(link)
+
+
 async def test_crm_callback_wire_the_texts_of_people_go_with_the_event() -> None:
     texts: dict[str, Event] = {
         "text": NoteAdded(text="已与客户改约周三", changed=()),

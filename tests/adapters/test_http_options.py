@@ -17,7 +17,6 @@ from adapters.crm import callback
 from adapters.erp import kingdee
 from adapters.http_options import HttpOptions
 from adapters.simulators.callback_receiver import CallbackReceiver
-from adapters.webhook_options import WebhookOptions
 from bus.config_file import ConfigFileInvalid, read_options
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind, Target
 from bus.domain.events import PartsRequested
@@ -38,7 +37,7 @@ async def _ticket_at(wanted: Call) -> Ticket:
 
 
 def built(url: str, **options: Any) -> Target:
-    given = WebhookOptions.model_validate({"url": url, "secrets": ["CRM_SECRET"], **options})
+    given = callback.CallbackOptions.model_validate({"url": url, "secrets": ["CRM_SECRET"], **options})
     services = TargetServices(name="crm", ticket_at=_ticket_at, now=lambda: datetime.now(UTC))
     secrets = EnvironmentSecrets(environment=ENVIRONMENT, where="targets.yaml: targets.crm.options")
     return callback.ADAPTER.build(given, secrets, services)

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from adapters.mapping.event_document import document_of
 from adapters.notices import wecom_app
 from adapters.notices.map_link import map_link
-from adapters.notices.message import message_of, notice_of
+from adapters.notices.message import CustomerSecrets, message_of, notice_of
 from adapters.notices.notices_file import NoticesFile, read_notices
 from adapters.notices.quiet_hours import QuietHours
 from adapters.notices.served import refuse_unserved
@@ -65,6 +66,18 @@ def test_notices_file_tells_every_fault_with_its_line_and_no_value(tmp_path: Pat
         assert told in text, text
     assert "zhangwei" not in text
     assert "at least 1 item" not in text
+
+
+async def test_notices_file_the_link_to_the_customers_page_is_for_the_customer_alone_r16() -> None:
+    sms = {"template_code": "S", "params": {"page": "{ticket.link}"}}
+    for others in ("handler", ["customer", "handler"]):
+        with pytest.raises(ValidationError, match=r"sms\.params\.page: .*`to: customer` alone"):
+            NoticesFile.model_validate(notices(notice(others, sms=sms)))
+    file, document = NoticesFile.model_validate(notices(notice("customer", sms=sms))), await _document()
+    given = CustomerSecrets(page="https://t.example/t/T1.0.x")
+    assert message_of(file, file.notices[0], "sms", document, given).values == {"page": "https://t.example/t/T1.0.x"}
+    assert message_of(file, file.notices[0], "sms", document).values == {"page": "—"}
+    assert "t.example" not in repr(given)
 
 
 @pytest.mark.parametrize("several", ["zhangwei|chenjing", "manager7,manager8", "@all", "a b"])

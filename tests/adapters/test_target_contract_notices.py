@@ -10,9 +10,8 @@ import pytest
 
 from adapters.adapter import TargetAdapter
 from adapters.contract_suites.faulty_ways import Loss
-from adapters.crm.callback import CrmCallback
+from adapters.crm.callback import CallbackOptions, CrmCallback
 from adapters.outbound_http import OutboundHttp
-from adapters.webhook_options import WebhookOptions
 from bus.delivery.target import Call, DeliveryFailed, Effect, FailureKind
 from tests.adapters.test_target_contract import SIGNING, CrmContract
 from ticketbus.testing import HttpTargetContract
@@ -98,11 +97,11 @@ class SendsWhenAsked(CrmCallback):
 def suite_on(kind: type[CrmCallback]) -> HttpTargetContract:
     """Run the suite on a target of this kind."""
 
-    def build(options: WebhookOptions, secrets: Any, services: Any) -> CrmCallback:
+    def build(options: CallbackOptions, secrets: Any, services: Any) -> CrmCallback:
         return kind(options.url, options.keys(secrets), services.ticket_at, now=services.now)
 
     class Suite(CrmContract):
-        adapter = TargetAdapter(name="crm-callback", options=WebhookOptions, build=build)
+        adapter = TargetAdapter(name="crm-callback", options=CallbackOptions, build=build)
         late_s = 0.5
 
     return Suite()

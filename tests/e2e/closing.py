@@ -16,7 +16,10 @@ NOTICE: Final = {
     "events": ASKING,
     "to": "customer",
     "by": "sms",
-    "sms": {"template_code": "SMS_1", "params": {"link": "{closure.link}", "code": "{closure.code}"}},
+    "sms": {
+        "template_code": "SMS_1",
+        "params": {"page": "{ticket.link}", "link": "{closure.link}", "code": "{closure.code}"},
+    },
 }
 _TICKS: Final = [tick.value for tick in Tick]
 _RESOLVED: Final = {"photos": ["https://p.example/1.jpg"], "summary": "更换主控板", "root_cause": "control_board"}
@@ -26,11 +29,12 @@ async def confirmed_by_link_and_code(bus: Bus, world: Outside, sms: SmsAliyunSim
     """Let one ticket be confirmed by its link, another by its code; gives the other, and the secrets of both."""
     by_link, words = await _asked(bus, world, sms)
     async with httpx2.AsyncClient(trust_env=False) as customer:
-        assert (await customer.get(words["link"])).status_code == 200
+        for link in (words["link"], words["page"]):
+            assert (await customer.get(link)).status_code == 200, link
         fields: dict[str, Any] = {"answer": "confirm", "tick": _TICKS, "name": "李雷"}
         done = await customer.post(words["link"], data=fields)
     assert "已收到您的确认" in done.text, done.text
-    secrets = [words["link"].rpartition(".")[2]]
+    secrets = [words[name].rpartition(".")[2] for name in ("link", "page")]
 
     by_code, words = await _asked(bus, world, sms)
     body = {"confirmed_by": "李雷", "ticks": _TICKS, "actor": ASSIGNEE["person"]}

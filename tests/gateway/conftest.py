@@ -181,7 +181,7 @@ class Gateway:
             check=lambda: self.check(),  # noqa: PLW0108 - a test may put another in its place
         )
         return [
-            ticket_routes(writes),
+            ticket_routes(writes, self.links),
             read_routes(
                 store=self.store,
                 tickets=self.tickets,

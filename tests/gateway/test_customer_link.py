@@ -12,6 +12,12 @@ from tests.gateway.behind_a_server import behind_a_server
 from tests.gateway.conftest import OPENING, Gateway
 
 
+def _two_sources(gateway: Gateway) -> None:
+    for name in ("crm", "shop"):
+        binding = Binding(bound=True, source=name)
+        gateway.clients.known[name] = Client(name=name, role=Role.SOURCE, binding=binding)
+
+
 async def test_customer_link_opens_the_page_and_another_one_after_it_is_revoked_r16(gateway: Gateway) -> None:
     path = f"/v1/tickets/{await gateway.opened()}"
     given = await gateway.get(f"{path}/link", "dispatcher")
@@ -55,10 +61,7 @@ async def test_customer_link_as_a_qr_code_holds_the_link_r16(gateway: Gateway) -
 
 
 async def test_customer_link_of_a_ticket_that_a_report_joined_is_not_the_reporters_r16(gateway: Gateway) -> None:
-    def of(source: str) -> dict[str, Client]:
-        return {source: Client(name=source, role=Role.SOURCE, binding=Binding(bound=True, source=source))}
-
-    gateway.clients.known |= of("crm") | of("shop")
+    _two_sources(gateway)
     opened: list[dict[str, Any]] = [
         (await gateway.post("/v1/tickets", OPENING, role=one)).json() for one in ("crm", "shop")
     ]
@@ -67,6 +70,17 @@ async def test_customer_link_of_a_ticket_that_a_report_joined_is_not_the_reporte
     assert (await gateway.get(path, "shop")).status_code == 200
     assert [(await gateway.get(f"{path}/link", one)).status_code for one in ("crm", "shop")] == [200, 404]
     assert (await gateway.get("/v1/tickets/T20260101-000009/link", "crm")).status_code == 404
+
+
+async def test_customer_link_comes_with_an_opening_that_asks_for_it_r16(gateway: Gateway) -> None:
+    _two_sources(gateway)
+    plain = await gateway.post("/v1/tickets", OPENING, role="crm", key="a-1")
+    asked = await gateway.post("/v1/tickets?link=true", OPENING, role="crm", key="a-1")
+    assert ("customer_link" in plain.json(), asked.headers["idempotent-replayed"]) == (False, "true")
+    link = asked.json()["customer_link"].removeprefix("https://t.example.com")
+    assert (await gateway.http.get(link)).status_code == 200
+    joined = await gateway.post("/v1/tickets?link=true", OPENING, role="shop")
+    assert (joined.json()["answer"], joined.json()["customer_link"]) == ("joined", ""), "it is another's"
 
 
 async def test_customer_link_where_there_is_no_page_says_what_to_set_r16() -> None:

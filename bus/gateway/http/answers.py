@@ -31,13 +31,17 @@ class Problem(TypedDict):
 
 
 class CommandAnswer(TypedDict):
-    """What a command came to; a report that joined a ticket gets that ticket's number."""
+    """What a command came to; a report that joined a ticket gets that ticket's number.
+
+    `customer_link`: of an opening that asked for it; empty: the ticket is another source's, or there is no page.
+    """
 
     ticket_id: str
     master: str
     answer: str
     version: int
     trace_id: str
+    customer_link: NotRequired[str]
 
 
 class RefusedCommand(TypedDict):

@@ -27,14 +27,17 @@ def accepted_json(accepted: Accepted) -> CommandAnswer:
     }
 
 
-def accepted_response(accepted: Accepted) -> Response:
+def accepted_response(accepted: Accepted, customer_link: str | None = None) -> Response:
     """Answer an accepted command: 201 and where the ticket is when it was opened, else 200. Pure."""
+    content = accepted_json(accepted)
+    if customer_link is not None:
+        content["customer_link"] = customer_link
     headers: dict[str, str] = {"Ticket-Trace-Id": accepted.trace_id}
     if accepted.repeated:
         headers["Idempotent-Replayed"] = "true"
     if accepted.answer is CommandResult.OPENED:
-        return json_response(accepted_json(accepted), 201, {**headers, "Location": f"/v1/tickets/{accepted.ticket_id}"})
-    return json_response(accepted_json(accepted), 200, headers)
+        return json_response(content, 201, {**headers, "Location": f"/v1/tickets/{accepted.ticket_id}"})
+    return json_response(content, 200, headers)
 
 
 class NotKept(Transient):

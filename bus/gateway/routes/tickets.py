@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Final
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from bus.domain.batch import Accepted, Refused
 from bus.domain.commands import Command, OpenTicket, Request
+from bus.domain.customer_link import CustomerLinks
 from bus.domain.errors import Refusal, StoreUnavailable
 from bus.domain.naming import did_you_mean, kebab, nearest
 from bus.domain.terms import TicketId, TraceId
@@ -20,6 +22,7 @@ from bus.gateway.http.openapi import command_docs
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import accepted_response
 from bus.gateway.http.routing import Handler, HttpRoute
+from bus.gateway.http.single_values import flag_of, query_of
 from bus.gateway.read.ticket_ids import read_ticket_id
 from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.refused_request import keep_refused, request_received
@@ -31,36 +34,52 @@ from bus.intake.outcomes import count
 from bus.intake.store_port import Store
 from schemas.messages import RequestReceived
 
+_WITH_LINK: Final = {
+    "name": "link",
+    "in": "query",
+    "schema": {"enum": ["true", "false"], "default": "false"},
+    "description": "true: the answer has the link to the customer's page, as `customer_link`",
+}
 
-def ticket_routes(writes: WriteSide) -> Sequence[HttpRoute]:
+
+def ticket_routes(writes: WriteSide, links: CustomerLinks) -> Sequence[HttpRoute]:
     """Make the routes: of opening, of each command, and of names that are none. Pure."""
-    handlers = _TicketHandlers(writes)
+    handlers = _TicketHandlers(writes, links)
     commands = [
         _posting(f"/v1/tickets/{{ticket_id}}/{name}", handlers.commanding(cls), cls)
         for name, cls in COMMANDS.items()
         if cls is not OpenTicket
     ]
     return [
-        _posting("/v1/tickets", handlers.open_ticket, OpenTicket),
+        _opening("/v1/tickets", handlers.open_ticket),
         *commands,
         HttpRoute(method="POST", path="/v1/tickets/{ticket_id}/{command}", run=_no_command, stray=True),
     ]
 
 
 def _posting(path: str, run: Handler, cls: type[Command]) -> HttpRoute:
-    opens = {201: CommandAnswer, 202: SpooledAnswer} if cls is OpenTicket else {}
-    return HttpRoute(method="POST", path=path, run=run, about=command_docs(cls), answers={200: CommandAnswer, **opens})
+    return HttpRoute(method="POST", path=path, run=run, about=command_docs(cls), answers={200: CommandAnswer})
+
+
+def _opening(path: str, run: Handler) -> HttpRoute:
+    about = command_docs(OpenTicket)
+    about["parameters"] = [*about["parameters"], _WITH_LINK]
+    answers = {200: CommandAnswer, 201: CommandAnswer, 202: SpooledAnswer}
+    return HttpRoute(method="POST", path=path, run=run, about=about, answers=answers, query=("link",))
 
 
 @dataclass(frozen=True, slots=True)
 class _TicketHandlers:
     writes: WriteSide
+    links: CustomerLinks
 
     async def open_ticket(self, http: HttpRequest) -> Response:
         """Open a ticket, or join the one that is already there; taken in on Kafka while PostgreSQL is away."""
+        wants_link = flag_of(query_of(http, ("link",)), "link")
         client, received = await self._admitted(http, OpenTicket)
         try:
-            return await self._decided(OpenTicket, received, None, client)
+            accepted = await self._decided(OpenTicket, received, None, client)
+            return accepted_response(accepted, await self._link(accepted, client) if wants_link else None)
         except StoreUnavailable:
             return await spooled(self.writes.spool, received)
 
@@ -69,7 +88,8 @@ class _TicketHandlers:
 
         async def command_ticket(http: HttpRequest) -> Response:
             client, received = await self._admitted(http, cls)
-            return await self._decided(cls, received, read_ticket_id(http.path_params["ticket_id"]), client)
+            ticket_id = read_ticket_id(http.path_params["ticket_id"])
+            return accepted_response(await self._decided(cls, received, ticket_id, client))
 
         return command_ticket
 
@@ -82,9 +102,18 @@ class _TicketHandlers:
             raise refusal
         return client, received
 
+    async def _link(self, accepted: Accepted, client: Client) -> str:
+        """Give the link for the customer; empty for a report that joined another's ticket, or where it is not known."""
+        scope = client.scope(client.binding.person)
+        with suppress(StoreUnavailable):  # the opening is committed
+            ticket = await self.writes.store.ticket(accepted.ticket_id)
+            if ticket is not None and (scope is None or scope.reaches(ticket)):
+                return self.links.link(ticket)
+        return ""
+
     async def _decided(
         self, cls: type[Command], received: RequestReceived, ticket_id: TicketId | None, client: Client
-    ) -> Response:
+    ) -> Accepted:
         writes = self.writes
         try:
             request = _bound(
@@ -101,7 +130,7 @@ class _TicketHandlers:
                 ),
             )
             async with writes.claim(request.command_id, [request.command_id]):
-                return accepted_response(await _committed(writes.group, request))
+                return await _committed(writes.group, request)
         except Refusal as refusal:
             about = None if refusal.code == "not_yours" else ticket_id  # whose it is not adds nothing to its journey
             await keep_refused(writes.refused, refusal, received, about)
