@@ -39,6 +39,7 @@ from bus.gateway.routes.closure_page import closure_page_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.customer_link import customer_link_routes
 from bus.gateway.routes.deadletters import deadletter_routes
+from bus.gateway.routes.devices import device_routes
 from bus.gateway.routes.drift import DriftSources, drift_routes
 from bus.gateway.routes.dwell import DwellSources, dwell_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
@@ -79,6 +80,7 @@ from bus.journey.probes import read_probes
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.board_rows import BoardReader
+from bus.postgres.device_rows import repairs_of
 from bus.postgres.drift_lists import read_lists
 from bus.postgres.open_tickets import open_tickets
 from bus.postgres.people_rows import people_who_left
@@ -224,6 +226,7 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
                 now=utc_now,
             )
         ),
+        device_routes(lambda serial, regions, most: in_transaction(core.pool, repairs_of, serial, regions, most)),
         dwell_routes(
             DwellSources(
                 open_tickets=functools.partial(in_transaction, core.pool, open_tickets),

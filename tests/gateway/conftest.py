@@ -36,6 +36,7 @@ from bus.gateway.routes.board import BoardSources, board_routes
 from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
+from bus.gateway.routes.devices import device_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.figures import figure_routes
 from bus.gateway.routes.health import health_routes
@@ -62,6 +63,7 @@ from bus.intake.dispatch import utc_now
 from bus.intake.source_adapter import Source
 from bus.journey.probes import Probe
 from bus.kafka.tail_reader import LogSource
+from bus.postgres.device_rows import RepairRow
 from bus.postgres.personal_keys import Reader
 from bus.wire.codec import Codec
 from deadletter.rejected_inputs import MemoryRejectedInputs
@@ -140,6 +142,7 @@ class Gateway:
     subscribers: SubscriptionService = field(default_factory=FakeSubscriptionService)
     rollouts: RolloutService = field(default_factory=FakeRolloutService)
     people: FakePeople = field(default_factory=FakePeople)
+    repairs: dict[str, Sequence[RepairRow]] = field(default_factory=dict)
     knowledge: FakeKnowledge = field(default_factory=FakeKnowledge)
     drift_lists: FakeDriftLists = field(default_factory=FakeDriftLists)
     reconciling: FakeReconciling = field(default_factory=FakeReconciling)
@@ -202,6 +205,7 @@ class Gateway:
                     now=self.deps.now,
                 )
             ),
+            device_routes(self._repairs),
             deadletter_routes(self.dead_letters, self.refused),
             alert_routes(self.alerts, RULES, self.refused),
             source_routes(self.sources, writes, self.spool.waits),
@@ -224,6 +228,9 @@ class Gateway:
             engineer_push_routes(None),
             host_routes(self._take_readings, giving(lambda: self.disks)),
         ]
+
+    async def _repairs(self, serial: str, regions: Sequence[str], most: int) -> Sequence[RepairRow]:
+        return [one for one in self.repairs.get(serial, ()) if not regions or one.region in regions][:most]
 
     async def _take_readings(self, readings: Sequence[HostRead]) -> None:
         self.readings += readings

@@ -1,7 +1,7 @@
 """The gateway's own tables, and lists of tickets, on real PostgreSQL."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -17,7 +17,8 @@ from bus.gateway.ports import SentEvent, TicketQuery
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.stream.sent_events import PostgresSentEvents
 from bus.local.stack import Urls
-from bus.postgres.pool import connected, open_pool
+from bus.postgres.device_rows import repairs_of
+from bus.postgres.pool import connected, in_transaction, open_pool
 from tests.bus_under_test import Bus, bus_on
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -126,6 +127,25 @@ async def test_gateway_postgres_lists_are_filtered_and_paged_by_their_indexes(bu
         below = await reader.page(query)
         assert [row["ticket_id"] for row in below] == ["T20261122-000005", "T20261122-000003"]
         assert await reader.page(TicketQuery(state=State.CLOSED, limit=5)) == []
+
+
+async def test_gateway_postgres_r26_a_device_has_its_repairs_the_newest_first(bus: Bus) -> None:
+    assert bus.settings.database_url is not None
+    async with open_pool(bus.settings.database_url, size=1) as pool:
+        async with connected(pool) as connection:
+            for number, region in enumerate(("华东", "西南", "华东"), start=1):
+                own = {"ticket_id": f"T20261123-{number:06d}", "region": region, "serial": "SN-7788"}
+                repair = {**ROW, **own, "state": "closed", "assignee": "王工", "summary": "换板", "parts": [{"n": 1}]}
+                repair["opened_at"] = (NOON + timedelta(days=number)).isoformat()
+                for table in (b"tickets", b"device_history"):
+                    insert = b"INSERT INTO %b SELECT * FROM jsonb_populate_record(null::%b, %%s)" % (table, table)
+                    await connection.execute(insert, (orjson.dumps(repair).decode(),))
+        found = await in_transaction(pool, repairs_of, "SN-7788", (), 2)
+        assert [one.ticket_id[-1] for one in found] == ["3", "2"]
+        assert (found[0].parts, found[0].assignee, found[0].summary) == ([{"n": 1}], "王工", "换板")
+        found = await in_transaction(pool, repairs_of, "SN-7788", ("西南",), 9)
+        assert [one.region for one in found] == ["西南"]
+        assert await in_transaction(pool, repairs_of, "SN-1", (), 9) == []
 
 
 async def test_gateway_postgres_clients_are_bound_by_the_command_and_old_ones_marked(bus: Bus) -> None:
