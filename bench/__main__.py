@@ -29,6 +29,7 @@ SUITES: Final = (
     "http",
     "webhooks",
     "console",
+    "board",
     "hops",
     "behind",
     "idle",

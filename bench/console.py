@@ -54,10 +54,10 @@ async def run(bus: Bus) -> list[Figure]:
 
 async def page_figures(bus: Bus, ticket: str, at: str = "") -> list[Figure]:
     """Give what a journey's page takes beside the one call that it makes."""
-    browser = await _signed_in(bus, TOKEN)
+    browser = await signed_in(bus, TOKEN)
     async with bus.client() as http:
-        page = await _took(browser, f"/console/tickets/{ticket}")
-        call = await _took(http, f"/v1/journeys/{ticket}")
+        page = await took(browser, f"/console/tickets/{ticket}")
+        call = await took(http, f"/v1/journeys/{ticket}")
     await browser.aclose()
     return [
         Figure(
@@ -71,7 +71,8 @@ async def page_figures(bus: Bus, ticket: str, at: str = "") -> list[Figure]:
     ]
 
 
-async def _took(http: httpx2.AsyncClient, path: str) -> float:
+async def took(http: httpx2.AsyncClient, path: str) -> float:
+    """Give the median of how many milliseconds a path takes."""
     took = list[float]()
     for _ in range(LOOKS):
         began = monotonic()
@@ -85,7 +86,8 @@ async def _rate(bus: Bus, mark: str) -> float:
     return (await drive(bus.url, TOKEN, mark=mark, clients=CLIENTS, seconds=ROUND_S))["rate"]
 
 
-async def _signed_in(bus: Bus, token: str) -> httpx2.AsyncClient:
+async def signed_in(bus: Bus, token: str) -> httpx2.AsyncClient:
+    """Open a browser that is signed in to the console."""
     http = httpx2.AsyncClient(base_url=bus.url, timeout=60, trust_env=False)
     answer = await http.post("/console/sign-in", data={"token": token})
     assert answer.status_code == 303, answer.text
@@ -104,7 +106,7 @@ async def _open_pages(bus: Bus, tokens: Sequence[str], ticket: str) -> AsyncIter
             async for _ in answer.aiter_bytes():
                 seen.add((token, path))
 
-    browsers = [(await _signed_in(bus, token), token) for token in tokens]
+    browsers = [(await signed_in(bus, token), token) for token in tokens]
     watching = [asyncio.create_task(watch(http, token, path)) for http, token in browsers for path in SHOWN]
     try:
 
