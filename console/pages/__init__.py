@@ -20,12 +20,14 @@ from console.pages import (
     rejected,
     rollouts,
     targets,
+    ticket,
     topics,
 )
 
 PAGES: Final[Sequence[Page]] = (
     now.PAGE,
     board.PAGE,
+    ticket.PAGE,
     journey.FIND,
     journey.PAGE,
     alerts.LIST,

@@ -64,5 +64,5 @@ PAGE: Final = Page(
     read=_read,
     needs="people",
     live=True,
-    every_s=1.0,
+    every_s=0.8,
 )

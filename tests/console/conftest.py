@@ -54,7 +54,7 @@ class Visitor:
         """Open a page below /console."""
         return await self.http.get(ROOT + path)
 
-    async def send(self, page: str, to: str, **typed: str) -> httpx2.Response:
+    async def send(self, page: str, to: str, /, **typed: str) -> httpx2.Response:
         """Fill a form of a page and send it; what is hidden in the form goes along."""
         form = fields_of_form((await self.get(page)).text, ROOT + to)
         return await self.http.post(ROOT + to, data={**form, **typed}, headers={"Origin": HERE})

@@ -63,7 +63,7 @@ async def test_board_page_shows_columns_what_is_pinned_and_engineers(visitor: Vi
     ):
         assert shown in columns, shown
     assert columns.count('class="ticket bad"') == 1
-    assert f'href="{ROOT}/tickets/{numbers[1]}"' in columns
+    assert f'href="{ROOT}/board/{numbers[1]}"' in columns
     assert '<span class="full">3 / 3</span>' in columns
     assert MARKUP not in page
     assert "13800000001" not in page, "no contact is on the board"

@@ -1,0 +1,157 @@
+"""A ticket as who dispatches sees it: who answers, clocks, why this engineer, its device, and what can be done (R8)."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+from urllib.parse import quote
+
+from bus.domain.text import Text
+from console.gateway_api import ApiProblem
+from console.page import Action, Asked, Page
+from console.pages.board import WORDS, minutes
+from console.ticket_forms import FORMS, CommandForm, body_of, offered
+
+EVENTS_SHOWN: Final = 200  # the last ones
+_WORDS_OF: Final = frozenset({"waiting_for", "clock"})
+ESCALATION: Final = "sla_escalation"
+TALK: Final[Mapping[str, tuple[Text, Sequence[str]]]] = {
+    "ticket.opened.v1": (Text("报修", "reported"), ("description",)),
+    "report.joined.v1": (Text("又一次报修", "reported again"), ("title", "description")),
+    "ticket.assigned.v1": (Text("指派", "assigned"), ("reason",)),
+    "ticket.returned.v1": (Text("退回待分派", "returned"), ("reason",)),
+    "assignment.accepted.v1": (Text("接单", "claimed"), ("note",)),
+    "collaborator.added.v1": (Text("增加协作人", "collaborator added"), ("person", "part")),
+    "collaborator.removed.v1": (Text("移除协作人", "collaborator removed"), ("person", "reason")),
+    "engineer.departed.v1": (Text("出发", "set out"), ()),
+    "engineer.arrived.v1": (Text("到达", "arrived"), ("place",)),
+    "work.started.v1": (Text("开始处理", "work started"), ("reason",)),
+    "work.paused.v1": (Text("挂起", "paused"), ("waiting_for", "reason")),
+    "pause.reason.changed.v1": (Text("改变等待对象", "waits for another"), ("waiting_for", "reason")),
+    "work.resumed.v1": (Text("恢复处理", "went on"), ("reason",)),
+    "parts.requested.v1": (Text("申请备件", "parts asked for"), ("reason",)),
+    "parts.issued.v1": (Text("备件出库", "parts issued"), ("document_no",)),
+    "parts.refused.v1": (Text("备件未出库", "parts refused"), ("reason",)),
+    "evidence.added.v1": (Text("凭证", "proof"), ("caption", "uri")),
+    "note.added.v1": (Text("备注", "note"), ("text",)),
+    "progress.asked.v1": (Text("客户催办", "the customer asked"), ("asked_by", "text")),
+    "ticket.resolved.v1": (Text("已解决", "resolved"), ("summary",)),
+    "closure.requested.v1": (Text("请客户确认", "closure asked for"), ("note",)),
+    "closure.confirmed.v1": (Text("客户确认", "confirmed"), ("confirmed_by",)),
+    "closure.rejected.v1": (Text("客户拒绝关闭", "declined"), ("rejected_by", "reason")),
+    "ticket.reopened.v1": (Text("重新打开", "reopened"), ("reason",)),
+    "ticket.reclassified.v1": (Text("更改类型或优先级", "reclassified"), ("type", "priority", "reason")),
+    "ticket.escalated.v1": (Text("升级", "escalated"), ("to", "reason")),
+    "sla.breached.v1": (Text("时限已过", "a promise was broken"), ("clock",)),
+}
+"""What is said of a ticket in words, by kind of event: its heading, and the fields that have the words."""
+
+
+async def _read(asked: Asked) -> Mapping[str, Any]:
+    number = quote(asked.path["ticket"], safe="")
+    path = f"/v1/tickets/{number}"
+    ticket = await asked.get(path)
+    after = max(ticket["version"] - EVENTS_SHOWN, 0)
+    clocks, routing, responsibility, events, knowledge, alerts, people, device, chosen = await asyncio.gather(
+        asked.get(f"{path}/clocks"),
+        asked.get(f"{path}/routing"),
+        asked.get(f"{path}/responsibility"),
+        asked.get(f"{path}/events", cursor=str(after) if after else None, limit=EVENTS_SHOWN),
+        asked.get_if("knowledge", f"{path}/knowledge"),
+        asked.get_if("alerts", "/v1/alerts"),
+        asked.get_if("people", "/v1/people"),
+        _device(asked, ticket["serial"]),
+        _chosen(asked),
+    )
+    talk = [one for event in events["events"] if (one := said(event))]
+    return {
+        "ticket": ticket,
+        "clocks": clocks["clocks"],
+        "next_step": clocks["next_step"],
+        "routing": routing,
+        "responsibility": responsibility,
+        "talk": talk,
+        "why_it_waits": waits_for(events["events"]) if ticket["paused"] else "",
+        "articles": knowledge and knowledge["articles"],
+        "escalations": escalations(alerts["alerts"] if alerts else (), ticket["ticket_id"]),
+        "people": [one["person"] for one in people["people"] if one["left_at"] is None] if people else (),
+        "device": device,
+        "photos": [one for one in ticket.get("files", ()) if one["media_type"].startswith("image/")],
+        "elsewhere": [one for one in ticket["photos"] if not one.startswith("ticketbus-file:")],
+        "forms": offered(ticket["state"], asked.session.commands, paused=ticket["paused"]),
+        "chosen": chosen,
+        "sent": asked.form.get("command", "assign" if asked.query.get("to") else ""),
+        "words": WORDS,
+        "minutes": minutes,
+    }
+
+
+async def _device(asked: Asked, serial: str) -> Any:
+    return await asked.get_if("people", f"/v1/devices/{quote(serial, safe='')}") if serial else None
+
+
+async def _chosen(asked: Asked) -> Mapping[str, str]:
+    """Read who is to have the ticket, with contact and backup, out of the directory; that they are read is recorded."""
+    person = asked.query.get("to", "")
+    if not person or not asked.may("assign"):
+        return {}
+    try:
+        one = await asked.get(f"/v1/people/{quote(person, safe='')}")
+        backup = await asked.get(f"/v1/people/{quote(one['backup'], safe='')}")
+    except ApiProblem as problem:
+        if problem.status != 404:
+            raise
+        return {"assignee.person": person}
+    return {
+        "assignee.person": one["person"],
+        "assignee.role": one["role"],
+        "assignee.contact": one["contact"],
+        "assignee.backup_person": backup["person"],
+        "assignee.backup_contact": backup["contact"],
+    }
+
+
+def said(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Give what an event says in words, with who and when; None where it has none to say. Pure."""
+    if event["event_type"] not in TALK:
+        return None
+    heading, fields = TALK[event["event_type"]]
+    texts = [WORDS[event[name]] if name in _WORDS_OF else event[name] for name in fields if event[name]]
+    return {"heading": heading, "actor": event["actor"], "at": event["occurred_at"], "texts": texts}
+
+
+def waits_for(events: Sequence[Mapping[str, Any]]) -> str:
+    """Give the reason of the pause that a ticket is in; empty where it is too long ago. Pure."""
+    pauses = ("work.paused.v1", "pause.reason.changed.v1", "parts.requested.v1")
+    return next((str(one["reason"]) for one in reversed(events) if one["event_type"] in pauses), "")
+
+
+def escalations(alerts: Sequence[Mapping[str, Any]], ticket_id: str) -> list[Mapping[str, Any]]:
+    """Give the open alerts of a ticket's promises. Pure."""
+    return [one for one in alerts if one["rule"] == ESCALATION and one["ticket_id"] == ticket_id]
+
+
+async def _send(form: CommandForm, asked: Asked) -> str:
+    number = quote(asked.path["ticket"], safe="")
+    await asked.post(f"/v1/tickets/{number}/{form.name}", body_of(form, asked.fields))
+    return ""
+
+
+async def _acknowledge(asked: Asked) -> str:
+    alert = quote(asked.form.get("alert", ""), safe="")
+    await asked.post(f"/v1/alerts/{alert}/ack", {"why": asked.form.get("why", "")})
+    return ""
+
+
+PAGE: Final = Page(
+    path="/board/{ticket}",
+    title=Text("工单", "ticket"),
+    template="ticket.html",
+    read=_read,
+    needs="read",
+    menu=False,
+    actions=[
+        *(Action(name=form.name, run=partial(_send, form), done=form.done) for form in FORMS),
+        Action(name="acknowledge", run=_acknowledge, done=Text("已认领", "acknowledged")),
+    ],
+)

@@ -1,0 +1,174 @@
+"""What people do with a ticket on its page: a form per command, and the body that a filled one asks for. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure
+from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
+from bus.domain.commands import (
+    Accept,
+    AskProgress,
+    Assign,
+    Command,
+    Escalate,
+    Note,
+    Pause,
+    Reclassify,
+    Resume,
+    Return,
+)
+from bus.domain.naming import kebab
+from bus.domain.terms import State, Tick, WaitingFor
+from bus.domain.text import Text
+from bus.domain.transitions import legal_in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormField:
+    """A field by its name in the command, dotted into records; of a choice the words, by value; `many`: several."""
+
+    name: str
+    label: Text
+    choices: Mapping[str, Text] = field(default_factory=dict)
+    many: bool = False
+    long: bool = False
+    people: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandForm:
+    """The form of a command; `done` is shown once it was taken."""
+
+    command: type[Command]
+    title: Text
+    fields: Sequence[FormField]
+    done: Text
+
+    @property
+    def name(self) -> str:
+        """Give the command's name, which is that of its route."""
+        return kebab(self.command)
+
+
+_WHY: Final = FormField(name="reason", label=Text("原因", "why"))
+_WAITS: Final = {one.value: Text(one.zh, one.value.replace("_", " ")) for one in WaitingFor}
+_TICKS: Final = {one.value: Text(one.zh, one.value.replace("_", " ")) for one in Tick}
+FORMS: Final[Sequence[CommandForm]] = (
+    CommandForm(
+        command=Assign,
+        title=Text("指派", "assign"),
+        fields=[
+            FormField(name="assignee.person", label=Text("谁", "who"), people=True),
+            FormField(name="assignee.role", label=Text("角色", "role")),
+            FormField(name="assignee.contact", label=Text("联系方式", "contact")),
+            FormField(name="assignee.backup_person", label=Text("备份人", "backup"), people=True),
+            FormField(name="assignee.backup_contact", label=Text("备份人联系方式", "backup's contact")),
+            _WHY,
+        ],
+        done=Text("已指派", "assigned"),
+    ),
+    CommandForm(
+        command=Note,
+        title=Text("备注", "note"),
+        fields=[FormField(name="text", label=Text("内容", "text"), long=True)],
+        done=Text("已备注", "noted"),
+    ),
+    CommandForm(command=Accept, title=Text("接单", "claim"), fields=[], done=Text("已接单", "claimed")),
+    CommandForm(
+        command=Pause,
+        title=Text("挂起", "pause"),
+        fields=[FormField(name="waiting_for", label=Text("等谁", "for whom"), choices=_WAITS), _WHY],
+        done=Text("已挂起", "paused"),
+    ),
+    CommandForm(command=Resume, title=Text("恢复处理", "go on"), fields=[_WHY], done=Text("已恢复", "it goes on")),
+    CommandForm(
+        command=Return, title=Text("退回待分派", "return"), fields=[_WHY], done=Text("已退回待分派", "returned")
+    ),
+    CommandForm(
+        command=Reclassify,
+        title=Text("更改类型或优先级", "reclassify"),
+        fields=[
+            FormField(name="type", label=Text("类型(空:不变)", "type (empty: as it is)")),
+            FormField(name="priority", label=Text("优先级(空:不变)", "priority (empty: as it is)")),
+            _WHY,
+        ],
+        done=Text("已更改", "reclassified"),
+    ),
+    CommandForm(
+        command=Escalate,
+        title=Text("升级", "escalate"),
+        fields=[FormField(name="to", label=Text("升级给哪个角色", "to which role's board")), _WHY],
+        done=Text("已升级", "escalated"),
+    ),
+    CommandForm(
+        command=AddCollaborator,
+        title=Text("增加协作人", "add a collaborator"),
+        fields=[
+            FormField(name="person", label=Text("谁", "who"), people=True),
+            FormField(name="part", label=Text("分工", "what is theirs")),
+        ],
+        done=Text("已增加", "added"),
+    ),
+    CommandForm(
+        command=RemoveCollaborator,
+        title=Text("移除协作人", "remove a collaborator"),
+        fields=[FormField(name="person", label=Text("谁", "who"), people=True), _WHY],
+        done=Text("已移除", "removed"),
+    ),
+    CommandForm(
+        command=AskProgress,
+        title=Text("记录客户催办", "the customer asked"),
+        fields=[
+            FormField(name="asked_by", label=Text("谁问的", "who asked")),
+            FormField(name="text", label=Text("问了什么", "what they asked"), long=True),
+        ],
+        done=Text("已记录", "noted"),
+    ),
+    CommandForm(
+        command=RequestClosure,
+        title=Text("请客户确认", "ask for closure"),
+        fields=[FormField(name="note", label=Text("说明(可空)", "remark, if any"))],
+        done=Text("已请客户确认", "the customer is asked"),
+    ),
+    CommandForm(
+        command=ConfirmClosure,
+        title=Text("代客户确认关闭", "confirm for the customer"),
+        fields=[
+            FormField(name="confirmed_by", label=Text("客户联系人", "the customer's contact")),
+            FormField(name="ticks", label=Text("客户确认", "the customer confirms"), choices=_TICKS, many=True),
+        ],
+        done=Text("已关闭", "closed"),
+    ),
+    CommandForm(
+        command=RejectClosure,
+        title=Text("代客户拒绝关闭", "decline for the customer"),
+        fields=[FormField(name="rejected_by", label=Text("客户联系人", "the customer's contact")), _WHY],
+        done=Text("已退回处理", "it goes on"),
+    ),
+    CommandForm(
+        command=Reopen, title=Text("重新打开", "reopen"), fields=[_WHY], done=Text("已重新打开", "it is open again")
+    ),
+)
+
+
+def offered(state: str, commands: Sequence[str], *, paused: bool) -> list[CommandForm]:
+    """Give the forms of what is legal in a state and allowed to who is signed in; a pause ends, or begins."""
+    legal = frozenset(legal_in(State(state)))
+    other = Pause if paused else Resume
+    return [one for one in FORMS if one.command in legal and one.command is not other and one.name in commands]
+
+
+def body_of(form: CommandForm, fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Give the command that a filled form asks for; what was left empty is left out, and refused where it is needed."""
+    body: dict[str, Any] = {}
+    for one in form.fields:
+        given = [value.strip() for name, value in fields if name == one.name and value.strip()]
+        if not given:
+            continue
+        *above, last = one.name.split(".")
+        place = body
+        for name in above:
+            place = place.setdefault(name, {})
+        place[last] = given if one.many else given[-1]
+    return body

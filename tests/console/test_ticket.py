@@ -1,0 +1,174 @@
+"""A ticket's page: who answers, why this engineer, and each thing that can be done to its effect (R6, R8, R26)."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bus.domain.routed import RankedPerson, TicketRouted, Unfit
+from bus.domain.routing_rules import RoutingMode
+from bus.domain.terms import State, TicketId
+from bus.postgres.people_rows import PersonRow
+from console.page import ROOT
+from console.pages.ticket import said, waits_for
+from console.ticket_forms import FORMS, body_of, offered
+from tests.console.conftest import HERE, Visitor
+from tests.console.form import fields_of_form
+from tests.gateway.conftest import PERSON
+from tests.gateway.fake_alerts import OPEN
+from tests.gateway.test_devices_http import repair
+from tests.people.staff import LI, WANG
+
+MARKUP = "<script>alert(1)</script>"
+TYPED = {f"assignee.{name}": value for name, value in PERSON.items()}
+AT = datetime(2026, 11, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+async def number(visitor: Visitor) -> str:
+    """Open a ticket."""
+    return await visitor.gateway.opened("SN-1")
+
+
+def state_of(visitor: Visitor, number: str) -> Any:
+    return visitor.gateway.store._tickets[TicketId(number)]
+
+
+async def test_ticket_page_r6_assigns_with_backup_and_shows_a_refusal_at_its_field(
+    visitor: Visitor, number: str
+) -> None:
+    await visitor.sign_in("dispatcher")
+    page = f"/board/{number}"
+    refused = await visitor.send(page, f"{page}/assign", **{**TYPED, "assignee.backup_contact": "", "reason": MARKUP})
+    assert refused.status_code == 422
+    assert 'id="assign-assignee-backup_contact-error"' in refused.text
+    assert refused.text.count('aria-invalid="true"') == 1
+    assert 'value="王工"' in refused.text, "what was typed stays"
+    assert MARKUP not in refused.text
+    assert state_of(visitor, number).state is State.PENDING
+    done = await visitor.send(page, f"{page}/assign", **TYPED, reason="就近")
+    assert done.headers["location"] == ROOT + page
+    shown = (await visitor.get(page)).text
+    ticket = state_of(visitor, number)
+    assert (ticket.assignee.person, ticket.assignee.backup_person, ticket.assigner) == ("王工", "李工", "a-dispatcher")
+    for text in ("已指派", "由 王工 负责,尚未接单", "(备份 李工)", "就近", "a-dispatcher"):
+        assert text in shown, text
+
+
+async def test_ticket_page_r8_r26_tells_who_answers_why_them_and_the_device_s_past(
+    visitor: Visitor, number: str
+) -> None:
+    gateway = visitor.gateway
+    gateway.repairs["SN-1"] = [repair(1), replace(repair(2), title=MARKUP)]
+    store = gateway.store
+    ranking = (RankedPerson(person="王师傅", score=7100, load=90), RankedPerson(person="李工", unfit=Unfit.FULL))
+    routed = TicketRouted(mode=RoutingMode.SUGGEST, person="王师傅", unroutable="", ranking=ranking, more=2)
+    log = store.log[TicketId(number)]
+    log.append(replace(log[0], version=2, event=routed))
+    for one in (LI, WANG):
+        gateway.people.rows[one.person] = PersonRow(profile=one, changed_at=AT)
+    store._tickets[TicketId(number)] = replace(state_of(visitor, number), serial="SN-1")
+    await visitor.sign_in("dispatcher")
+    page = (await visitor.get(f"/board/{number}")).text
+    for text in (
+        "首次响应",
+        "7100",
+        "已满",
+        "另有 2 人不合适",
+        "更换主控板",
+        "PCB-02 × 1",
+        "T20261101-000001",
+        "无人负责",
+    ):
+        assert text in page, text
+    assert MARKUP not in page
+    assert "13800000001" not in page, "contacts are read once somebody is chosen"
+    chosen = (await visitor.get(f"/board/{number}?to=王师傅")).text
+    form = fields_of_form(chosen, f"{ROOT}/board/{number}/assign")
+    assert [form[f"assignee.{name}"] for name in ("person", "contact", "backup_person", "backup_contact")] == [
+        "王师傅", "13800000001", "李工", "13800000002",
+    ]  # fmt: skip
+    assert [one.client for one in gateway.people.readers] == ["a-dispatcher"] * 2, "that they were read is recorded"
+    assert 'value="没有"' in (await visitor.get(f"/board/{number}?to=没有")).text
+
+
+async def test_ticket_page_each_command_that_is_legal_is_offered_and_takes_effect(
+    visitor: Visitor, number: str
+) -> None:
+    await visitor.sign_in("admin")
+    page = f"/board/{number}"
+
+    async def do(command: str, **typed: str) -> None:
+        answer = await visitor.send(page, f"{page}/{command}", **typed)
+        assert answer.status_code == 303, (command, answer.text)
+
+    await do("assign", **TYPED)
+    await do("accept")
+    await visitor.gateway.post(f"/v1/tickets/{number}/start", {"substate": "on_site"})
+    await do("pause", waiting_for="parts", reason="等主板")
+    paused = (await visitor.get(page)).text
+    assert ("等待备件</span> 等主板" in paused, f"{page}/pause" in paused) == (True, False)
+    await do("resume", reason="主板已到")
+    await do("note", text="客户下午在家\n请先电话")
+    await do("ask-progress", asked_by="陈女士", text="几点来")
+    await do("escalate", to="team_lead", reason="客户着急")
+    await do("reclassify", priority="P1", reason="影响营业")
+    await do("return", reason="不会修")
+    ticket = state_of(visitor, number)
+    assert (ticket.state, ticket.pauses, ticket.asked) == (State.PENDING, 1, 1)
+    shown = (await visitor.get(page)).text
+    assert shown.index("不会修") < shown.index("影响营业") < shown.index("几点来") < shown.index("客户下午在家")
+
+
+async def test_ticket_page_a_role_sees_what_it_may_and_no_more(visitor: Visitor, number: str) -> None:
+    offers = {"dispatcher": {"assign", "note"}, "sre": set(), "engineer": {"note"}, "subscriber": None}
+    for role, wanted in offers.items():
+        await visitor.sign_in(role)
+        answer = await visitor.get(f"/board/{number}")
+        assert answer.status_code == (403 if wanted is None else 200), role
+        there = {one.name for one in FORMS if f"/board/{number}/{one.name}" in answer.text}
+        assert (wanted or set()) <= there, role
+        assert ("assign" in there) is (role == "dispatcher"), role
+    assert (await visitor.get("/board/T20260101-000009")).status_code == 403
+    await visitor.sign_in("sre")
+    assert (await visitor.get("/board/T20260101-000009")).status_code == 404
+    csrf = fields_of_form((await visitor.get(f"/board/{number}")).text, f"{ROOT}/sign-out")["csrf"]
+    sent = {"csrf": csrf, "key": "k", "command": "note", "text": "x"}
+    refused = await visitor.http.post(f"{ROOT}/board/{number}/note", data=sent, headers={"Origin": HERE})
+    assert (refused.status_code, state_of(visitor, number).version) == (403, 1)
+
+
+async def test_ticket_page_a_lead_acknowledges_its_escalation(visitor: Visitor, number: str) -> None:
+    late = replace(OPEN, rule="sla_escalation", about=f"{number} resolution", ticket_id=number, zh="工单已超时")
+    visitor.alerts.alerts[1] = late
+    await visitor.sign_in("lead")
+    page = f"/board/{number}"
+    assert "工单已超时" in (await visitor.get(page)).text
+    await visitor.send(page, f"{page}/acknowledge", why="已电话联系")
+    assert (visitor.alerts.alerts[1].acked_by, visitor.alerts.alerts[1].acked_why) == ("a-lead", "已电话联系")
+    shown = (await visitor.get(page)).text
+    assert ("已电话联系" in shown, f"{page}/acknowledge" in shown) == (True, False)
+
+
+def test_ticket_forms_leave_empty_fields_out_and_nest_dotted_ones() -> None:
+    forms = {one.name: one for one in FORMS}
+    typed = [("assignee.person", " 王工 "), ("assignee.contact", " "), ("reason", "x"), ("csrf", "s")]
+    assert body_of(forms["assign"], typed) == {"assignee": {"person": "王工"}, "reason": "x"}
+    ticks = [("ticks", "fully_solved"), ("ticks", "no_side_risk"), ("confirmed_by", "陈女士")]
+    assert body_of(forms["confirm-closure"], ticks) == {
+        "confirmed_by": "陈女士", "ticks": ["fully_solved", "no_side_risk"],
+    }  # fmt: skip
+    names = [*forms]
+    assert [one.name for one in offered("closed", names, paused=False)] == ["note", "ask-progress", "reopen"]
+    assert "resume" not in {one.name for one in offered("in_progress", names, paused=False)}
+
+
+def test_ticket_page_says_what_an_event_has_in_words_and_why_it_waits() -> None:
+    paused = {"event_type": "work.paused.v1", "actor": "王工", "occurred_at": "x", "waiting_for": "customer",
+              "reason": "不在家"}  # fmt: skip
+    told = said(paused)
+    assert told is not None
+    assert [getattr(one, "zh", one) for one in told["texts"]] == ["等待客户", "不在家"]
+    assert said({**paused, "event_type": "sla.warned.v1"}) is None
+    assert (waits_for([paused, {**paused, "event_type": "note.added.v1"}]), waits_for([])) == ("不在家", "")
