@@ -35,11 +35,13 @@ def refusal(status: int, code: str, text: Text, *, field: str = "") -> ApiProble
 class GatewayApi:
     """Calls the API; the token is given at each call.
 
-    `takes_host`: the gateway, in this process, is reached at whatever address the page was asked at.
+    `takes_host`: the gateway, in this process, is reached at whatever address the page was asked at. `beside`: its
+    files are read at the console's own address.
     """
 
     http: httpx2.AsyncClient
     takes_host: bool = False
+    beside: bool = False
 
     async def call(
         self,

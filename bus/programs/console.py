@@ -38,7 +38,7 @@ def console_beside(gateway: ASGIApp, core: Core, stopping: asyncio.Event) -> ASG
     sessions = _sessions(core.settings)
     provider = _provider(core, sessions)
     console = make_console(
-        GatewayApi(in_process(gateway, core.settings.url or ""), takes_host=not core.settings.url),
+        GatewayApi(in_process(gateway, core.settings.url or ""), takes_host=not core.settings.url, beside=True),
         sessions,
         PAGES,
         now=utc_now,

@@ -13,12 +13,12 @@ from console.pages.board import WORDS, minutes
 from console.ticket_forms import FORMS, CommandForm, body_of, offered
 
 EVENTS_SHOWN: Final = 200  # the last ones
-_WORDS_OF: Final = frozenset({"waiting_for", "clock"})
+_WORDS_OF: Final = frozenset({"waiting_for", "clock", "kind"})
 ESCALATION: Final = "sla_escalation"
 TALK: Final[Mapping[str, tuple[Text, Sequence[str]]]] = {
     "ticket.opened.v1": (Text("报修", "reported"), ("description",)),
     "report.joined.v1": (Text("又一次报修", "reported again"), ("title", "description")),
-    "ticket.assigned.v1": (Text("指派", "assigned"), ("reason",)),
+    "ticket.assigned.v1": (Text("指派", "assigned"), ("assignee", "reason")),
     "ticket.returned.v1": (Text("退回待分派", "returned"), ("reason",)),
     "assignment.accepted.v1": (Text("接单", "claimed"), ("note",)),
     "collaborator.added.v1": (Text("增加协作人", "collaborator added"), ("person", "part")),
@@ -32,7 +32,7 @@ TALK: Final[Mapping[str, tuple[Text, Sequence[str]]]] = {
     "parts.requested.v1": (Text("申请备件", "parts asked for"), ("reason",)),
     "parts.issued.v1": (Text("备件出库", "parts issued"), ("document_no",)),
     "parts.refused.v1": (Text("备件未出库", "parts refused"), ("reason",)),
-    "evidence.added.v1": (Text("凭证", "proof"), ("caption", "uri")),
+    "evidence.added.v1": (Text("凭证", "proof"), ("kind", "caption")),
     "note.added.v1": (Text("备注", "note"), ("text",)),
     "progress.asked.v1": (Text("客户催办", "the customer asked"), ("asked_by", "text")),
     "ticket.resolved.v1": (Text("已解决", "resolved"), ("summary",)),
@@ -64,6 +64,8 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         _chosen(asked),
     )
     talk = [one for event in events["events"] if (one := said(event))]
+    files = ticket.get("files", ()) if asked.api.beside else ()
+    shown = [one for one in files if one["media_type"].startswith("image/")]
     return {
         "ticket": ticket,
         "clocks": clocks["clocks"],
@@ -71,13 +73,14 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "routing": routing,
         "responsibility": responsibility,
         "talk": talk,
+        "last_action": TALK.get(f"{ticket['responsibility']['last_action']}.v1", ("", ()))[0],
         "why_it_waits": waits_for(events["events"]) if ticket["paused"] else "",
         "articles": knowledge and knowledge["articles"],
         "escalations": escalations(alerts["alerts"] if alerts else (), ticket["ticket_id"]),
         "people": [one["person"] for one in people["people"] if one["left_at"] is None] if people else (),
         "device": device,
-        "photos": [one for one in ticket.get("files", ()) if one["media_type"].startswith("image/")],
-        "elsewhere": [one for one in ticket["photos"] if not one.startswith("ticketbus-file:")],
+        "photos": shown,
+        "elsewhere": [one for one in ticket["photos"] if one not in {each["uri"] for each in shown}],
         "forms": offered(ticket["state"], asked.session.commands, paused=ticket["paused"]),
         "chosen": chosen,
         "sent": asked.form.get("command", "assign" if asked.query.get("to") else ""),
@@ -116,8 +119,15 @@ def said(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if event["event_type"] not in TALK:
         return None
     heading, fields = TALK[event["event_type"]]
-    texts = [WORDS[event[name]] if name in _WORDS_OF else event[name] for name in fields if event[name]]
+    texts = [_text(name, event[name]) for name in fields if event[name]]
     return {"heading": heading, "actor": event["actor"], "at": event["occurred_at"], "texts": texts}
+
+
+def _text(name: str, value: Any) -> Text | str:
+    if name == "assignee":
+        person, backup = value["person"], value["backup_person"]
+        return Text(f"{person}(备份 {backup})", f"{person} (backup {backup})") if backup else str(person)
+    return WORDS[value] if name in _WORDS_OF else str(value)
 
 
 def waits_for(events: Sequence[Mapping[str, Any]]) -> str:
