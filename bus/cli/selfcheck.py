@@ -46,38 +46,38 @@ def selfcheck(
 async def _answers(core: "Core", back: timedelta) -> "list[QuestionAnswer]":
     from bus.insight.metric import MetricWindow
     from bus.insight.questions import QUESTIONS
-    from bus.insight.selfcheck import answer
+    from bus.insight.selfcheck import answers
     from bus.postgres.pool import connected
 
     now = datetime.now(UTC)
     window = MetricWindow(since=now - back, until=now, dedupe_window=core.dispatcher.rules.dedupe_window)
     async with connected(core.pool) as connection:
-        return [await answer(connection, one, window) for one in QUESTIONS]
+        return [*await answers(connection, QUESTIONS, window)]
 
 
 def _print(number: int, question: "Question", found: "QuestionAnswer") -> None:
+    from bus.insight.selfcheck import mend_of
+
     word = {True: "是 yes", False: "否 no", None: "无从判断 nothing to judge by"}[found.yes]
     echo(f"{number:>2}. {question.asks.zh} {question.asks.en} ({question.rows})")
     echo(f"    {word}: {found.kept:,} / {found.cases:,} {question.counted}")
     if found.against:
         echo(f"    例如 as {', '.join(found.against)}")
     if found.yes is False:
-        echo(f"    → {_mend(question, found)}")
+        echo(f"    → {mend_of(question, found)}")
     if not found.yes:
         echo(f"    → docs/{question.page}")
 
 
-def _mend(question: "Question", found: "QuestionAnswer") -> str:
-    return question.mend.format(subject=found.against[0]) if found.against else ""
-
-
 def _json(question: "Question", found: "QuestionAnswer") -> dict[str, object]:
+    from bus.insight.selfcheck import mend_of
+
     return {
         **asdict(found),
         "yes": found.yes,
         "rows": question.rows,
         "asks": asdict(question.asks),
         "counted": asdict(question.counted),
-        "mend": _mend(question, found),
+        "mend": mend_of(question, found),
         "page": question.page,
     }

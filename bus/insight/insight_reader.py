@@ -10,7 +10,8 @@ from typing_extensions import TypedDict
 from bus.insight import task_store
 from bus.insight.consequences import CONSEQUENCES
 from bus.insight.figures import MetricCase, read_cases, read_figure
-from bus.insight.metric import Judgement, Metric, MetricFigure, window_of
+from bus.insight.metric import Judgement, Metric, MetricFigure, MetricWindow, window_of
+from bus.insight.selfcheck import Question, QuestionAnswer, answers
 from bus.insight.task import TaskKey
 from bus.insight.task_records import how_to_see
 from bus.insight.task_store import InsightTask
@@ -103,6 +104,13 @@ class InsightReader:
                 )
                 for one in metrics
             ]
+
+    async def answered(self, questions: Sequence[Question], back: timedelta) -> Sequence[QuestionAnswer]:
+        """Answer the questions of `selfcheck` by what happened within a time until now."""
+        now = self.now()
+        window = MetricWindow(since=now - back, until=now, dedupe_window=self.dedupe_window)
+        async with self._turn, connected(self.pool) as connection:
+            return await answers(connection, questions, window)
 
     async def cases(
         self, metric: Metric, since: datetime | None, until: datetime | None, *, most: int, hits: bool

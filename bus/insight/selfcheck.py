@@ -56,6 +56,18 @@ class _Counted:
     against: Sequence[str]
 
 
+def mend_of(question: Question, found: QuestionAnswer) -> str:
+    """Give the command that shows more of what is against it; empty where nothing is. Pure."""
+    return question.mend.format(subject=found.against[0]) if found.against else ""
+
+
+async def answers(
+    connection: Connection, questions: Sequence[Question], window: MetricWindow
+) -> Sequence[QuestionAnswer]:
+    """Answer questions, one after the other."""
+    return [await answer(connection, one, window) for one in questions]
+
+
 async def answer(connection: Connection, question: Question, window: MetricWindow) -> QuestionAnswer:
     """Answer a question by what happened within a time."""
     asked = {

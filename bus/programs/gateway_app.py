@@ -34,6 +34,7 @@ from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.audit import audit_routes
 from bus.gateway.routes.board import BoardSources, board_routes
+from bus.gateway.routes.calendars import calendar_routes
 from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.closure_page import closure_page_routes
 from bus.gateway.routes.consumers import consumer_routes
@@ -57,6 +58,7 @@ from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.reconciliations import reconcile_routes
 from bus.gateway.routes.rejected import rejected_routes
 from bus.gateway.routes.rollouts import rollout_routes
+from bus.gateway.routes.selfcheck import selfcheck_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.subscriptions import subscription_routes
@@ -201,7 +203,7 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
     letters = PostgresDeadLetterService(
         pool=core.pool, clear=core.clear, sources=known, two_persons=core.settings.two_persons
     )
-    subscribers = PostgresSubscriptionService(core.pool)
+    subscribers, insight = PostgresSubscriptionService(core.pool), insight_reader_of(core)
     return [
         deadletter_routes(letters, core.refused),
         alert_routes(PostgresAlertService(core.pool), RULES, core.refused),
@@ -216,7 +218,9 @@ def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Featur
         subscription_routes(subscribers, core.contract, hosts_of(core.settings), core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),
         people_routes(directory_of(core), functools.partial(let_go, core), core.refused, utc_now),
-        insight_routes(insight_reader_of(core)),
+        insight_routes(insight),
+        selfcheck_routes(insight.answered),
+        calendar_routes(core.dispatcher.rules.calendars, utc_now),
         knowledge_routes(knowledge_of(core), core.store, core.refused, utc_now),
         board_routes(
             BoardSources(

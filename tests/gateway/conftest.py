@@ -77,6 +77,7 @@ from tests.gateway.fake_board import board_of
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
 from tests.gateway.fake_drift_lists import FakeDriftLists, responsibility_routes
+from tests.gateway.fake_insight import FakeInsight, insight_features
 from tests.gateway.fake_journey import journey_of
 from tests.gateway.fake_knowledge import FakeKnowledge
 from tests.gateway.fake_people import FakePeople
@@ -142,6 +143,7 @@ class Gateway:
     subscribers: SubscriptionService = field(default_factory=FakeSubscriptionService)
     rollouts: RolloutService = field(default_factory=FakeRolloutService)
     people: FakePeople = field(default_factory=FakePeople)
+    insight: FakeInsight = field(default_factory=FakeInsight)
     repairs: dict[str, Sequence[RepairRow]] = field(default_factory=dict)
     knowledge: FakeKnowledge = field(default_factory=FakeKnowledge)
     drift_lists: FakeDriftLists = field(default_factory=FakeDriftLists)
@@ -205,6 +207,7 @@ class Gateway:
                     now=self.deps.now,
                 )
             ),
+            *insight_features(self.insight),
             device_routes(self._repairs),
             deadletter_routes(self.dead_letters, self.refused),
             alert_routes(self.alerts, RULES, self.refused),

@@ -19,7 +19,7 @@ from tests.peers.browser import SIZES, Window, chromium
 pytestmark = pytest.mark.peers
 
 MENU = [page.path for page in PAGES if page.menu]
-BESIDE = ["/consumers/lags"]  # pages that others lead to
+BESIDE = ["/consumers/lags", "/insight/first-time-fix"]  # pages that others lead to
 LIVE = "[data-live]"
 MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script>javascript:alert(3)"
 OPENING = {
@@ -91,7 +91,7 @@ async def test_console_every_page_of_a_role_is_readable_by_all(
     assert set(links) <= {f"/console{path}" for path in MENU}
     assert len(links) == len(set(links)) > 0
     beside = [path for path in BESIDE if f"/console{path.rpartition('/')[0]}" in links]
-    for path in [*(one.removeprefix("/console") for one in links), *beside, f"/tickets/{ticket}"]:
+    for path in [*(one.removeprefix("/console") for one in links), *beside, f"/tickets/{ticket}", f"/board/{ticket}"]:
         assert await window.go(path) == 200, path
         await window.page.evaluate(rules)
         found = await window.page.evaluate("axe.run()")
@@ -100,7 +100,7 @@ async def test_console_every_page_of_a_role_is_readable_by_all(
         wide = await window.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{path} scrolls sideways by {wide} px"
         if role == "admin":
-            name = path.strip("/").replace("/", "-").replace(ticket, "journey")
+            name = path.strip("/").replace("/", "-").replace(ticket, "of-one")
             await window.shot(f"{name}-{size}")
     await window.close()
 
