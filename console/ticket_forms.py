@@ -87,9 +87,10 @@ FORMS: Final[Sequence[CommandForm]] = (
     ),
     CommandForm(
         command=Reclassify,
-        title=Text("更改类型或优先级", "reclassify"),
+        title=Text("更改类型、区域或优先级", "reclassify"),
         fields=[
             FormField(name="type", label=Text("类型(空:不变)", "type (empty: as it is)")),
+            FormField(name="region", label=Text("区域(空:不变)", "region (empty: as it is)")),
             FormField(name="priority", label=Text("优先级(空:不变)", "priority (empty: as it is)")),
             _WHY,
         ],

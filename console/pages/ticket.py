@@ -40,7 +40,10 @@ TALK: Final[Mapping[str, tuple[Text, Sequence[str]]]] = {
     "closure.confirmed.v1": (Text("客户确认", "confirmed"), ("confirmed_by",)),
     "closure.rejected.v1": (Text("客户拒绝关闭", "declined"), ("rejected_by", "reason")),
     "ticket.reopened.v1": (Text("重新打开", "reopened"), ("reason",)),
-    "ticket.reclassified.v1": (Text("更改类型或优先级", "reclassified"), ("type", "priority", "reason")),
+    "ticket.reclassified.v1": (
+        Text("更改归类", "reclassified"),
+        ("type", "region", "priority", "reason"),
+    ),
     "ticket.escalated.v1": (Text("升级", "escalated"), ("to", "reason")),
     "sla.breached.v1": (Text("时限已过", "a promise was broken"), ("clock",)),
 }
