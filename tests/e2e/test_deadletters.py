@@ -11,7 +11,7 @@ from deadletter.store import post
 from schemas.messages import CommandSent
 from tests.bus_under_test import Bus
 from tests.e2e.test_commands_topic import took_effect
-from tests.gateway.conftest import OPENING
+from tests.gateway.by_role import OPENING
 
 WHY = {"why": "料号录错"}
 

@@ -13,7 +13,7 @@ from bus.intake.command_requests import opening_request
 from bus.wire.json_body import NAME_CHARS_SHOWN, read_object
 from tests.fuzz.in_process import in_process
 from tests.fuzz.shots import Shot
-from tests.gateway.conftest import OPENING
+from tests.gateway.by_role import OPENING
 from tests.schemas.codecs import NOW
 
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from typing import Any
 
 import httpx2
@@ -69,6 +68,7 @@ from bus.wire.codec import Codec
 from deadletter.rejected_inputs import MemoryRejectedInputs
 from schemas.messages import HostRead
 from tests.gateway.behind_a_server import behind_a_server
+from tests.gateway.by_role import ByRole
 from tests.gateway.customer_pages import LINKS, customer_pages
 from tests.gateway.described import Described
 from tests.gateway.fake_alerts import FakeAlertService
@@ -101,14 +101,12 @@ from tests.gateway.fakes import (
 from tests.gateway.giving import giving
 
 BODY_BYTES_MAX = 262_144
-OPENING: dict[str, Any] = {"incident_key": {"kind": "serial", "value": "SN-1"}, "title": "不制冷",
-                           "type": "hardware_fault", "region": "east"}  # fmt: skip
 PERSON = {"role": "engineer", "person": "王工", "contact": "13800000001", "backup_person": "李工",
           "backup_contact": "13800000002"}  # fmt: skip
 
 
 @dataclass
-class Gateway:
+class Gateway(ByRole):
     """The app, its parts, and a client that speaks as any role."""
 
     store: StoreThatMayBeAway = field(default_factory=StoreThatMayBeAway)
@@ -123,7 +121,6 @@ class Gateway:
     codec: Codec = CODEC
     waiting_max: int = 1000
     streams_per_client: int = 500
-    keys: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
     known_by: Mapping[str, Sequence[str]] = field(default_factory=dict)  # tickets of a name, newest first
     verdict: list[dict[str, Any]] = field(default_factory=list)  # of any of their journeys
     readings: list[HostRead] = field(default_factory=list)
@@ -244,23 +241,6 @@ class Gateway:
     async def _check_topics(self) -> Sequence[CheckResult]:
         self.topics_checking()
         return self.topics_checked
-
-    async def post(
-        self, path: str, json: object = None, *, role: str = "admin", key: str | None = None, **options: Any
-    ) -> httpx2.Response:
-        """Post as a role, with a new key unless one is given."""
-        headers = {"Authorization": f"Bearer {role}", "Idempotency-Key": key or f"key-{self.keys()}"}
-        return await self.http.post(path, json=json, headers=headers | options.pop("headers", {}), **options)
-
-    async def get(self, path: str, role: str = "admin", **options: Any) -> httpx2.Response:
-        """Get as a role."""
-        return await self.http.get(path, headers={"Authorization": f"Bearer {role}"}, **options)
-
-    async def opened(self, value: str = "SN-1") -> str:
-        """Open a ticket and give its number."""
-        answer = await self.post("/v1/tickets", {**OPENING, "incident_key": {"kind": "serial", "value": value}})
-        assert answer.status_code in {200, 201}, answer.text
-        return str(answer.json()["ticket_id"])
 
     async def caught_up(self) -> None:
         """Wait until the stream's tail has read all that the log holds."""

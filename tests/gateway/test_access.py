@@ -24,7 +24,8 @@ from bus.gateway.auth.roles import GRANTS, Access, Role, allows
 from bus.postgres.pool import Pool
 from bus.programs.sources import sources
 from bus.settings import Settings, SettingsInvalid
-from tests.gateway.conftest import OPENING, PERSON, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import PERSON, Gateway
 from tests.store.conftest import database, pool
 
 ADA = Client(name="ada", role=Role.SRE)

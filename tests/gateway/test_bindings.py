@@ -19,7 +19,8 @@ from bus.gateway.auth.roles import GRANTS, Access, Role
 from bus.intake.from_raw_request import requests_of
 from tests.domain.given import given
 from tests.domain.people import OPEN
-from tests.gateway.conftest import OPENING, PERSON, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import PERSON, Gateway
 
 CRM, ERP = "crm", "erp"
 TICKET = replace(given(OPEN).ticket, source=CRM, region="east", assignee=Assignee(person="王工", backup_person="李工"))

@@ -9,7 +9,8 @@ from bus.domain.customer_link import CustomerLinks
 from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
 from tests.gateway.behind_a_server import behind_a_server
-from tests.gateway.conftest import OPENING, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import Gateway
 
 
 def _two_sources(gateway: Gateway) -> None:

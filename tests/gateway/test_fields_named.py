@@ -16,7 +16,8 @@ from bus.gateway.http.problems import body_of
 from bus.gateway.http.responses import NotKept
 from bus.intake.command_bodies import build
 from bus.wire.json_body import read_object
-from tests.gateway.conftest import OPENING, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import Gateway
 
 ROOT = Path(bus.__file__).parent.parent
 FIELD_AT = {

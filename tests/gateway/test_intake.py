@@ -21,7 +21,8 @@ from bus.intake.source_adapter import Source
 from bus.postgres.pool import Connection
 from bus.wire.record import Record
 from bus.wire.record_reader import nothing_more
-from tests.gateway.conftest import OPENING, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import Gateway
 from tests.gateway.fakes import CODEC
 
 SECRET = "whsec_" + "QUJD" * 12

@@ -6,7 +6,8 @@ from bus.domain.events import TicketAssigned, TicketOpened
 from bus.domain.terms import KeyKind, TicketId
 from bus.domain.values import IncidentKey
 from bus.intake.command_bodies import within_limits
-from tests.gateway.conftest import OPENING, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import Gateway
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from bus.domain.errors import MalformedInput
 from bus.gateway.http import trace_context
 from bus.settings import Settings
 from bus.wire.json_body import read_object
-from tests.gateway.conftest import BODY_BYTES_MAX, OPENING, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import BODY_BYTES_MAX, Gateway
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

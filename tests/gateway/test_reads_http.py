@@ -8,7 +8,8 @@ from starlette.requests import Request as HttpRequest
 
 from bus.gateway.routes import health
 from bus.gateway.routes.health import health_routes
-from tests.gateway.conftest import OPENING, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import Gateway
 
 
 def rows(count: int) -> list[dict[str, object]]:

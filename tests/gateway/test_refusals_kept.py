@@ -7,7 +7,8 @@ import pytest
 from bus.domain.errors import StoreUnavailable
 from bus.wire.rejected_input import RejectedInput
 from deadletter.rejected_inputs import MemoryRejectedInputs
-from tests.gateway.conftest import OPENING, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import Gateway
 
 
 @pytest.fixture

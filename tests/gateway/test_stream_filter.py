@@ -12,7 +12,8 @@ from bus.domain.terms import TicketId
 from bus.gateway.stream import progress
 from bus.gateway.stream.event_filter import DeclaredSubscriptions
 from schemas.catalogue import NAME_BY_CE_TYPE
-from tests.gateway.conftest import OPENING, PERSON, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import PERSON, Gateway
 from tests.gateway.subscriber import Frame, frames, subscribed, until_closed
 from tests.gateway.test_server_sent import bodies, following, refusal, taken
 

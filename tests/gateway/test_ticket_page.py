@@ -15,7 +15,8 @@ from bus.domain.ticket import Ticket
 from bus.gateway.customer.handler import ShownHandler
 from bus.gateway.http.routing import without_secret
 from bus.intake.dispatch import utc_now
-from tests.gateway.conftest import OPENING, PERSON, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import PERSON, Gateway
 from tests.gateway.customer_pages import LINK_KEY
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}

@@ -11,7 +11,8 @@ from bus.domain.terms import TicketId
 from bus.gateway.http.answers import ClocksAnswer
 from bus.gateway.http.problems import HttpProblem
 from bus.intake.dispatch import utc_now
-from tests.gateway.conftest import OPENING, PERSON, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import PERSON, Gateway
 from tests.gateway.typed import type_faults
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

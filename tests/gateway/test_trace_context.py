@@ -16,7 +16,8 @@ from bus.wire.record import Record
 from bus.wire.trace_context import caller_trace, parent_of, parse, read_tracestate
 from schemas.messages import CommandSent
 from tests.domain.people import OPEN
-from tests.gateway.conftest import OPENING, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import Gateway
 from tests.gateway.fakes import CODEC
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from bus.domain.terms import TicketId
-from tests.gateway.conftest import OPENING, PERSON, Gateway
+from tests.gateway.by_role import OPENING
+from tests.gateway.conftest import PERSON, Gateway
 
 HEX = "0123456789abcdef" * 4
 

@@ -14,7 +14,7 @@ import pytest
 from bus.local.stack import Urls
 from bus.settings import Settings
 from tests.bus_under_test import TOKEN, Bus, bus_on, eventually
-from tests.gateway.conftest import OPENING
+from tests.gateway.by_role import OPENING
 
 HERE = Path(__file__).parent / "openapi"
 LIMIT_S = 180.0
