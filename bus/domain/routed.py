@@ -1,5 +1,6 @@
 """What routing decided about a ticket: the whole table with reasons as an event, and what the ticket keeps of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -77,9 +78,13 @@ def waits_again(routing: Routing, person: str, *, missed: bool) -> Routing:
     return Routing(sent_back_by=(*sent_back_by, person) if person else sent_back_by, missed_by=missed_by)
 
 
-def reasons_text(codes: str) -> Text:
-    """Say why nobody suits, by the codes of one routing or several. Pure."""
+def reasons_text(codes: str, *, region: str = "", skills: Sequence[str] = ()) -> Text:
+    """Say why nobody suits, by the codes of one routing or several, and what the ticket asks for. Pure."""
     names = {code for code in codes.split(",") if code}
+    asked = {Unfit.REGION: region, Unfit.SKILL: "、".join(skills)}
     found = [_NO_PEOPLE] if NOBODY in names else []
-    found += [Text(one.zh, one.value) for one in Unfit if one.value in names]
+    for one in Unfit:
+        if one.value in names:
+            what = asked.get(one)
+            found.append(Text(f"{one.zh}“{what}”", f"{one.value} {what!r}") if what else Text(one.zh, one.value))
     return Text("、".join(one.zh for one in found), ", ".join(one.en for one in found))

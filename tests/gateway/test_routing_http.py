@@ -55,9 +55,10 @@ def test_routing_http_where_a_ticket_is_stands_in_words(commands: list[Command],
 @pytest.mark.parametrize(
     ("routing", "words"),
     [({"suggested": "李工"}, "李工 is suggested: assign by hand"),
-     ({"unroutable": "full,skill"}, "nobody suits: skill, full; tried again each minute")],
+     ({"unroutable": "full,region,skill"},
+      "nobody suits: region '华东', skill 'compressor', full; tried again each minute")],
 )  # fmt: skip
 def test_routing_http_a_ticket_that_waits_says_for_what(routing: dict[str, Any], words: str) -> None:
     opened = given(OPEN).ticket
-    waiting = replace(opened, routing=replace(opened.routing, **routing))
+    waiting = replace(opened, region="华东", skills=("compressor",), routing=replace(opened.routing, **routing))
     assert routing_view(waiting, [], RoutingMode.SUGGEST)["en"] == words

@@ -16,7 +16,7 @@ from bus.domain.commands import Assign, Return, Start
 from bus.domain.decided import Decided
 from bus.domain.events import TicketAssigned, TicketReturned
 from bus.domain.inside_commands import RouteTicket, WithdrawOffer
-from bus.domain.people import Person
+from bus.domain.people import Person, Skill
 from bus.domain.routed import TicketRouted, Unfit
 from bus.domain.routing_rules import RoutingMode, RoutingRules
 from bus.domain.terms import BUS, State, Substate, TicketId
@@ -121,7 +121,8 @@ async def test_routing_store_fifty_at_once_overfill_nobody_and_the_rest_has_its_
 async def test_routing_store_the_timer_assigns_retries_and_leaves_what_somebody_has(bus: Routed) -> None:
     await bus.staff(replace(LI, capacity=1), WANG, replace(ZHAO, regions=("华南",)))
     now = utc_now()
-    by_hand, first, elsewhere = [await bus.opened() for _ in range(2)] + [await bus.opened(region="西南")]
+    by_hand, first = [await bus.opened() for _ in range(2)]
+    elsewhere = await bus.opened(region="西南", skills=("compresor",))
     hand = Assignee(role="engineer", person="孙工", contact="1", backup_person="李工", backup_contact="2")
     await bus.ask(Assign(assignee=hand), ticket_id=by_hand)
     claimed = await asyncio.gather(*(bus.timer.fire(now) for _ in range(4)))
@@ -129,9 +130,12 @@ async def test_routing_store_the_timer_assigns_retries_and_leaves_what_somebody_
     assert (await bus.ticket(by_hand)).assignee.person == "孙工"
     assert [type(one.event) for one in await bus.store.events(first)][1:] == [TicketRouted, TicketAssigned]
     assert (await bus.ticket(elsewhere)).routing.unroutable == "region"
+    async with connected(bus.pool) as connection:
+        (alert,) = UNROUTABLE.evaluate(await UNROUTABLE.read(connection), now)
+    assert alert.zh.endswith(";名录中无人有区域“西南”,是否指“华南”;名录中无人有技能“compresor”,是否指“compressor”")
     assert await bus.timer.fire(now + MINUTE / 2) == 0, "who suits nobody is tried again after a minute"
     assert await bus.timer.fire(now + MINUTE) == 1, "for the same reasons: no event"
-    await bus.staff(replace(ZHAO, regions=("西南",), backup="王师傅"))
+    await bus.staff(replace(ZHAO, regions=("西南",), backup="王师傅", skills=(Skill(name="compresor", level=1),)))
     assert await bus.timer.fire(now + 2 * MINUTE) == 1
     assert (await bus.ticket(elsewhere)).assignee.person == "赵工"
     assert (await bus.ticket(elsewhere)).assigner == BUS

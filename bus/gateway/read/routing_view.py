@@ -83,7 +83,7 @@ def _outcome(ticket: Ticket, mode: RoutingMode) -> Text:
             f"类型 {ticket.type} 未启用派单", f"tickets of the type {ticket.type} are not routed: assign by hand"
         )
     if ticket.routing.unroutable:
-        why = reasons_text(ticket.routing.unroutable)
+        why = reasons_text(ticket.routing.unroutable, region=ticket.region, skills=ticket.skills)
         return Text(f"无人可派:{why.zh};每分钟重试", f"nobody suits: {why.en}; tried again each minute")
     if ticket.routing.suggested:
         name = ticket.routing.suggested
