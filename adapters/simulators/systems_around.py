@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from adapters.simulators.wecom_robot import WecomRobotSimulator
 
 ERP: Final = "erp"
 PART: Final = "WM-SEAL-07"
+ROBOT: Final = "sre"  # the channel
 CRM_VARIABLE: Final = "SIMULATED_CRM_SECRET"
 _ERP_VARIABLE: Final = "SIMULATED_ERP_APP_SECRET"
 _ROBOT_VARIABLE: Final = "SIMULATED_WECOM_ROBOT"
@@ -31,11 +32,13 @@ class SystemsAround:
     crm_secret: str
     robot: WecomRobotSimulator
 
-    def write(self, folder: Path, files: Mapping[str, Any]) -> Mapping[str, str]:
+    def write(
+        self, folder: Path, files: Mapping[str, Any], *, escalations: Sequence[Mapping[str, Any]] = ()
+    ) -> Mapping[str, str]:
         """Write `files` and the one of alerts; give the variables that the programs need to go by them."""
-        channels = {"sre": {"adapter": "wecom-robot", "options": {"url_variable": _ROBOT_VARIABLE}}}
+        channels = {ROBOT: {"adapter": "wecom-robot", "options": {"url_variable": _ROBOT_VARIABLE}}}
         rules = {"disk_filling": {"open_after_s": 0}}  # who watches is not kept waiting for a second forecast
-        files = {**files, "alerts": {"channels": channels, "rules": rules}}
+        files = {**files, "alerts": {"channels": channels, "rules": rules, "escalations": [*escalations]}}
         for name, content in files.items():
             (folder / f"{name}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
         return {

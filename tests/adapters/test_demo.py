@@ -80,6 +80,7 @@ def test_demo_the_story_ends_well_in_time_and_leaves_nothing(tmp_path: Path) -> 
     assert re.search(r"智能派单建议 张伟\n.*\n +张伟 +\d[\d,]*\n.*\n +刘洋 +工单类型不符", said), said
     for word in ("熔断打开", "refused at DynamicFormService.Save", "周敏", "审核 audited × 1", "parts.issued.v1"):
         assert word in said, said
+    assert re.search(r"【P2 告警】工单时限:T\d+-\d+ first_response\n.*首次响应已超时.*\n +通知 / for: 组长", said), said
     for title, about in ALARMS:
         assert re.search(rf"故障后 \d+\.\d 秒送达\n.*\n +【P\d 告警】{title}:{about}\n", said), said
     assert left_behind(tmp_path) == []

@@ -44,22 +44,22 @@ async def alarms(context: DemoContext, tell: Narrator, filling_since: float) -> 
             report = {**WASHER, "incident_key": {"kind": "serial", "value": "SN-WM-9001"}}
             opening = asyncio.create_task(context.crm.tell("ticket.created", "CRM-9", by=CLERK, **report))
             try:
-                await _heard(context, tell, "对来源系统应答 5xx", "crm", broken_at)
+                await heard(context, tell, "对来源系统应答 5xx", "crm", broken_at)
             except BaseException:
                 opening.cancel()
                 raise
-        await _heard(context, tell, "使用了未声明的主题", reading, misspelled_at)
+        await heard(context, tell, "使用了未声明的主题", reading, misspelled_at)
     receipt = await opening
     tell.expect(receipt.result.get("answer") == "opened", "重试后应已建单", "its retry opens the ticket", receipt)
     tell.fact(
         f"数据库修好后 CRM 重试第 {receipt.attempts} 次,建单 {receipt.result['ticket_id']}:没有丢",
         f"the CRM's attempt {receipt.attempts} opened it once the database was mended: nothing is lost",
     )
-    await _heard(context, tell, "磁盘即将写满", f"{DISK.host} {DISK.path}", filling_since)
+    await heard(context, tell, "磁盘即将写满", f"{DISK.host} {DISK.path}", filling_since)
 
 
-async def _heard(context: DemoContext, tell: Narrator, title: str, about: str, since: float) -> None:
-    """Wait for the message of an alert that opened, and show it."""
+async def heard(context: DemoContext, tell: Narrator, title: str, about: str, since: float) -> str:
+    """Wait for the message of an alert that opened, show it, and give its text."""
     robot = context.systems.robot
 
     async def found() -> tuple[float, str] | None:
@@ -72,6 +72,7 @@ async def _heard(context: DemoContext, tell: Narrator, title: str, about: str, s
     tell.fact(f"故障后 {at - since:.1f} 秒送达", f"in the robot's hands {at - since:.1f} s after the fault:")
     for line in text.splitlines()[:_LINES]:
         tell.row((line, 0))
+    return text
 
 
 async def _post_readings(context: DemoContext, begun: float) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from adapters.simulators.crm import Crm
 from adapters.simulators.demo.alarms_act import alarms, filling_disk
 from adapters.simulators.demo.context import DISPATCHER, ENGINEER, DemoContext, Faults, Operator
+from adapters.simulators.demo.escalation_act import escalation
 from adapters.simulators.demo.narrator import Narrator
 from adapters.simulators.demo.parts_act import disk_full, letter, repair
 from adapters.simulators.demo.plug_in_act import plug_in
@@ -73,6 +74,7 @@ async def _play(context: DemoContext, tell: Narrator) -> str:
             await refusal(context, tell, ticket_id)
             await closure(context, tell, ticket_id)
         await read_model(context, tell, ticket_id)
+        await escalation(context, tell)
         await alarms(context, tell, filling_since)
         await plug_in(context, tell)
         await trace(context, tell, ticket_id)
