@@ -64,7 +64,7 @@ def show(number: Number, data: Data = None, as_json: Json = False) -> None:
     if as_json:
         echo_json(asdict(one))
         return
-    for line in (alert_line(one), one.zh, one.en):
+    for line in (alert_line(one), *one.zh.splitlines(), *one.en.splitlines()):
         echo(line)
     for label, value in (("处理 mend", one.mend), ("工单 ticket", one.ticket_id), ("trace", one.trace_id)):
         if value:
@@ -235,7 +235,7 @@ def _over(one: "ListedAlert") -> str:
 
 
 def alert_line(one: "ListedAlert") -> str:
-    """Give an alert in one line."""
+    """Give an alert in one line: of a list, such as that of a morning, how many stand on it."""
     since = f"{one.opened_at:%m-%d %H:%M:%S}Z" if one.opened_at else "-"
     marks = [
         "【演练】" if one.drill else "",
@@ -244,6 +244,5 @@ def alert_line(one: "ListedAlert") -> str:
         f"已认领 acknowledged by {one.acked_by}" if one.acked_at else "",
         f"隐藏于 hidden by {one.hidden_by}" if one.hidden_by else "",
     ]
-    return " ".join(
-        [f"{one.number:>6}", one.severity.upper(), since, one.rule, one.about, *filter(None, marks), "|", one.zh]
-    )
+    shown = [*filter(None, marks), "|", *one.zh.splitlines()[:1]]
+    return " ".join([f"{one.number:>6}", one.severity.upper(), since, one.rule, one.about, *shown])

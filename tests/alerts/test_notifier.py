@@ -128,6 +128,7 @@ async def test_notifier_an_alert_that_is_over_says_so_while_it_waits_to_close(al
     assert over.gone_at is not None
     closes_at = over.gone_at + RULES[over.rule].close_after
     assert f"over since {over.gone_at:%H:%M:%S}Z, 将于 closing at {closes_at:%H:%M:%S}Z" in alert_line(over)
+    assert alert_line(replace(over, zh="3 个工单责任漂移\n新增 T1")).endswith(" | 3 个工单责任漂移")
 
 
 async def test_notifier_an_alert_that_becomes_worse_is_no_longer_acknowledged(alerting: Alerting) -> None:
