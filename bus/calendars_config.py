@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_
 
 from bus.config_file import ConfigFileInvalid, FileModel, SystemName, read_yaml
 from bus.domain.calendars import ALWAYS, AROUND_THE_CLOCK, BY_REGION, Calendar, Calendars, HolidayLists, HolidayYear
-from bus.domain.naming import nearest
+from bus.domain.naming import no_such
 from bus.domain.text import Text
 from bus.domain.working_hours import WEEKDAYS, read_day, read_weekdays
 from bus.domain.working_time import OFF, WorkingDay, WorkingTime
@@ -105,13 +105,15 @@ def load_calendars(path: Path | None) -> Calendars:
     names = {AROUND_THE_CLOCK, *file.calendars}
     for where, meant in _named(file):
         if meant not in names:
-            faults.append(f"{where}: {_no_such('calendar', meant, names)}")
+            faults.append(f"{where}: {no_such(Text('日历', 'calendar'), meant, names)}")
     if BY_REGION in file.calendars:
         reserved = Text("此名在时限中表示“按区域”,请改名", "the name means the region's calendar: take another")
         faults.append(f"calendars.{BY_REGION}: {reserved}")
     for name, one in file.calendars.items():
         if one.holidays and one.holidays not in lists:
-            faults.append(f"calendars.{name}.holidays: {_no_such('list of holidays', one.holidays, {*lists})}")
+            faults.append(
+                f"calendars.{name}.holidays: {no_such(Text('节假日表', 'list of holidays'), one.holidays, lists)}"
+            )
     if faults:
         raise ConfigFileInvalid(f"{place}: {'; '.join(faults)}")
     made = {name: _calendar(name, one, lists) for name, one in file.calendars.items()}
@@ -126,12 +128,6 @@ def load_calendars(path: Path | None) -> Calendars:
 def _named(file: _File) -> Iterator[tuple[str, str]]:
     yield "default", file.default
     yield from ((f"regions.{who}", name) for who, name in file.regions.items())
-
-
-def _no_such(what: str, name: str, known: set[str]) -> str:
-    close = nearest(name, known)
-    meant = f"did you mean {close!r}?" if close else f"there are {', '.join(sorted(known))}"
-    return f"there is no {what} {name!r}; {meant}"
 
 
 def _lists(file: _File, faults: list[str]) -> HolidayLists:

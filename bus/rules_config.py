@@ -15,7 +15,7 @@ from bus.domain.calendars import BY_REGION, Calendars
 from bus.domain.closure_proof import ClosureProofs, closure_key
 from bus.domain.closure_rules import ClosureRules
 from bus.domain.customer_link import CustomerLinkRules, CustomerLinks, link_key
-from bus.domain.naming import did_you_mean, nearest
+from bus.domain.naming import did_you_mean, nearest, no_such
 from bus.domain.no_key import plain_word
 from bus.domain.routing_rules import CLAIM_WITHIN, RoutingMode, RoutingRules, RoutingWeights
 from bus.domain.rules import Rules
@@ -201,13 +201,8 @@ def _allowances(own: Mapping[WaitingFor, timedelta]) -> tuple[PauseAllowance, ..
 def _faults(name: str, limit: SlaLimit, calendars: Calendars) -> Iterator[str]:
     """Say which calendar of a promise is not there, or has too few hours for it."""
     if limit.calendar and not calendars.named(limit.calendar):
-        known = {BY_REGION, *calendars.by_name}
-        close = did_you_mean(nearest(limit.calendar, known), quoted=True)
-        there = Text(f"有 {', '.join(sorted(known))}", f"there are {', '.join(sorted(known))}")
-        yield (
-            f"{name}.calendar: 没有日历 {limit.calendar}{close.zh},{there.zh} / "
-            f"there is no calendar {limit.calendar!r}{close.en}; {there.en}"
-        )
+        there = no_such(Text("日历", "calendar"), limit.calendar, {BY_REGION, *calendars.by_name})
+        yield f"{name}.calendar: {there}"
     for one in calendars.named(limit.calendar):
         if not one.working.holds(max(limit.response, limit.resolution, *map(_within, limit.steps))):
             few = Text(
@@ -225,8 +220,6 @@ def load_routing(path: Path, types: Collection[str]) -> RoutingRules:
     read = read_yaml(path, _Routing)
     for name in read.types:
         if name not in types:
-            close = nearest(name, types)
-            meant = f"did you mean {close!r}?" if close else f"there are {', '.join(types)}"
-            raise ConfigFileInvalid(f"{path}: types.{name}: there is no ticket type {name!r}; {meant}")
+            raise ConfigFileInvalid(f"{path}: types.{name}: {no_such(Text('工单类型', 'ticket type'), name, types)}")
     weights = RoutingWeights(**read.weights.model_dump())
     return RoutingRules(mode=read.mode, types=read.types, weights=weights, claim_within=read.claim_within)

@@ -71,6 +71,15 @@ def did_you_mean(close: str, *, quoted: bool = False) -> Text:
     )
 
 
+def no_such(what: Text, name: str, known: Iterable[str]) -> Text:
+    """Say that there is nothing of a name: the nearest that there is, or else all."""
+    names = sorted(known)
+    there = did_you_mean(nearest(name, names), quoted=True)
+    if not there.zh:
+        there = Text(f",有 {', '.join(names)}", f"; there are {', '.join(names)}")
+    return Text(f"没有{what.zh} {name}{there.zh}", f"there is no {what.en} {name!r}{there.en}")
+
+
 def did_you_mean_event(name: str, events: Iterable[str]) -> Text:
     """Ask whether the event that is spelled nearly so was meant; where none is, say which there are."""
     names = sorted(events)

@@ -136,7 +136,7 @@ def test_escalation_a_file_that_calls_nobody_any_more_ends_it() -> None:
     [
         (
             {"broken": [{**LEAD, "channels": ["leed"]}]},
-            "broken.0.channels: there is no channel 'leed'; did you mean 'lead'?",
+            "broken.0.channels: 没有渠道 leed,是否指“lead” / there is no channel 'leed'; did you mean 'lead'",
         ),
         ({"broken": []}, "escalations.0.broken"),
         ({"broken": [MANAGER]}, "broken.0.after: 第一级立即通知"),

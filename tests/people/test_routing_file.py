@@ -38,7 +38,7 @@ def test_routing_file_of_a_deployment_gives_modes_and_weights(tmp_path: Path) ->
     ("before", "after", "fault"),
     [
         ("mode: assign", "mode: everybody", "mode: "),
-        ("complaint", "complain", "types.complain: there is no ticket type 'complain'; did you mean 'complaint'?"),
+        ("complaint", "complain", "types.complain: 没有工单类型 complain,是否指“complaint” / there is no ticket type"),
         ("PT5M", "PT0S", "claim_within: "),
         ("load: 60", "load: 61", "weights: 各权重之和应为 100,现为 101 / in sum 100, not 101"),
         ("load: 60", "load: -1", "weights.load: "),

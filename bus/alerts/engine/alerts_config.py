@@ -24,7 +24,7 @@ from bus.config_file import (
     read_yaml,
     with_options,
 )
-from bus.domain.naming import nearest
+from bus.domain.naming import no_such
 from bus.domain.text import Text
 
 
@@ -32,8 +32,7 @@ def _rule(name: object) -> object:
     names = [one.value for one in RuleName]
     if name in names:
         return name
-    close = nearest(str(name), names)
-    raise ValueError(f"there is no rule {name!r}{f'; did you mean {close!r}?' if close else ''}")
+    raise ValueError(str(no_such(Text("规则", "rule"), str(name), names)))
 
 
 def _all(names: type[RuleName] | type[Severity]) -> BeforeValidator:
@@ -127,10 +126,7 @@ class AlertsConfig(FileModel):
                 ]
         for place, name in named:
             if name not in self.channels:
-                close = nearest(name, self.channels)
-                raise ValueError(
-                    f"{place}: there is no channel {name!r}{f'; did you mean {close!r}?' if close else ''}"
-                )
+                raise ValueError(f"{place}: {no_such(Text('渠道', 'channel'), name, self.channels)}")
         if own := [name for name, one in self.channels.items() if one.second == name]:
             raise ValueError(f"channels.{own[0]}.second: a channel cannot take over from itself")
         return self
