@@ -84,6 +84,10 @@ async def test_closure_page_a_look_changes_nothing_and_three_ticks_close_once_r2
     assert (done.status_code, "已收到您的确认" in done.text) == (200, True)
     again = await _answer(gateway, link, answer="confirm", tick=TICKS, name="别人")
     assert (again.status_code, "已收到您的确认" in again.text) == (200, True)
+    late = await _answer(gateway, link, answer="reject", reason="came_back", name="陈女士")
+    assert (late.status_code, "没有记录" in late.text, "已收到" in late.text) == (409, True, False), (
+        "it is lost, and said"
+    )
     *_, last = await gateway.store.events(ticket_id)
     assert (last.event, last.source) == (
         ClosureConfirmed(confirmed_by="陈女士", ticks=tuple(Tick), via=ConfirmedVia.PAGE), CUSTOMER_PAGE,

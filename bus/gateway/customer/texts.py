@@ -8,4 +8,8 @@ GONE: Final = Text("此链接无效或已过期,请联系客服", "this link is 
 AWAY: Final = Text("系统暂时无法受理,请稍后再打开此链接", "not now: please open this link again in some minutes")
 TOO_OFTEN: Final = Text("打开次数过多,请稍后再试", "too many tries; please wait a little")
 CONFIRMED: Final = Text("已收到您的确认,谢谢!", "you have confirmed it, thank you")
+CONFIRMED_BEFORE: Final = Text(
+    "此前已确认完成,这次的回答没有记录;如问题仍在,请联系客服",
+    "it was confirmed before, and this answer was not taken; if it is not solved, please ask our service",
+)
 REJECTED: Final = Text("已收到您的反馈,我们会继续处理。", "thank you for telling us, we go on working on it")
