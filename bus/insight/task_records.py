@@ -31,7 +31,7 @@ def key_of(task: InsightTask, message: InsightMessage) -> str:
 
 def how_to_see(task: InsightTask) -> str:
     """Give the command that lists the tickets behind a task; empty where the task lists them itself."""
-    if task.kind in (IMPROVEMENT, EASY_TICKETS):
+    if task.kind in (IMPROVEMENT, EASY_TICKETS, BATCH_HELD):
         return ""
     metric = metric_of(task.metric)
     others = " --others" if metric.threshold and metric.threshold.below else ""

@@ -192,6 +192,7 @@ async def test_watch_a_product_batch_that_comes_back_is_held_until_quality_has_d
         50,
     )
     assert task.tickets == tuple(sorted(one.ticket_id for one in rows[1:50:2]))
+    assert task.see == "", "insight why would list those of all batches"
     assert "该批次已标记冻结" in task.zh
     assert await judged(pool, NOW + HOUR) == []
     await fill(pool, rows[50:])
