@@ -9,7 +9,10 @@ from bus.cli.echo import echo
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bus.app import Core
+    from bus.domain.text import Text
     from bus.insight.task_store import InsightTask
 
 commands = typer.Typer()
@@ -30,10 +33,12 @@ def decisions(
     from bus.cli.run import echo_json, with_core
     from bus.insight.insight_reader import task_answer
     from bus.programs.insight_watch import insight_reader_of
+    from bus.rules_config import root_cause_words
 
     found = with_core(data, lambda core: insight_reader_of(core).tasks(only_open=only_open, most=most))
+    root_causes = root_cause_words()
     for one in found:
-        echo_json(task_answer(one)) if as_json else _show(one)
+        echo_json(task_answer(one)) if as_json else _show(one, root_causes)
     if not found and not as_json:
         echo("没有决定 / nothing was decided", err=True)
 
@@ -76,14 +81,14 @@ def done(
     echo(f"任务 {task} 已完成 / task {task} is done")
 
 
-def _show(one: "InsightTask") -> None:
+def _show(one: "InsightTask", root_causes: "Mapping[str, Text]") -> None:
     from bus.insight.consequences import CONSEQUENCES
-    from bus.insight.task_records import how_to_see
+    from bus.insight.task_records import about_text, how_to_see
 
     figure = "仍超阈值 still over" if one.back_at is None else f"已恢复 back {one.back_at:%Y-%m-%d %H:%M}Z"
     work = f"已完成 done {one.done_at:%Y-%m-%d} {one.done_by}: {one.done_why}" if one.done_at else "待处理 to be done"
     share = f"{one.hits / one.units:.2%}" if one.units else "-"
-    consequence = CONSEQUENCES[one.kind]
-    echo(f"{one.task}  {one.opened_at:%Y-%m-%d %H:%M}Z  {one.kind} {one.about}".rstrip() + f"  → {consequence.to}")
+    consequence, about = CONSEQUENCES[one.kind], about_text(one, root_causes).zh
+    echo(f"{one.task}  {one.opened_at:%Y-%m-%d %H:%M}Z  {one.kind} {about}".rstrip() + f"  → {consequence.to}")
     echo(f"    {one.metric} {share} ({one.hits:,} / {one.units:,}), {figure}; {consequence.task}; {work}")
     echo(f"    {how_to_see(one) or ' '.join(one.tickets)}")

@@ -1,6 +1,6 @@
 """The records of a task on bus.decisions, and its texts. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from bus.domain.text import Text
@@ -39,9 +39,18 @@ def how_to_see(task: InsightTask) -> str:
     return f"ticketbus insight why {metric.name} --since {since} --until {until}{others}"
 
 
-def opened_records(task: InsightTask) -> Sequence[InsightMessage]:
+def about_text(task: InsightTask, root_causes: Mapping[str, Text]) -> Text:
+    """Name the part that is measured for people: a root cause by its words."""
+    if task.kind != IMPROVEMENT:
+        return Text(task.about, task.about)
+    code, slash, batch = task.about.partition(" / ")
+    words = root_causes.get(code) or Text(code, code)
+    return Text(f"{words.zh}{slash}{batch}", f"{words.en}{slash}{batch}")
+
+
+def opened_records(task: InsightTask, root_causes: Mapping[str, Text]) -> Sequence[InsightMessage]:
     """Say that a task is open, and of a product batch that it is held."""
-    consequence, figure = CONSEQUENCES[task.kind], _figure_text(task)
+    consequence, figure = CONSEQUENCES[task.kind], _figure_text(task, root_causes)
     opened = InsightTaskOpened(
         task=task.task,
         kind=task.kind,
@@ -118,9 +127,10 @@ def _about(task: InsightTask) -> str:
     return "" if task.kind == EASY_TICKETS else task.about
 
 
-def _figure_text(task: InsightTask) -> Text:
+def _figure_text(task: InsightTask, root_causes: Mapping[str, Text]) -> Text:
     if task.kind == IMPROVEMENT:
-        return Text(f"{task.about} 30 天内 {task.hits} 次", f"{task.about}: {task.hits} times in 30 days")
+        about = about_text(task, root_causes)
+        return Text(f"{about.zh} 30 天内 {task.hits} 次", f"{about.en}: {task.hits} times in 30 days")
     if task.kind == EASY_TICKETS:
         return Text(
             f"一名工程师比他人快 40% 以上,同类比较则不然;{task.units} 单中 {task.hits} 单较易处理",

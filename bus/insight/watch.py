@@ -1,11 +1,12 @@
 """Judges the metrics and decides what follows, in one transaction: figures, tasks and their records (R27 to R32)."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
+from bus.domain.text import Text
 from bus.insight import task_store
 from bus.insight.figures import read_figure
 from bus.insight.groups import held_batches, repeated_causes
@@ -39,6 +40,7 @@ class InsightRound:
     encode: Encode
     now: datetime
     dedupe_window: timedelta
+    root_causes: Mapping[str, Text]
 
     async def judge_in_turn(self, every: timedelta) -> bool:
         """Judge, unless another worker does or has done so within `every`; says whether it did."""
@@ -70,7 +72,7 @@ class InsightRound:
             await self._publish(over[key], [back_record(over[key], last, self.now)])
         for one in found.over:
             task = await task_store.put(self.connection, one, self.now)
-            await self._publish(task, opened_records(task))
+            await self._publish(task, opened_records(task, self.root_causes))
 
     async def end_task(self, task: int, *, by: str, why: str) -> InsightTask | None:
         """Note that a task is done; None: there is none of that number, or it was done before.

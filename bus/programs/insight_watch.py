@@ -11,6 +11,7 @@ from bus.insight.watch import InsightRound
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Connection, connected
 from bus.programs.rounds import in_rounds
+from bus.rules_config import root_cause_words
 
 EVERY: Final = timedelta(minutes=5)
 LOOK_EVERY_S: Final = 60.0
@@ -23,6 +24,7 @@ def round_of(core: Core, connection: Connection, now: datetime) -> InsightRound:
         encode=core.codec.encode_record,
         now=now,
         dedupe_window=core.dispatcher.rules.dedupe_window,
+        root_causes=root_cause_words(),
     )
 
 

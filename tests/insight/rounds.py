@@ -10,6 +10,7 @@ import orjson
 from bus.domain.terms import KeyKind, TicketId
 from bus.insight.watch import InsightRound
 from bus.postgres.pool import Connection, Pool, connected
+from bus.rules_config import root_cause_words
 from projections.ticket_outcomes import TicketOutcome
 from schemas.insight_messages import InsightMessage
 from schemas.topics import DECISIONS
@@ -50,7 +51,13 @@ async def fill(pool: Pool, rows: Iterable[TicketOutcome]) -> None:
 
 def round_at(connection: Connection, now: datetime) -> InsightRound:
     """Make a round."""
-    return InsightRound(connection=connection, encode=CODEC.encode_record, now=now, dedupe_window=DEDUPE)
+    return InsightRound(
+        connection=connection,
+        encode=CODEC.encode_record,
+        now=now,
+        dedupe_window=DEDUPE,
+        root_causes=root_cause_words(),
+    )
 
 
 async def judged(pool: Pool, now: datetime) -> Sequence[tuple[str, InsightMessage]]:

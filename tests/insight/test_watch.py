@@ -225,6 +225,7 @@ async def test_watch_the_third_time_of_a_root_cause_in_a_month_opens_an_improvem
     assert (key, task.about) == (f"improvement:{task.task}", "leakage / WM-9 / B-24")
     assert task.tickets == (first.ticket_id, second.ticket_id, third.ticket_id)
     assert (task.to, task.see) == ("质量部门 / quality", "")
+    assert task.zh.startswith("漏水、漏气或漏氟 / WM-9 / B-24 30 天内 3 次"), "people read words, no codes"
     await fill(pool, [first, second, imported, fourth, *other])
     assert await judged(pool, NOW + HOUR) == [], "once, however often it comes"
     assert await judged(pool, NOW + 23 * DAY) == [], "two are left within 30 days"
