@@ -10,11 +10,13 @@ from bus.domain.simplified import folded
 from bus.domain.text import Text
 
 # Of a run of Chinese characters each pair is a term, and each character: who asks in other words shares some of them.
-# A Latin word or number is a term without what joins it (`E-07` is `e07`), and so is each of its parts.
+# A Latin word or number is a term without what joins it (`E-07` is `e07`), and so is each of its parts, and a word
+# before a number (`wifi` of WiFi6).
 _HAN: Final = "\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _RUNS: Final = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+(?:[-./_][^\W_{_HAN}]+)*")
 _IS_HAN: Final = re.compile(rf"[{_HAN}]")
 _JOINS: Final = re.compile(r"[-./_]")
+_NUMBERED: Final = re.compile(r"([a-z]{3,})[0-9]")
 TERM_CHARS_MAX: Final = 60
 TEXT_CHARS_MAX: Final = 10_000  # of a text that is looked through
 WEIGHTS: Final = "ABC"  # title, root cause and phrases, solution
@@ -51,4 +53,5 @@ def _terms_of(run: str) -> Iterable[str]:
     if _IS_HAN.match(run):
         return [*(one + other for one, other in pairwise(run)), *run]
     parts = _JOINS.split(run)
-    return [term[:TERM_CHARS_MAX] for term in ("".join(parts), *(one for one in parts if len(one) > 1))]
+    words = [numbered[1] for one in parts if (numbered := _NUMBERED.match(one))]
+    return [term[:TERM_CHARS_MAX] for term in ("".join(parts), *(one for one in parts if len(one) > 1), *words)]

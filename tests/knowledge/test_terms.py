@@ -29,6 +29,7 @@ def test_terms_of_latin_text_have_no_case_no_width_and_no_hyphen() -> None:
     assert terms_of("E-07故障") == ["e07", "07", "故障", "故", "障"]
     assert terms_of("e07") == terms_of("Ｅ０７") == ["e07"]
     assert terms_of("R410A R-410a") == ["r410a", "410a"]
+    assert terms_of("WiFi6") == ["wifi6", "wifi"], "who asks for wifi, or WIFI 6, finds it"
     assert terms_of("固件 v2.13, 開關") == ["固件", "固", "件", "v213", "v2", "13", "开关", "开", "关"]
 
 
