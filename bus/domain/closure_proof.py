@@ -42,10 +42,19 @@ def code_of(key: bytes, ticket_id: str, version: int) -> str:
     return f"{number % 10**CODE_DIGITS:0{CODE_DIGITS}}"
 
 
+def may_be_code(typed: str) -> bool:
+    """Say whether somebody typed six digits at all; blanks and wide digits do not matter."""
+    plain = _plain(typed)
+    return len(plain) == CODE_DIGITS and plain.isdecimal()
+
+
 def is_code(key: bytes, ticket_id: str, version: int, typed: str) -> bool:
     """Say whether somebody typed the code of a request; blanks and wide digits do not matter."""
-    plain = "".join(normalize("NFKC", typed).split())
-    return hmac.compare_digest(code_of(key, ticket_id, version).encode(), plain.encode())
+    return hmac.compare_digest(code_of(key, ticket_id, version).encode(), _plain(typed).encode())
+
+
+def _plain(typed: str) -> str:
+    return "".join(normalize("NFKC", typed).split())
 
 
 def token_of(key: bytes, claim: PageClaim) -> str:

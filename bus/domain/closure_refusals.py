@@ -1,5 +1,6 @@
 """Refusals of what is to confirm a closure, with what to do."""
 
+from bus.domain.closure_proof import CODE_DIGITS
 from bus.domain.errors import CommandRefused
 
 
@@ -42,6 +43,16 @@ def code_expired() -> CommandRefused:
         "code",
         "验证码已过期,请重新申请关闭 (request-closure)",
         "the code has expired: ask for closure again (request-closure)",
+    )
+
+
+def no_six_digits() -> CommandRefused:
+    """Refuse what is no code at all: it costs no try."""
+    return CommandRefused(
+        "out_of_range",
+        "code",
+        f"验证码是 {CODE_DIGITS} 位数字,请按短信填写;此次不计次数",
+        f"the code has {CODE_DIGITS} digits, as the SMS has them; this costs no try",
     )
 
 

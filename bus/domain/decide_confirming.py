@@ -9,7 +9,7 @@ from bus.domain.closing_events import (
     ClosureReminded,
     ClosureRequested,
 )
-from bus.domain.closure_proof import CODE_TRIES, is_code
+from bus.domain.closure_proof import CODE_TRIES, is_code, may_be_code
 from bus.domain.closure_rules import ClosureRules, reminders
 from bus.domain.commands import Request
 from bus.domain.events import Event, TicketEscalated
@@ -73,6 +73,8 @@ def _wrong_code(request: Request, typed: str, ticket: Ticket, rules: ClosureRule
         raise closure_refusals.code_expired()
     if pending.wrong_codes >= CODE_TRIES:
         raise closure_refusals.code_locked()
+    if not may_be_code(typed):
+        raise closure_refusals.no_six_digits()
     if is_code(rules.key, ticket.ticket_id, pending.version, typed):
         return None
     return ClosureCodeRefused(left=CODE_TRIES - pending.wrong_codes - 1)

@@ -130,6 +130,8 @@ def test_closing_by_two_wrong_codes_are_counted_and_then_none_is_taken_r20() -> 
         refused = story.when(wrong(story.ticket), **BY_CODE)
         assert refused.outcome.error.code == "wrong_code"  # type: ignore[union-attr]  # it is refused
         assert refused.events == [ClosureCodeRefused(left=left)]
+        if left:
+            story.when(replace(CONFIRM, code="12 34a"), **BY_CODE).then_refused("out_of_range", "code")
     right = replace(CONFIRM, code=code(story.ticket))
     story.when(right, **BY_CODE).then_refused("code_locked", "code")
     assert len([one for one in story.log if isinstance(one.event, ClosureCodeRefused)]) == CODE_TRIES
