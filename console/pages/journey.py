@@ -69,7 +69,7 @@ async def _show_found(asked: Asked) -> str | Mapping[str, Any]:
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
     found = await asked.get(f"/v1/journeys/{quote(asked.path['ticket'], safe='')}", cursor=asked.query.get("after"))
-    return {"journey": found, "lanes": lanes(found), **_NAMES}
+    return {"journey": found, "lanes": lanes(found), "customer_link": asked.may("customer-link"), **_NAMES}
 
 
 def lanes(journey: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], dict[str, list[Mapping[str, Any]]]]]:
