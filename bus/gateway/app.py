@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import chain
-from operator import attrgetter
 
 import structlog
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import compile_path
 from starlette.types import ASGIApp
 
 from bus.aio import cancel_all
@@ -47,7 +47,7 @@ class Gateway(Starlette):
             deps.answers,
             SourceFailures(report=deps.report, now=deps.now),
             deps.arrived,
-            frozenset(map(attrgetter("path"), self.state.streamed)),
+            tuple(compile_path(route.path)[0] for route in self.state.streamed),
         )
         if not deps.cors_origins:
             return whole

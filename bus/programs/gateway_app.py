@@ -74,6 +74,7 @@ from bus.gateway.stream.subscription_notes import PostgresSubscriptionNotes
 from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.request_coalescing import InFlight
 from bus.gateway.write.spool import KafkaSpool
+from bus.gateway.write.upload import Uploads
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.disk_floor import FILES_ROLE, INTAKE_ROLES, DiskFloor
 from bus.intake.dispatch import utc_now
@@ -143,7 +144,7 @@ def gateway_app(
         work_order_routes(core.store),
         *_operator_routes(core, known),
         source_routes(known, writes, spool.waits),
-        file_routes(files, core.addresses, files_floor.check),
+        file_routes(Uploads(files, files_floor.check), core.addresses),
         host_routes(readings.send, functools.partial(disks_of_hosts, core.pool)),
         identity_routes(),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),

@@ -1,8 +1,9 @@
 """What surrounds every request: trace context, limits on the body, metrics, and an answer to every error."""
 
 import asyncio
+import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -46,7 +47,7 @@ class RequestMiddleware:
     answers: AnswerBudget
     failures: SourceFailures
     arrived: Callable[[str], None]
-    streamed: Collection[str] = ()
+    streamed: Sequence[re.Pattern[str]] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; never raises towards the server."""
@@ -105,7 +106,7 @@ class RequestMiddleware:
         stream = BodyStream(scope, receive)
         try:
             refuse_repeated_headers(scope)
-            if scope["method"] == "POST" and scope["path"] in self.streamed:
+            if scope["method"] == "POST" and any(path.match(scope["path"]) for path in self.streamed):
                 scope["state"]["stream"] = stream
             else:
                 scope["state"]["body"] = await self._body(stream, self.limit(scope))

@@ -25,7 +25,7 @@ class HttpRoute:
     it. `stray`: it is there to say that a name in the path is none.
     `query`: the names of its query parameters; others, repeated and empty ones are refused, except where it is `stray`
     or None: what a machine's configured address has in its query is then nobody's.
-    `streamed`: it reads its body part by part, by `body_stream_of`; its path has no parameters.
+    `streamed`: it reads its body part by part, by `body_stream_of`.
     """
 
     method: str

@@ -1,7 +1,7 @@
 """The routes of files: uploading one, and reading one by its signed address."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,31 +11,21 @@ from starlette.responses import Response, StreamingResponse
 from bus.domain.commands import AddEvidence
 from bus.domain.text import Text
 from bus.files.addresses import PATH, AddressFault, AddressSigner
-from bus.files.errors import FileGone, FileRefused
+from bus.files.errors import FileGone
 from bus.files.file_type import TYPES
-from bus.files.files import Files
 from bus.files.rows import StoredFile
 from bus.gateway.auth.authorize import admit
 from bus.gateway.deps import deps_of
 from bus.gateway.http.answers import FileAnswer
-from bus.gateway.http.body_stream import body_stream_of
 from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.http.single_values import query_of
 from bus.gateway.read.file_view import file_view
+from bus.gateway.write.upload import Uploads
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _RANGE: Final = re.compile(r"bytes=(\d{1,15})?-(\d{1,15})?")
-_STATUS: Final[Mapping[str, int]] = {
-    "file_too_large": 413,
-    "file_type": 415,
-    "file_empty": 422,
-    "files_quota": 429,
-    "too_many_uploads": 429,
-    "files_full": 507,
-}
-_RETRY_AFTER_S: Final[Mapping[str, int]] = {"files_quota": 3600, "too_many_uploads": 5, "files_full": 300}
 _ADDRESS_TEXTS: Final[Mapping[AddressFault, Text]] = {
     AddressFault.WRONG: Text("文件地址的签名不符", "the address of the file is not one that was signed"),
     AddressFault.EXPIRED: Text("文件地址已过期,请重新查看工单", "the address has expired; read the ticket again"),
@@ -51,9 +41,9 @@ _SAFE: Final = {
 _BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
 
 
-def file_routes(files: Files, addresses: AddressSigner, check: Callable[[], None]) -> Sequence[HttpRoute]:
-    """Make the routes; `check` raises IntakeStopped while no file may be taken in. Pure."""
-    handlers = _FileHandlers(files, addresses, check)
+def file_routes(uploads: Uploads, addresses: AddressSigner) -> Sequence[HttpRoute]:
+    """Make the routes. Pure."""
+    handlers = _FileHandlers(uploads, addresses)
     content = {"application/octet-stream": _BINARY}
     upload = {
         "summary": "Upload a photo or file for evidence",
@@ -83,9 +73,8 @@ _READ_ANSWERS: Final = ((200, "the file"), (206, "the range of it that was asked
 
 @dataclass(frozen=True, slots=True)
 class _FileHandlers:
-    files: Files
+    uploads: Uploads
     addresses: AddressSigner
-    check: Callable[[], None]
 
     async def upload_file(self, http: HttpRequest) -> Response:
         """Take in a file for evidence: its bytes are the body, its type is told by them. Its `uri` goes into evidence.
@@ -93,13 +82,7 @@ class _FileHandlers:
         Who may `add-evidence` may upload. The same file again is the same `uri`; no Idempotency-Key is needed.
         """
         client = await admit(http, AddEvidence)
-        self.check()
-        _refuse_form(http)
-        body, now = body_stream_of(http), deps_of(http).now()
-        try:
-            stored = await self.files.take(body.parts(), client=client.name, declared=body.declared, now=now)
-        except FileRefused as refused:
-            raise _problem(refused) from refused
+        stored, now = await self.uploads.take(http, client.name), deps_of(http).now()
         shown = file_view(stored, self.addresses, now)
         return json_response(shown, 201, {"Location": shown["url"]})
 
@@ -109,7 +92,7 @@ class _FileHandlers:
         fault = self.addresses.fault(sha256, query.get("expires", ""), query.get("signature", ""), deps_of(http).now())
         if fault:
             raise HttpProblem(403, fault.value, "signature", _ADDRESS_TEXTS[fault])
-        file = await self.files.find(sha256) if _SHA256.fullmatch(sha256) else None
+        file = await self.uploads.files.find(sha256) if _SHA256.fullmatch(sha256) else None
         if file is None:
             raise _gone()
         first, last, whole = _range(http.headers.get("range", ""), file.size)
@@ -117,20 +100,7 @@ class _FileHandlers:
         status = 200 if whole else 206
         if http.method == "HEAD":
             return Response(None, status, headers)
-        return StreamingResponse(await _begun(self.files.read(sha256, first, last)), status, headers)
-
-
-def _refuse_form(http: HttpRequest) -> None:
-    """Refuse a form: its frame would be stored with the file, as a text."""
-    if http.headers.get("content-type", "").lower().startswith("multipart/"):
-        zh, en = "请直接发送文件内容,不要用表单", "send the file's bytes as the body, not as a form"
-        raise HttpProblem(415, "multipart", "Content-Type", Text(zh, en))
-
-
-def _problem(refused: FileRefused) -> HttpProblem:
-    after = _RETRY_AFTER_S.get(refused.code)
-    headers = {"Retry-After": str(after)} if after else {}
-    return HttpProblem(_STATUS[refused.code], refused.code, refused.field, refused.text, headers, **refused.context)
+        return StreamingResponse(await _begun(self.uploads.files.read(sha256, first, last)), status, headers)
 
 
 def _gone() -> HttpProblem:

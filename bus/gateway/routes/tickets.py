@@ -2,21 +2,20 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from bus.domain.batch import Accepted, Refused
-from bus.domain.commands import Command, OpenTicket, Request
+from bus.domain.batch import Accepted
+from bus.domain.commands import Command, OpenTicket
 from bus.domain.customer_link import CustomerLinks
-from bus.domain.errors import Refusal, StoreUnavailable
-from bus.domain.naming import did_you_mean, kebab, nearest
-from bus.domain.terms import TicketId, TraceId
+from bus.domain.errors import StoreUnavailable
+from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit, authenticate, not_allowed
-from bus.gateway.auth.binding import Client, check_opening
+from bus.gateway.auth.binding import Client
 from bus.gateway.http.answers import CommandAnswer, SpooledAnswer
 from bus.gateway.http.openapi import command_docs
 from bus.gateway.http.problems import HttpProblem
@@ -24,14 +23,11 @@ from bus.gateway.http.responses import accepted_response
 from bus.gateway.http.routing import Handler, HttpRoute
 from bus.gateway.http.single_values import flag_of, query_of
 from bus.gateway.read.ticket_ids import read_ticket_id
-from bus.gateway.write.group_commit import GroupCommit
 from bus.gateway.write.refused_request import keep_refused, request_received
 from bus.gateway.write.spool_request import spooled
+from bus.gateway.write.ticket_command import decided
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.command_bodies import COMMANDS
-from bus.intake.command_requests import OPEN_PATH, command_request
-from bus.intake.outcomes import count
-from bus.intake.store_port import Store
 from schemas.messages import RequestReceived
 
 _WITH_LINK: Final = {
@@ -78,7 +74,7 @@ class _TicketHandlers:
         wants_link = flag_of(query_of(http, ("link",)), "link")
         client, received = await self._admitted(http, OpenTicket)
         try:
-            accepted = await self._decided(OpenTicket, received, None, client)
+            accepted = await decided(self.writes, OpenTicket, received, None, client)
             return accepted_response(accepted, await self._link(accepted, client) if wants_link else None)
         except StoreUnavailable:
             return await spooled(self.writes.spool, received)
@@ -89,7 +85,7 @@ class _TicketHandlers:
         async def command_ticket(http: HttpRequest) -> Response:
             client, received = await self._admitted(http, cls)
             ticket_id = read_ticket_id(http.path_params["ticket_id"])
-            return accepted_response(await self._decided(cls, received, ticket_id, client))
+            return accepted_response(await decided(self.writes, cls, received, ticket_id, client))
 
         return command_ticket
 
@@ -111,64 +107,11 @@ class _TicketHandlers:
                 return self.links.link(ticket)
         return ""
 
-    async def _decided(
-        self, cls: type[Command], received: RequestReceived, ticket_id: TicketId | None, client: Client
-    ) -> Accepted:
-        writes = self.writes
-        try:
-            request = _bound(
-                client,
-                command_request(
-                    cls,
-                    client=received.client,
-                    path=OPEN_PATH if ticket_id is None else f"{OPEN_PATH}/{ticket_id}/{kebab(cls)}",
-                    headers=received.headers,
-                    body=received.body,
-                    received_at=received.received_at,
-                    trace_id=TraceId(received.trace_id),
-                    ticket_id=ticket_id,
-                ),
-            )
-            async with writes.claim(request.command_id, [request.command_id]):
-                return await _committed(writes.group, request)
-        except Refusal as refusal:
-            about = None if refusal.code == "not_yours" else ticket_id  # whose it is not adds nothing to its journey
-            await keep_refused(writes.refused, refusal, received, about)
-            await _name_trace(writes.store, refusal, about, client)
-            raise
-
-
-def _bound(client: Client, request: Request) -> Request:
-    """Let a request come from whom its client speaks for, and reach its tickets alone. Raises Refusal."""
-    if not client.binding.bound:
-        return request
-    actor = client.acts_as(None if request.actor == client.name else request.actor)
-    scope = client.scope(actor)
-    check_opening(scope, request.command)
-    return replace(request, actor=actor, source=client.source, scope=scope)
-
 
 async def _no_command(http: HttpRequest) -> Response:
     """Say to who may open tickets that no command has the name in the path, and which is nearest."""
     await admit(http, OpenTicket)
     raise _no_such_command(http.path_params["command"])
-
-
-async def _name_trace(store: Store, refusal: Refusal, ticket_id: TicketId | None, client: Client) -> None:
-    """Add the trace of the ticket that the refusal is about, when there is one that the client reaches."""
-    with suppress(StoreUnavailable):
-        ticket = await store.ticket(ticket_id) if ticket_id else None
-        scope = client.scope(client.binding.person)
-        if ticket is not None and (scope is None or scope.reaches(ticket)):
-            refusal.context["ticket_trace_id"] = ticket.trace_id
-
-
-async def _committed(group: GroupCommit, request: Request) -> Accepted:
-    [outcome] = await group.submit([request])
-    count(request, outcome)
-    if isinstance(outcome, Refused):
-        raise outcome.error
-    return outcome
 
 
 def _no_such_command(name: str) -> HttpProblem:
