@@ -15,6 +15,7 @@ from bus.domain.calendars import BY_REGION, Calendars
 from bus.domain.closure_proof import ClosureProofs, closure_key
 from bus.domain.closure_rules import ClosureRules
 from bus.domain.customer_link import CustomerLinkRules, CustomerLinks, link_key
+from bus.domain.engineer_link import EngineerLinks, engineer_key
 from bus.domain.naming import did_you_mean, nearest, no_such
 from bus.domain.no_key import plain_word
 from bus.domain.routing_rules import CLAIM_WITHIN, RoutingMode, RoutingRules, RoutingWeights
@@ -168,6 +169,12 @@ def customer_links(settings: Settings, rules: Rules) -> CustomerLinks:
 
 def _customer_url(settings: Settings) -> str:
     return settings.customer_url or settings.url or ""
+
+
+def engineer_links(settings: Settings) -> EngineerLinks:
+    """Give what makes the links of engineers' pages, and has their key."""
+    master = secret_of(settings, "master_key")
+    return EngineerLinks(key=engineer_key(master.encode()) if master else b"", url=_customer_url(settings))
 
 
 def load_sla(path: Path) -> dict[str, SlaLimit]:

@@ -12,6 +12,7 @@ EventId = NewType("EventId", UUID)
 BUS = "ticketbus"  # the actor of what nobody but the bus did: its clocks and escalations
 SANDBOX = "sandbox"  # the source of virtual tickets, which no client can have
 CUSTOMER_PAGE = "customer-page"  # the source of what customers ask and answer on pages, which no client can have either
+ENGINEER_PAGE = "engineer-page"  # the source of what an engineer does on the page that a link opens, likewise
 
 
 def is_synthetic(ticket_id: str) -> bool:

@@ -6,10 +6,11 @@ from unicodedata import normalize
 
 from bus.domain.errors import MalformedInput
 from bus.domain.look_alikes import as_read
-from bus.domain.terms import BUS, CUSTOMER_PAGE, SANDBOX
+from bus.domain.terms import BUS, CUSTOMER_PAGE, ENGINEER_PAGE, SANDBOX
 from bus.domain.text import IGNORABLE, refused_character
 
-RESERVED = frozenset({BUS, "bus", SANDBOX, CUSTOMER_PAGE})  # the actor, and the source, of what the bus does by itself
+# The actor, and the source, of what the bus does by itself, and of what comes by its own pages.
+RESERVED = frozenset({BUS, "bus", SANDBOX, CUSTOMER_PAGE, ENGINEER_PAGE})
 _CLIENT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _BRAILLE_BLANK = "\u2800"
 

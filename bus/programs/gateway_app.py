@@ -91,6 +91,7 @@ from bus.postgres.pool import connected, in_transaction
 from bus.postgres.routing_events import FairnessReader
 from bus.programs.audit_asked import audit_tree_of
 from bus.programs.deadletter_service import PostgresDeadLetterService
+from bus.programs.engineer_pages import engineer_pages
 from bus.programs.hosts import disks_of_hosts
 from bus.programs.insight_watch import insight_reader_of
 from bus.programs.journeys import journeys_of
@@ -125,6 +126,7 @@ def gateway_app(
     group, push_sessions = GroupCommit(core.dispatcher), push_sessions_of(core, targets)
     floor, arrivals = DiskFloor(pool=core.pool), SourceArrivals(pool=core.pool, now=utc_now)
     files_floor = DiskFloor(pool=core.pool, roles=(*INTAKE_ROLES, FILES_ROLE))
+    uploads = Uploads(files, files_floor.check)
     writes = WriteSide(
         group=group, store=core.store, in_flight=InFlight(), spool=spool, refused=core.refused, check=floor.check
     )
@@ -144,7 +146,8 @@ def gateway_app(
         work_order_routes(core.store),
         *_operator_routes(core, known),
         source_routes(known, writes, spool.waits),
-        file_routes(Uploads(files, files_floor.check), core.addresses),
+        file_routes(uploads, core.addresses),
+        *engineer_pages(core, writes, uploads),
         host_routes(readings.send, functools.partial(disks_of_hosts, core.pool)),
         identity_routes(),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),

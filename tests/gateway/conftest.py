@@ -71,6 +71,7 @@ from tests.gateway.behind_a_server import behind_a_server
 from tests.gateway.by_role import ByRole
 from tests.gateway.customer_pages import LINKS, customer_pages
 from tests.gateway.described import Described
+from tests.gateway.engineer_pages import engineer_page_features, opener_on
 from tests.gateway.fake_alerts import FakeAlertService
 from tests.gateway.fake_audit import FakeAudit
 from tests.gateway.fake_board import board_of
@@ -153,6 +154,7 @@ class Gateway(ByRole):
 
     def __post_init__(self) -> None:
         self.dispatcher = dispatcher_on(self.store, self.log)
+        self.opener = opener_on(self.store, self._now)
         self.group, self.in_flight = GroupCommit(self.dispatcher), InFlight()
         self.hub = StreamHub(self.stream_log or self.log, self.codec.decode, CONTRACT.public(), self.waiting_max)
         self.clients = FakeClients({role.value: Client(name=f"a-{role}", role=role) for role in Role})
@@ -193,6 +195,7 @@ class Gateway(ByRole):
                 files=self._files_of,
             ),
             *customer_pages(writes, self.dispatcher.rules, self.links, self._handler_of, self._now),
+            engineer_page_features(self.opener, writes),
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
             work_order_routes(self.store),
             responsibility_routes(self.store, self.drift_lists, self.deps.now),

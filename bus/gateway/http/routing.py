@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket
 
 from bus.gateway.http.single_values import PERSON, query_of
 
-_SECRET_PATH = re.compile(r"(/v1/sources/[^/]+/webhook|/close|/t)/.*", re.DOTALL)
+_SECRET_PATH = re.compile(r"(/v1/sources/[^/]+/webhook|/close|/t|/e)/.*", re.DOTALL)
 Handler = Callable[[HttpRequest], Awaitable[Response]]
 
 
@@ -88,5 +88,5 @@ def reading(path: str, run: Handler, summary: str, answer: Any = None, **about: 
 
 
 def without_secret(path: str) -> str:
-    """Give a path for logs, without the secret of a source that can sign nothing, and without a customer's token."""
+    """Give a path for logs, without the secret of a source that can sign nothing, and without the token of a link."""
     return _SECRET_PATH.sub(r"\1/…", path)

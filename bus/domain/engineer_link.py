@@ -1,0 +1,69 @@
+"""The link to an engineer's page of a ticket: of the ticket and of who has it, it ends with either (R18). Pure."""
+
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from bus.domain.signed_token import derived_key, named_by, signed
+from bus.domain.terms import TicketId
+from bus.domain.ticket import Ticket
+
+ENGINEER_PATH: Final = "/e/"
+ENDS_AFTER: Final = timedelta(days=30)  # after closing
+_PURPOSE: Final = "engineer"
+_MARK_CHARS: Final = 11  # of 66 bits in base64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineerClaim:
+    """Which ticket a link is for, and the mark of whose it is."""
+
+    ticket_id: TicketId
+    mark: str
+
+
+def engineer_key(master: bytes) -> bytes:
+    """Derive the key of the links."""
+    return derived_key(master, "engineer link")
+
+
+def engineer_token(key: bytes, ticket: Ticket) -> str:
+    """Give the token that stands in the link of whom a ticket is assigned to."""
+    return signed(key, _PURPOSE, f"{ticket.ticket_id}.{_mark(ticket)}")
+
+
+def engineer_claim(key: bytes, token: str) -> EngineerClaim | None:
+    """Read a token; None: it is none of ours. Whether it still opens anything says `lets_in`."""
+    named = named_by(key, _PURPOSE, token)
+    if named is None:
+        return None
+    ticket_id, mark = named.split(".")
+    return EngineerClaim(ticket_id=TicketId(ticket_id), mark=mark)
+
+
+def lets_in(claim: EngineerClaim, ticket: Ticket, now: datetime) -> bool:
+    """Say whether a link opens its ticket's page: whom it was made for has the ticket, or closed it lately."""
+    lately = ticket.closed_at is None or now < ticket.closed_at + ENDS_AFTER
+    return bool(ticket.assignee.person) and claim.mark == _mark(ticket) and lately
+
+
+def _mark(ticket: Ticket) -> str:
+    """Give what stands for the assignee in a link: it tells nobody who that is."""
+    digest = sha256(f"{ticket.ticket_id}|{ticket.assignee.person}".encode()).digest()
+    return urlsafe_b64encode(digest).decode()[:_MARK_CHARS]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineerLinks:
+    """Makes links. `url`: what stands before the page's path; empty: there are none."""
+
+    key: bytes = field(default=b"", repr=False)
+    url: str = ""
+
+    def link(self, ticket: Ticket) -> str:
+        """Give the link of whom a ticket is assigned to; empty without a page, or without somebody."""
+        if not self.key or not self.url or not ticket.assignee.person:
+            return ""
+        return f"{self.url.rstrip('/')}{ENGINEER_PATH}{engineer_token(self.key, ticket)}"

@@ -1,0 +1,132 @@
+// Sends what was recorded: one after the other, each once in effect, by one tab or the worker at a time.
+import { offsetOf, timeOf } from "./clock.js";
+import { changeRecord, keepTicket, recordsOf, ticketOf } from "./store.js";
+
+const ACTION_MS_MAX = 30_000;
+const PHOTO_MS_MAX = 600_000;
+const AGAIN_S = 5;
+const RETRIED = new Set([408, 425, 429]);
+
+export const DONE = "done";
+export const WAITING = "waiting";
+export const REFUSED = "refused";
+export const DROPPED = "dropped";
+export const news = new BroadcastChannel("ticketbus-engineer");
+
+// What a whole round came to: "done"; "refused", which waits for a person; "ended" link; or "later", in `again` seconds.
+export function synced(link, changed = () => {}) {
+  const round = () => sendAll(link, changed);
+  return navigator.locks ? navigator.locks.request(`ticketbus-engineer ${link}`, round) : round();
+}
+
+async function sendAll(link, changed) {
+  const contact = await refreshed(link);
+  if (contact.kind !== DONE) return contact;
+  await changed();
+  let sent = 0;
+  for (let next; (next = await head(link)); sent += 1) {
+    if (next.record.state === REFUSED) return { kind: REFUSED };
+    const outcome = await sendOne(link, next, contact);
+    await changed();
+    if (outcome.kind !== DONE) {
+      if (sent || outcome.kind === "ended") await refreshed(link);
+      return outcome;
+    }
+  }
+  return sent ? refreshed(link) : { kind: DONE };
+}
+
+// The first record that is not settled, and when the one before it was.
+async function head(link) {
+  const records = await recordsOf(link);
+  const record = records.find((one) => one.state === WAITING || one.state === REFUSED);
+  return record && { record, before: Math.max(0, ...records.filter((one) => one.seq < record.seq).map((one) => one.at ?? 0)) };
+}
+
+// Read the ticket anew, and how far the bus's clock is ahead.
+async function refreshed(link) {
+  const outcome = await called(`/e/${link}/ticket`, {}, ACTION_MS_MAX);
+  const known = (await ticketOf(link)) ?? { link };
+  if (outcome.kind === "ended") await keepTicket(ended(known, outcome.problem));
+  if (outcome.kind !== DONE) return outcome;
+  const busNow = Date.now() + outcome.offset;
+  const number = outcome.answer.ticket_id;
+  await keepTicket({ link, number, ticket: outcome.answer, offset: outcome.offset, heardAt: busNow });
+  return { ...outcome, busNow };
+}
+
+// Of a link that opens nothing any more the customer's data goes; what was recorded stays for its person.
+function ended(known, why) {
+  return { ...known, ticket: null, words: known.ticket?.words ?? known.words, endedAt: known.endedAt ?? Date.now(), why };
+}
+
+async function sendOne(link, { record, before }, { offset }) {
+  if (record.at === undefined) {
+    record.at = timeOf(record, offset, Date.now() + offset, before); // for good: a repeat has the very same content
+    await changeRecord(record);
+  }
+  let fields = record.fields;
+  if (record.photo) {
+    const headers = { "Content-Type": record.photo.type || "application/octet-stream" };
+    const upload = { method: "POST", body: record.photo, headers };
+    const taken = await called(`/e/${link}/photos`, upload, PHOTO_MS_MAX);
+    if (taken.kind !== DONE) return settled(record, taken);
+    fields = { ...fields, uri: taken.answer.uri };
+  }
+  const body = JSON.stringify({
+    command: record.command,
+    at: new Date(record.at).toISOString(),
+    device_at: new Date(record.deviceAt).toISOString(),
+    fields,
+  });
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": record.id };
+  return settled(record, await called(`/e/${link}/actions`, { method: "POST", body, headers }, ACTION_MS_MAX));
+}
+
+async function settled(record, outcome) {
+  if (outcome.kind === DONE) {
+    delete record.photo;
+    const { version } = outcome.answer;
+    await changeRecord({ ...record, state: DONE, version, problem: null, settledAt: Date.now() });
+  } else if (outcome.kind === REFUSED) {
+    await changeRecord({ ...record, state: REFUSED, problem: outcome.problem });
+  } else if (outcome.problem && outcome.kind === "later") {
+    await changeRecord({ ...record, problem: outcome.problem });
+  }
+  return outcome;
+}
+
+// Make a request, and say what its answer means.
+async function called(address, options, msMax) {
+  const sent = Date.now();
+  let response;
+  let text;
+  try {
+    response = await fetch(address, { ...options, cache: "no-store", signal: AbortSignal.timeout(msMax) });
+    text = await response.text();
+  } catch {
+    return { kind: "later", again: AGAIN_S }; // no network, or no whole answer: whether it was taken tells the next try
+  }
+  const answer = parsed(text);
+  if (!answer) { // of a proxy or of a hotel's network, not of the bus
+    const kind = response.status === 413 ? REFUSED : "later";
+    return { kind, again: AGAIN_S, problem: { zh: `网络返回 HTTP ${response.status}`, en: `HTTP ${response.status}` } };
+  }
+  const offset = offsetOf(response.headers.get("date"), sent, Date.now());
+  if (response.ok) return { kind: DONE, answer, offset };
+  const problem = { zh: answer.detail ?? "", en: answer.detail_en ?? "", field: answer.field ?? "" };
+  if (response.status === 410) return { kind: "ended", problem };
+  const again = Number(response.headers.get("retry-after")) || AGAIN_S;
+  if (response.status >= 500 || RETRIED.has(response.status) || answer.code === "in_flight") {
+    return { kind: "later", again, problem };
+  }
+  return { kind: REFUSED, problem };
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
