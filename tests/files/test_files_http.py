@@ -7,6 +7,7 @@ import os
 import re
 import socket
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -79,6 +80,24 @@ async def test_files_refuse_a_query_parameter_that_they_do_not_know(bus: Bus, ht
     for answer in (await http.get(f"{address}&size=7"), await http.post("/v1/files?name=a.jpg", content=unique())):
         assert (answer.status_code, answer.json()["code"]) == (400, "unknown_field")
     assert len(stored(bus) - before) == 1
+
+
+async def test_files_of_an_engineers_page_are_taken_as_any_upload_r19(http: httpx2.AsyncClient) -> None:
+    path = await opened(http)
+    page = urlsplit((await http.get(f"{path}/engineer-link")).json()["url"]).path
+    assert (await http.get(f"{path}/engineer-qr")).content.startswith(b"<?xml")
+    content = unique()
+    (first, again) = [await http.post(f"{page}/photos", content=content) for _ in range(2)]
+    assert (first.status_code, first.json()) == (201, again.json())
+    assert first.json()["uri"] == f"ticketbus-file:{hashlib.sha256(content).hexdigest()}"
+    for refused, status in ((bytes(BYTES_MAX + 1), 413), (b"MZ" + bytes(50), 415), (b"", 422)):
+        assert (await http.post(f"{page}/photos", content=refused)).status_code == status
+    gone = await http.post(f"{page[:-2]}xx/photos", content=samples.JPEG + bytes(200_000))
+    assert (gone.status_code, gone.json()["code"]) == (410, "link_gone")
+    named = {"kind": "photo", "uri": first.json()["uri"]}
+    added = {"command": "add-evidence", "at": datetime.now(UTC).isoformat(), "fields": named}
+    assert (await posted(http, f"{page}/actions", added)).status_code == 200
+    assert [one["sha256"] for one in (await http.get(path)).json()["files"]] == [first.json()["sha256"]]
 
 
 @pytest.mark.parametrize("role", ["files", "database"])

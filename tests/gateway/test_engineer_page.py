@@ -135,6 +135,7 @@ async def test_engineer_page_ends_a_month_after_closing_and_wrong_links_are_rare
         ("confirm-closure", {"confirmed_by": "陈女士", "ticks": ["fully_solved", "no_side_risk", "no_follow_up"]}),
     ):
         assert (await gateway.post(f"/v1/tickets/{ticket_id}/{name}", body)).status_code == 200
+    assert (await gateway.http.get(f"{page}/ticket")).json()["customer"] == {"name": "", "phone": "", "address": ""}
     for later, status in ((ENDS_AFTER - timedelta(minutes=1), 200), (ENDS_AFTER + timedelta(minutes=1), 410)):
         gateway.now = lambda later=later: utc_now() + later  # type: ignore[misc]  # each its own
         assert (await gateway.http.get(f"{page}/ticket")).status_code == status

@@ -1,5 +1,6 @@
 """The engineer's page in a real browser: without a network, killed, with a wrong clock, in two tabs, for everybody."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -151,6 +152,30 @@ async def test_engineer_page_in_two_tabs_sends_nothing_twice_and_in_order_r19(
     assert [event["text"] for event in await ticket.events()] == [f"第 {number} 条" for number in range(6)]
     taken = [body for body in sent if body]
     assert len(taken) - len(set(taken)) <= 1  # the head of the queue, which met the cut network
+
+
+async def test_engineer_page_that_was_closed_is_sent_by_its_worker_r19(bus: Bus, network: Proxy, phone: Phone) -> None:
+    ticket = await assigned(bus)
+    page = await (await phone.turned_on()).page(ticket.page)
+    await status_has(page, "已全部同步")
+    await kept_offline(page)
+    await network.cut()
+    await done(page, "note", text="没有信号")
+    await page.close()
+    page = await phone.page("/e/")  # looks at no ticket
+    await network.mend()
+    session = await phone.context.new_cdp_session(page)
+    registered = asyncio.Queue[Any]()
+    session.on("ServiceWorker.workerRegistrationUpdated", registered.put_nowait)
+    await session.send("ServiceWorker.enable")
+    [registration] = (await asyncio.wait_for(registered.get(), 30))["registrations"]
+    back = {"registrationId": registration["registrationId"], "tag": "engineer", "lastChance": False}
+    await session.send("ServiceWorker.dispatchSyncEvent", {"origin": phone.url, **back})  # as a network comes back
+
+    async def taken() -> bool:
+        return [one["text"] for one in await ticket.events()] == ["没有信号"]
+
+    await eventually(taken)
 
 
 async def test_engineer_page_of_a_ticket_that_was_handed_on_keeps_what_was_done_for_its_person_r18(

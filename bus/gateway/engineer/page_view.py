@@ -22,6 +22,7 @@ from bus.domain.terms import State, Substate, Term, WaitingFor
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.domain.transitions import TRANSITIONS
+from bus.domain.values import Customer
 from bus.gateway.read.ticket_view import next_step
 
 PAGE_COMMANDS: Final[Mapping[str, type[Command]]] = {
@@ -44,7 +45,7 @@ _WAITS_EN: Final = {
 
 
 def engineer_view(ticket: Ticket, root_causes: Mapping[str, Text], file_bytes_max: int) -> dict[str, Any]:
-    """Show a ticket as committed, with the customer as the directory of personal keys opens them later."""
+    """Show a ticket as committed; its customer, sealed as ever, as long as there is work with them."""
     return {
         "ticket_id": ticket.ticket_id,
         "version": ticket.version,
@@ -52,7 +53,7 @@ def engineer_view(ticket: Ticket, root_causes: Mapping[str, Text], file_bytes_ma
         "type": ticket.type,
         "serial": ticket.serial,
         "product": ticket.product,
-        "customer": ticket.customer,
+        "customer": ticket.customer if ticket.state is not State.CLOSED else Customer(),
         "assignee": ticket.assignee.person,
         "backup": ticket.assignee.backup_person,
         "state": ticket.state,

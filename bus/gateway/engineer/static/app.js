@@ -260,13 +260,13 @@ async function list() {
 }
 
 async function begin() {
+  await forgetOld(Date.now());
   if (!LINK) return list();
   news.addEventListener("message", (event) => event.data === LINK && render());
   addEventListener("online", sync);
   document.addEventListener("visibilitychange", () => document.hidden || sync());
   part("sync").addEventListener("click", sync);
   await render();
-  await forgetOld(LINK, Date.now());
   await sync();
 }
 

@@ -1,7 +1,7 @@
 // What the phone keeps, in IndexedDB: tickets with their links, and what was recorded on them, in order.
 // A record is written to the disk before it is shown as recorded: a tab or a phone may die at any moment.
 const NAME = "ticketbus-engineer";
-const KEPT_MS = 30 * 24 * 3_600_000; // of what the bus has taken
+const KEPT_MS = 30 * 24 * 3_600_000; // of what was taken, and of tickets
 let opened;
 
 function asked(request) {
@@ -52,9 +52,13 @@ export const recordsOf = (link) => reading("records", (records) => records.index
 export const addRecord = (record) => writing("records", (records) => records.add(record));
 export const changeRecord = (record) => writing("records", (records) => records.put(record));
 
-// Forget what was taken or given up long ago.
-export async function forgetOld(link, now) {
-  for (const record of await recordsOf(link)) {
-    if (record.settledAt && now - record.settledAt > KEPT_MS) await writing("records", (all) => all.delete(record.seq));
+// Forget what was taken or given up long ago, and tickets that nobody has looked at since; what waits stays.
+export async function forgetOld(now) {
+  for (const { link, heardAt, endedAt } of await allTickets()) {
+    const records = await recordsOf(link);
+    const old = records.filter((one) => one.settledAt && now - one.settledAt > KEPT_MS);
+    for (const { seq } of old) await writing("records", (all) => all.delete(seq));
+    const unseen = now - Math.max(heardAt ?? 0, endedAt ?? 0) > KEPT_MS;
+    if (unseen && old.length === records.length) await writing("tickets", (all) => all.delete(link));
   }
 }
