@@ -15,6 +15,7 @@ from bus.delivery.recipients import Recipients, RecipientsInMemory
 from bus.delivery.target import Call, Target
 from bus.domain.closure_proof import ClosureProofs
 from bus.domain.customer_link import CustomerLinks
+from bus.domain.engineer_link import EngineerLinks
 from bus.domain.errors import BusError
 from bus.domain.ticket import Ticket
 from bus.intake.source_adapter import Source
@@ -54,7 +55,7 @@ class TargetServices:
     """What the bus lends to a target: its name in the targets file, tickets as an event left them, the clock.
 
     `recipients`: what is remembered of persons that it writes to. `proofs` makes the links and codes of closures,
-    `links` those to customers' pages.
+    `links` those to customers' pages, `engineer_links` those to handlers'.
     """
 
     name: str
@@ -63,6 +64,7 @@ class TargetServices:
     recipients: Recipients = field(default_factory=RecipientsInMemory)
     proofs: ClosureProofs = field(default_factory=ClosureProofs)
     links: CustomerLinks = field(default_factory=CustomerLinks)
+    engineer_links: EngineerLinks = field(default_factory=EngineerLinks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

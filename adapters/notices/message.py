@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from adapters.mapping.event_rules import takes
 from adapters.notices.map_link import map_link
 from adapters.notices.notices_file import FoundPerson, ListedPerson, NoticeCard, NoticeEntry, NoticesFile
-from adapters.notices.wording import CLOSURE, LINK, MAP, NOTHING, Wording
+from adapters.notices.wording import CLOSURE, ENGINEER, LINK, MAP, NOTHING, Wording
 from bus.domain.phone_numbers import mobile_number, plain_phone
 from bus.observability.masking import MASK
 
@@ -18,20 +18,24 @@ _OF_ONE: Final = ("wechat", "sms")  # channels whose message is for one person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerSecrets:
-    """What lets a customer in: the link to the ticket's page, link and code of a closure; empty: there is none."""
+class NoticeSecrets:
+    """What lets people in: a customer the link to the ticket's page, link and code of a closure, its handler theirs.
+
+    Empty: there is none.
+    """
 
     page: str = field(default="", repr=False)
     closure: str = field(default="", repr=False)
     code: str = field(default="", repr=False)
+    engineer: str = field(default="", repr=False)
 
     def values(self) -> Sequence[str]:
         """Give those that there are."""
-        return [one for one in (self.page, self.closure, self.code) if one]
+        return [one for one in (self.page, self.closure, self.code, self.engineer) if one]
 
 
-NO_SECRETS: Final = CustomerSecrets()
-HIDDEN: Final = CustomerSecrets(page=MASK, closure=MASK, code=MASK)
+NO_SECRETS: Final = NoticeSecrets()
+HIDDEN: Final = NoticeSecrets(page=MASK, closure=MASK, code=MASK, engineer=MASK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +75,9 @@ def message_of(
     notice: NoticeEntry,
     channel: Channel,
     document: Mapping[str, Any],
-    secrets: CustomerSecrets = NO_SECRETS,
+    secrets: NoticeSecrets = NO_SECRETS,
 ) -> NoticeMessage:
-    """Fill a notice's words, and look its people up; `secrets`: links and codes of the customer.
+    """Fill a notice's words, and look its people up; `secrets`: links and codes of those written to.
 
     Raises MalformedInput where an expression does not fit.
     """
@@ -81,6 +85,7 @@ def message_of(
         **document,
         MAP: map_link(document, file.map),
         CLOSURE: {"link": secrets.closure, "code": secrets.code},
+        ENGINEER: {"link": secrets.engineer},
         "ticket": {**document["ticket"], LINK: secrets.page},
     }
     addresses, missing = dict[str, None](), list[str]()

@@ -124,6 +124,8 @@ class NoticeEntry(FileModel):
         wrong += [f"{place}: {why}" for place, one in self.words() if (why := one.wrong(self.events))]
         if self.to != ("customer",):
             wrong += [f"{place}: {_CUSTOMERS}" for place, one in self.words() if one.names("ticket.link")]
+        if self.to != ("handler",):
+            wrong += [f"{place}: {_HANDLERS}" for place, one in self.words() if one.names("engineer.link")]
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
@@ -160,6 +162,9 @@ class NoticesFile(FileModel):
 
 _CUSTOMERS: Final = fault(
     "ticket.link 只能发给 customer", "ticket.link is for `to: customer` alone: who has it confirms the closure"
+)
+_HANDLERS: Final = fault(
+    "engineer.link 只能发给 handler", "engineer.link is for `to: handler` alone: who has it acts as the handler"
 )
 _NO_NAME: Final = fault("这是角色,不能作人名", "this is a role, and no name of a person")
 

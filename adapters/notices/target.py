@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from adapters.adapter import EnvironmentSecrets, TargetServices
 from adapters.http_options import HttpOptions
 from adapters.mapping.event_document import document_of
-from adapters.notices.message import HIDDEN, Channel, CustomerSecrets, NoticeMessage, message_of, notice_of, wrong_for
+from adapters.notices.message import HIDDEN, Channel, NoticeMessage, NoticeSecrets, message_of, notice_of, wrong_for
 from adapters.notices.notices_file import NoticeEntry, NoticesFile, read_notices
 from adapters.outbound_http import Deadline
 from bus.config_file import AbsolutePath, ConfigFileInvalid
@@ -138,17 +138,17 @@ class NoticeTarget:
         """Close connections; idempotent."""
         await self._channel.close()
 
-    def _secrets(self, ticket: Ticket) -> CustomerSecrets:
-        """Make the link to the customer's page, and link and code to confirm by, where somebody is asked to."""
-        page = self._services.links.link(ticket)
+    def _secrets(self, ticket: Ticket) -> NoticeSecrets:
+        """Make the links to the pages of customer and handler, and those to confirm by, where somebody is asked to."""
+        page, engineer = self._services.links.link(ticket), self._services.engineer_links.link(ticket)
         pending, proofs = ticket.closure, self._services.proofs
         if pending is None:
-            return CustomerSecrets(page=page)
+            return NoticeSecrets(page=page, engineer=engineer)
         link, code = proofs.link(ticket.ticket_id, pending), proofs.code(ticket.ticket_id, pending)
-        return CustomerSecrets(page=page, closure=link, code=code)
+        return NoticeSecrets(page=page, closure=link, code=code, engineer=engineer)
 
     def _message(
-        self, call: Call, ticket: Ticket, secrets: CustomerSecrets
+        self, call: Call, ticket: Ticket, secrets: NoticeSecrets
     ) -> tuple[NoticeEntry | None, NoticeMessage | None]:
         document = document_of(call, ticket)
         try:

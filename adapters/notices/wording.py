@@ -21,6 +21,7 @@ from schemas.catalogue import EVENT_TYPES
 NOTHING: Final = "—"  # where the event or ticket has nothing
 MAP: Final = "map"  # the placeholder of the link to a map
 CLOSURE: Final = "closure"  # what proves that an answer comes from the customer who was asked to confirm
+ENGINEER: Final = "engineer"  # of the handler: the link to their page of the ticket
 LINK: Final = "link"  # of the ticket: to the customer's page
 _PROOFS: Final = ("link", "code")
 _ASKING: Final = ("ClosureRequested", "ClosureReminded")
@@ -31,7 +32,7 @@ _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 ENVELOPE: Final = (
     "key", "type", "name", "event_id", "ticket_id", "version", "occurred_at", "actor", "source", "trace_id",
 )  # fmt: skip
-_ROOTS: Final = (*ENVELOPE, "event", "ticket", MAP, CLOSURE)
+_ROOTS: Final = (*ENVELOPE, "event", "ticket", MAP, CLOSURE, ENGINEER)
 EVENTS: Final[Mapping[str, type]] = {one.cls.__name__: one.cls for one in EVENT_TYPES}
 
 
@@ -78,6 +79,8 @@ def absent(text: str, events: Sequence[str]) -> str:
         return str(fault(f"没有 {root}{meant.zh}", f"there is no {root}{meant.en}"))
     if root == CLOSURE:
         return _absent_proof(rest, events)
+    if root == ENGINEER:
+        return "" if rest == [LINK] else str(fault("engineer 有 link", "engineer has link"))
     if [root, *rest] == ["ticket", LINK]:
         return ""
     kinds: Mapping[str, type] = {}

@@ -26,7 +26,7 @@ from bus.programs.certificate_watch import CertificateFile
 from bus.programs.serving import own_certificates
 from bus.push.overdue_monitor import OverdueMonitor
 from bus.push.sessions import PushSessions
-from bus.rules_config import closure_proofs, customer_links
+from bus.rules_config import closure_proofs, customer_links, engineer_links
 from bus.settings import Settings
 from deadletter import store as letters
 
@@ -143,6 +143,7 @@ def delivery_workers(core: Core, config: TargetsConfig) -> Mapping[str, tuple[Ru
                     recipients=StoredRecipients(target=name, pool=core.pool, digest=core.keys.lookup),
                     proofs=closure_proofs(core.settings, core.dispatcher.rules),
                     links=customer_links(core.settings, core.dispatcher.rules),
+                    engineer_links=engineer_links(core.settings),
                 )
                 built = _built(core.settings, adapter, target, services)
                 serving[name] = (_delivery_worker(core, name, target, built), built)

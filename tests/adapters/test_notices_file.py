@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from adapters.mapping.event_document import document_of
 from adapters.notices import wecom_app
 from adapters.notices.map_link import map_link
-from adapters.notices.message import CustomerSecrets, message_of, notice_of
+from adapters.notices.message import NoticeSecrets, message_of, notice_of
 from adapters.notices.notices_file import NoticesFile, read_notices
 from adapters.notices.quiet_hours import QuietHours
 from adapters.notices.served import refuse_unserved
@@ -74,7 +74,7 @@ async def test_notices_file_the_link_to_the_customers_page_is_for_the_customer_a
         with pytest.raises(ValidationError, match=r"sms\.params\.page: .*`to: customer` alone"):
             NoticesFile.model_validate(notices(notice(others, sms=sms)))
     file, document = NoticesFile.model_validate(notices(notice("customer", sms=sms))), await _document()
-    given = CustomerSecrets(page="https://t.example/t/T1.0.x")
+    given = NoticeSecrets(page="https://t.example/t/T1.0.x")
     assert message_of(file, file.notices[0], "sms", document, given).values == {"page": "https://t.example/t/T1.0.x"}
     assert message_of(file, file.notices[0], "sms", document).values == {"page": "—"}
     assert "t.example" not in repr(given)
@@ -267,3 +267,17 @@ async def test_notices_file_an_expression_that_does_not_fit_is_untranslatable() 
         with pytest.raises(DeliveryFailed) as failed:
             await target.send(call())
     assert failed.value.kind is FailureKind.UNTRANSLATABLE
+
+
+async def test_notices_file_the_link_of_an_engineers_page_goes_to_the_handler_alone_r18() -> None:
+    words = {"template_code": "SMS_1", "params": {"link": "{engineer.link}"}}
+    document = await _document()
+    file = NoticesFile.model_validate(notices(notice("handler", sms=words)))
+    message = message_of(file, file.notices[0], "sms", document, NoticeSecrets(engineer="https://t/e/x"))
+    assert message.values == {"link": "https://t/e/x"}
+    hidden = words | {"params": {"link": "{join('', [engineer.link])}"}}
+    for to, sms in (("customer", words), (["handler", "backup"], words), ("lead", hidden)):
+        with pytest.raises(ValidationError, match="to: handler"):
+            NoticesFile.model_validate(notices(notice(to, sms=sms)))
+    with pytest.raises(ValidationError, match="engineer has link"):
+        NoticesFile.model_validate(notices(notice("handler", sms=words | {"params": {"x": "{engineer.name}"}})))
