@@ -109,7 +109,7 @@ async def test_engineer_page_a_link_that_is_wrong_over_or_anothers_learns_nothin
     assert handed_on != page
     unknown = []
     for wrong in (page, mixed, page[:-1] + ("A" if page[-1] != "A" else "B"), "/e/x", "/e/" + "x" * 3000):
-        gateway.opener.by_address._left.clear()
+        gateway.opener.tries.by_address._left.clear()
         for answer in (
             await gateway.http.get(f"{wrong}/ticket"),
             await _act(gateway, wrong, "accept"),

@@ -11,10 +11,10 @@ from bus.domain.engineer_link import engineer_claim, lets_in
 from bus.domain.terms import ENGINEER_PAGE, TicketId
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
-from bus.domain.wrong_tries import WrongTries
 from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
 from bus.gateway.deps import answer_of, deps_of
+from bus.gateway.http.link_tries import LinkTries
 from bus.gateway.http.problems import HttpProblem
 from bus.intake.store_port import Store
 
@@ -41,13 +41,12 @@ class OpenedLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkOpener:
-    """Opens links by their key; wrong ones are counted by address, and together."""
+    """Opens links by their key; wrong ones are counted."""
 
     key: bytes = field(repr=False)
     store: Store
     now: Callable[[], datetime]
-    by_address: WrongTries = field(default_factory=WrongTries)
-    by_all: WrongTries = field(default_factory=lambda: WrongTries(rate_per_s=5.0, burst_s=60.0))
+    tries: LinkTries = field(default_factory=LinkTries)
 
     async def opened(self, http: HttpRequest) -> OpenedLink:
         """Give what the link in the path opens. Raises HttpProblem (410, 429), StoreUnavailable."""
@@ -69,8 +68,7 @@ class LinkOpener:
 
     def _count_wrong(self, http: HttpRequest, now: datetime) -> None:
         """Count a wrong link. Raises HttpProblem (429) where there were too many."""
-        address = http.client.host if http.client else ""
-        if wait_s := self.by_address.take(address, now) or self.by_all.take("", now):
+        if wait_s := self.tries.take(http, now):
             raise _problem(429, "too_many_links", _TOO_OFTEN, wait_s)
 
 

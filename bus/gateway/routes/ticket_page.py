@@ -20,13 +20,13 @@ from bus.domain.errors import Refusal, Transient
 from bus.domain.terms import State, TicketId
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
-from bus.domain.wrong_tries import WrongTries
 from bus.gateway.customer.answers import NOTHING_GIVEN, CustomerAnswers, GivenAnswer, given_answer
 from bus.gateway.customer.handler import NOT_LISTED, HandlerOf
 from bus.gateway.customer.rendering import customer_page
 from bus.gateway.customer.texts import AWAY, CONFIRMED, GONE, REJECTED, TOO_OFTEN
 from bus.gateway.customer.ticket_view import awaited, customer_view
 from bus.gateway.deps import body_of, trace_of
+from bus.gateway.http.link_tries import LinkTries
 from bus.gateway.http.routing import HttpRoute
 from bus.intake.command_bodies import within_limits
 from bus.intake.store_port import Store
@@ -72,8 +72,7 @@ class _TicketPage:
     store: Store
     handler_of: HandlerOf
     now: Callable[[], datetime]
-    by_address: WrongTries = field(default_factory=WrongTries)
-    by_all: WrongTries = field(default_factory=lambda: WrongTries(rate_per_s=5.0, burst_s=60.0))
+    tries: LinkTries = field(default_factory=LinkTries)
 
     async def serve(self, http: HttpRequest) -> Response:
         """Show the page, or take what was pressed on it."""
@@ -106,8 +105,7 @@ class _TicketPage:
 
     def _count_wrong(self, http: HttpRequest, now: datetime) -> None:
         """Count a wrong link. Raises _WrongLink with the time to wait where there were too many."""
-        address = http.client.host if http.client else ""
-        if wait_s := self.by_address.take(address, now) or self.by_all.take("", now):
+        if wait_s := self.tries.take(http, now):
             raise _WrongLink(wait_s)
 
     async def _take(self, http: HttpRequest, ticket: Ticket, now: datetime) -> Response:

@@ -90,7 +90,7 @@ async function settled(record, outcome) {
     await changeRecord({ ...record, state: DONE, version, problem: null, settledAt: Date.now() });
   } else if (outcome.kind === REFUSED) {
     await changeRecord({ ...record, state: REFUSED, problem: outcome.problem });
-  } else if (outcome.problem && outcome.kind === "later") {
+  } else if (outcome.kind === "later" && outcome.problem && outcome.problem.zh !== record.problem?.zh) {
     await changeRecord({ ...record, problem: outcome.problem });
   }
   return outcome;
