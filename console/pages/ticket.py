@@ -1,12 +1,14 @@
 """A ticket as who dispatches sees it: who answers, clocks, why this engineer, its device, and what can be done (R8)."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
 from bus.domain.text import Text
+from bus.wire.qr_code import qr_svg
 from console.gateway_api import ApiProblem
 from console.page import Action, Asked, Page
 from console.pages.board import WORDS, minutes
@@ -55,7 +57,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     path = f"/v1/tickets/{number}"
     ticket = await asked.get(path)
     after = max(ticket["version"] - EVENTS_SHOWN, 0)
-    clocks, routing, responsibility, events, knowledge, alerts, people, device, chosen = await asyncio.gather(
+    clocks, routing, responsibility, events, knowledge, alerts, people, device, chosen, customer = await asyncio.gather(
         asked.get(f"{path}/clocks"),
         asked.get(f"{path}/routing"),
         asked.get(f"{path}/responsibility"),
@@ -65,6 +67,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         asked.get_if("people", "/v1/people"),
         _device(asked, ticket["serial"]),
         _chosen(asked),
+        _customer(asked, path),
     )
     talk = [one for event in events["events"] if (one := said(event))]
     files = ticket.get("files", ()) if asked.api.beside else ()
@@ -86,6 +89,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "elsewhere": [one for one in ticket["photos"] if one not in {each["uri"] for each in shown}],
         "forms": offered(ticket["state"], asked.session.commands, paused=ticket["paused"]),
         "chosen": chosen,
+        "customer": customer,
         "sent": asked.form.get("command", "assign" if asked.query.get("to") else ""),
         "words": WORDS,
         "minutes": minutes,
@@ -94,6 +98,20 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
 
 async def _device(asked: Asked, serial: str) -> Any:
     return await asked.get_if("people", f"/v1/devices/{quote(serial, safe='')}") if serial else None
+
+
+async def _customer(asked: Asked, path: str) -> Mapping[str, Any] | None:
+    """Read the link for the customer once it is asked for, drawn as a QR code; or why there is none."""
+    if asked.query.get("link") != "show" or not asked.may("customer-link"):
+        return None
+    try:
+        found = await asked.get(f"{path}/link")
+    except ApiProblem as problem:
+        if problem.status != 409:
+            raise
+        return {"link": "", "why": Text(problem.problem["detail"], problem.problem["detail_en"])}
+    drawn = b64encode(qr_svg(found["link"], title=found["ticket_id"])).decode()
+    return {**found, "drawn": f"data:image/svg+xml;base64,{drawn}"}
 
 
 async def _chosen(asked: Asked) -> Mapping[str, str]:
