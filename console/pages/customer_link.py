@@ -18,7 +18,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
 
 async def _revoke(asked: Asked) -> str:
     await asked.post(_path(asked, "revoke-customer-link"), {"reason": asked.form.get("why", "")})
-    return link(f"/tickets/{quote(asked.path['ticket'], safe='')}/customer")
+    return link(f"/board/{quote(asked.path['ticket'], safe='')}/customer")
 
 
 def _path(asked: Asked, what: str) -> str:
@@ -26,7 +26,7 @@ def _path(asked: Asked, what: str) -> str:
 
 
 PAGE: Final = Page(
-    path="/tickets/{ticket}/customer",
+    path="/board/{ticket}/customer",
     title=Text("客户链接", "the customer's link"),
     template="customer_link.html",
     read=_read,

@@ -12,8 +12,8 @@ async def test_customer_link_is_shown_printed_and_revoked_with_a_reason_r16(visi
     ticket_id = await visitor.gateway.opened()
     visitor.gateway.known_by = {ticket_id: [ticket_id]}
     await visitor.sign_in("dispatcher")
-    page = f"/tickets/{ticket_id}/customer"
-    assert f'href="/console{page}"' in (await visitor.get(f"/tickets/{ticket_id}")).text
+    page = f"/board/{ticket_id}/customer"
+    assert f'href="/console{page}"' in (await visitor.get(f"/board/{ticket_id}")).text
     shown = (await visitor.get(page)).text
     link = re.search(r"https://t\.example\.com(/t/[\w.-]+)", shown)
     assert link
@@ -34,5 +34,5 @@ async def test_customer_link_is_not_shown_to_who_serves_no_customer_r20(visitor:
     ticket_id = await visitor.gateway.opened()
     visitor.gateway.known_by = {ticket_id: [ticket_id]}
     await visitor.sign_in(role)
-    assert "/customer" not in (await visitor.get(f"/tickets/{ticket_id}")).text
-    assert (await visitor.get(f"/tickets/{ticket_id}/customer")).status_code == 403
+    assert "/customer" not in (await visitor.get(f"/board/{ticket_id}")).text
+    assert (await visitor.get(f"/board/{ticket_id}/customer")).status_code == 403

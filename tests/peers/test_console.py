@@ -91,7 +91,7 @@ async def test_console_every_page_of_a_role_is_readable_by_all(
     assert set(links) <= {f"/console{path}" for path in MENU}
     assert len(links) == len(set(links)) > 0
     beside = [path for path in BESIDE if f"/console{path.rpartition('/')[0]}" in links]
-    beside += [f"/tickets/{ticket}", f"/board/{ticket}", *([f"/tickets/{ticket}/customer"] if role != "sre" else [])]
+    beside += [f"/tickets/{ticket}", f"/board/{ticket}", *([f"/board/{ticket}/customer"] if role != "sre" else [])]
     for path in [*(one.removeprefix("/console") for one in links), *beside]:
         assert await window.go(path) == 200, path
         await window.page.evaluate(rules)
