@@ -165,7 +165,9 @@ async def test_ticket_page_takes_the_answer_to_a_closure_r20(gateway: Gateway) -
     ticket = await _ticket(gateway, ticket_id)
     assert (ticket.state, (await gateway.store.events(ticket_id))[-1].source) == (State.CLOSED, CUSTOMER_PAGE)
     assert (await _press(gateway, link, answer="ask")).status_code == 200
-    assert await _ticket(gateway, ticket_id) == ticket, "a closed ticket takes no question"
+    no = await _press(gateway, link, answer="reject", name="李女士", reason="came_back")
+    assert (no.status_code, "这次的回答没有记录" in no.text) == (409, True)
+    assert await _ticket(gateway, ticket_id) == ticket, "a closed ticket takes no question, and no no"
 
 
 async def test_ticket_page_tells_nothing_to_whose_link_is_wrong_revoked_or_over_r16(gateway: Gateway) -> None:

@@ -23,7 +23,7 @@ from bus.domain.ticket import Ticket
 from bus.gateway.customer.answers import NOTHING_GIVEN, CustomerAnswers, GivenAnswer, given_answer
 from bus.gateway.customer.handler import NOT_LISTED, HandlerOf
 from bus.gateway.customer.rendering import customer_page
-from bus.gateway.customer.texts import AWAY, CONFIRMED, GONE, REJECTED, TOO_OFTEN
+from bus.gateway.customer.texts import AWAY, CONFIRMED, CONFIRMED_BEFORE, GONE, REJECTED, TOO_OFTEN
 from bus.gateway.customer.ticket_view import awaited, customer_view
 from bus.gateway.deps import body_of, trace_of
 from bus.gateway.http.link_tries import LinkTries
@@ -123,7 +123,7 @@ class _TicketPage:
             return _done("asked")
         ask = awaited(ticket, now)
         if ask is None:  # answered meanwhile, or expired
-            return await self._shown(ticket, now)
+            return await self._spent(ticket, now, given)
         try:
             command = await self.answers.close(given, ticket.ticket_id, ask.version, trace_id, now)
         except Refusal as refusal:
@@ -134,8 +134,14 @@ class _TicketPage:
         """Show the page with what to put right, unless somebody else has done it meanwhile."""
         after = await self.store.ticket(ticket.ticket_id)
         if after is not None and after.version != ticket.version:
-            return await self._shown(after, now)
+            return await self._spent(after, now, given)
         return await self._shown(ticket, now, status=422 if problem else 200, given=given, problem=problem)
+
+    async def _spent(self, ticket: Ticket, now: datetime, given: GivenAnswer) -> Response:
+        """Show the page to who answers too late; that a no after a yes was not taken is said."""
+        if given.answer == "reject" and ticket.state is State.CLOSED:
+            return await self._shown(ticket, now, status=409, problem=CONFIRMED_BEFORE)
+        return await self._shown(ticket, now)
 
     async def _shown(
         self,
