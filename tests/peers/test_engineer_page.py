@@ -188,8 +188,7 @@ async def test_engineer_page_of_a_ticket_that_was_handed_on_keeps_what_was_done_
     await done(page, "arrive", place="三号楼")
     await done(page, "note", text="门口等了一小时")
     await ticket.act("assign", {"assignee": ASSIGNEE | {"person": "周师傅"}, "reason": "改派"})
-    await network.mend()
-    await page.click("#sync")
+    await network.mend()  # nobody presses anything: the page tries again
     await status_has(page, "链接已失效")
     words = await page.input_value("#left")
     assert ("到达现场 三号楼" in words, "备注 门口等了一小时" in words) == (True, True)

@@ -83,8 +83,13 @@ function note(zh, en) {
   part("warning").replaceChildren(...(zh ? both(zh, en) : []));
 }
 
-// One round after another, never two at once in a tab; what tabs and worker do among each other is locked.
 function sync() {
+  waitS = AGAIN_S.first;
+  return again();
+}
+
+// One round after another, never two at once in a tab; what tabs and worker do among each other is locked.
+function again() {
   clearTimeout(timer);
   wanted = true;
   running ??= rounds().finally(() => {
@@ -101,11 +106,12 @@ async function rounds() {
   }
   news.postMessage(LINK);
   if (outcome.kind !== "later") {
-    [waitS, syncedAt] = [AGAIN_S.first, outcome.kind === "done" ? Date.now() + (kept?.offset ?? 0) : syncedAt];
+    waitS = AGAIN_S.first;
+    if (outcome.kind === "done") syncedAt = Date.now() + (kept?.offset ?? 0);
     return;
   }
+  timer = setTimeout(again, Math.max(waitS, outcome.again ?? 0) * 1_000);
   waitS = Math.min(waitS * 2, AGAIN_S.most);
-  timer = setTimeout(sync, Math.max(waitS, outcome.again ?? 0) * 1_000);
 }
 
 async function announce() {
