@@ -15,7 +15,7 @@ from tests.e2e.test_delivery import Outside
 from tests.e2e.test_whole_path import ASSIGNEE
 
 PERSON = ASSIGNEE["person"]
-ARRIVED = {"title": "{ticket.assignee.person} 已到达", "fields": {"工单": "{ticket_id}"}, "link": "{map}"}
+ARRIVED = {"title": "{ticket.assignee.person} 已到达", "fields": {"工单": "{ticket_id}"}, "link": "{engineer.link}"}
 ALWAYS = {"from": "00:00", "until": "23:59", "zone": "UTC"}
 
 
@@ -63,6 +63,8 @@ async def test_notices_reach_engineers_wait_through_quiet_hours_and_ask_the_cust
     assert {first.to, second.to} == {"zhangwei"}
     assert first.content["main_title"]["desc"] == f"{ticket_id} #2"
     assert second.content["main_title"]["title"] == f"{PERSON} 已到达"
+    page = second.content["card_action"]["url"]
+    assert page.startswith(f"{bus.url}/e/{ticket_id}.")
     assert len({one.split("-")[1] for one in traceparents if one}) == 1
     assert [(one.returncode, one.stdout) for one in refusals] == [(0, ""), (1, "")]
     assert "is not sent before" in trace.stdout, trace.stdout
@@ -73,4 +75,4 @@ async def test_notices_reach_engineers_wait_through_quiet_hours_and_ask_the_cust
     shown = "\n".join((trace.stdout, *logs, stored, json.dumps(status, default=str)))
     assert asked.stdout.count("***") == 3, asked.stderr
     assert [one for one in secrets if one in asked.stdout] == []
-    assert [one for one in (*secrets, "13812345678", "zhangwei", *wecom.variables.values()) if one in shown] == []
+    assert [one for one in (*secrets, page, "13812345678", "zhangwei", *wecom.variables.values()) if one in shown] == []
