@@ -52,7 +52,8 @@ def page_file_routes(root: str) -> Sequence[HttpRoute]:
 
 
 def _giving(path: str, text: str, name: str) -> HttpRoute:
-    return HttpRoute(method="GET", path=path, run=_giver(text, _TYPES[name.rpartition(".")[2]]), query=None)
+    query = None if name == _PAGE else ()  # what a chat adds to the address of a link is nobody's
+    return HttpRoute(method="GET", path=path, run=_giver(text, _TYPES[name.rpartition(".")[2]]), query=query)
 
 
 def _giver(text: str, media_type: str) -> Handler:

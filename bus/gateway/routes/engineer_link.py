@@ -43,8 +43,8 @@ def engineer_link_routes(store: Store, links: EngineerLinks) -> Sequence[HttpRou
     path, about = "/v1/tickets/{ticket_id}", "The link to the assignee's page"
     drawn: dict[str, Any] = {"200": {"description": "the code", "content": {_SVG: {"schema": {"type": "string"}}}}}
     return [
-        reading(f"{path}/engineer-link", handlers.show_link, about, EngineerLinkAnswer),
-        reading(f"{path}/engineer-qr", handlers.show_qr, f"{about} as a QR code", responses=drawn),
+        reading(f"{path}/engineer-link", handlers.show_engineer_link, about, EngineerLinkAnswer),
+        reading(f"{path}/engineer-qr", handlers.show_engineer_qr, f"{about} as a QR code", responses=drawn),
     ]
 
 
@@ -53,13 +53,13 @@ class _EngineerLinkHandlers:
     store: Store
     links: EngineerLinks
 
-    async def show_link(self, http: HttpRequest) -> Response:
+    async def show_engineer_link(self, http: HttpRequest) -> Response:
         """Give the link of whom the ticket is assigned to: who may assign may see it."""
         ticket, url = await self._link(http)
         answer: EngineerLinkAnswer = {"ticket_id": ticket.ticket_id, "assignee": ticket.assignee.person, "url": url}
         return json_response(answer, headers=_KEPT_BY_NOBODY)
 
-    async def show_qr(self, http: HttpRequest) -> Response:
+    async def show_engineer_qr(self, http: HttpRequest) -> Response:
         """Draw the link as SVG, for the assignee's phone to scan."""
         ticket, url = await self._link(http)
         return Response(qr_svg(url, title=ticket.ticket_id), 200, _KEPT_BY_NOBODY, _SVG)
