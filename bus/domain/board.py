@@ -163,7 +163,12 @@ def lane_of(person: Person, open_tickets: int, calendars: Calendars, now: dateti
 
 
 def lanes_for(lanes: Sequence[BoardLane], region: str, kind: str, regions: Sequence[str] = ()) -> list[BoardLane]:
-    """Give those who work in a region, or in one of `regions`, and take a type, on shift and with least to do first."""
+    """Give those who work in a region and take a type, on shift and with least to do first; empty: any.
+
+    `regions`: of these alone, whichever is asked for; empty: of all.
+    """
+    if region and regions and region not in regions:
+        return []
     wanted = {region} if region else {*regions}
     found = [
         one

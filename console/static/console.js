@@ -26,6 +26,7 @@ if (live && lost) {
   });
   for (const why of ["stale", "ended", "full"]) live.addEventListener(why, () => show(why));
   live.addEventListener("htmx:sse:error", (event) => show(event.detail.status === 401 ? "ended" : "lost"));
+  addEventListener("offline", () => show("lost"));
   setInterval(() => {
     if (!document.hidden && Date.now() - heard > SILENT_MS) show(trouble || "lost");
   }, 1_000);

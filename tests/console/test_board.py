@@ -58,7 +58,7 @@ async def test_board_page_shows_columns_what_is_pinned_and_engineers(visitor: Vi
         "(备份 李工)",
         "未接单",
         "首次响应 剩",
-        "停留 3h",
+        "工时停留 3h",
         "在班",
     ):
         assert shown in columns, shown
@@ -77,6 +77,9 @@ async def test_board_page_is_filtered_and_goes_on_in_one_column(visitor: Visitor
     assert all((one in page) is (one == numbers[0]) for one in numbers)
     assert 'value="西南"' in page
     assert numbers[0] not in (await visitor.get("/board?person=%E7%8E%8B%E5%B7%A5")).text
+    assert "没有工单符合筛选" not in page
+    nothing = (await visitor.get("/board?region=east&type=hardware")).text
+    assert "没有工单符合筛选,请核对写法: east · hardware" in nothing
     first = (await visitor.get("/board?region=east")).text
     assert "还有 5 张" in first
     address = first.split("还有 5 张")[0].rpartition('href="')[2].partition('"')[0].replace("&amp;", "&")

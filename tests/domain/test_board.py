@@ -61,6 +61,7 @@ def test_board_lanes_are_of_the_region_and_type_who_is_free_first() -> None:
     assert [one.person for one in lanes_for([night, *people], region, "")] == ["赵工", "李工", "夜班"]
     assert [one.person for one in lanes_for([night, *people], "西南", "")] == ["夜班"]
     assert [one.person for one in lanes_for([night, *people], "", "", ("西南", region))] == ["赵工", "李工", "夜班"]
+    assert lanes_for([night, *people], "西南", "", (region,)) == [], "what is asked for widens nothing"
     gone = replace(LI, shift="no-such-calendar")
     assert not lane_of(gone, 0, RULES.calendars, FRIDAY).on_shift
 
