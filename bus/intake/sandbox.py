@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bus.domain.closing_commands import ConfirmClosure, RequestClosure, Resolve
-from bus.domain.commands import Assign, Command, Note, OpenTicket, Request, Resume, Start
+from bus.domain.commands import Command, Note, OpenTicket, Request, Resume
+from bus.domain.practice_steps import PracticeRole, played, steps_left
 from bus.domain.rules import Rules
-from bus.domain.terms import BUS, SANDBOX, KeyKind, State, Substate, Tick, TicketId, TraceId
+from bus.domain.terms import BUS, SANDBOX, KeyKind, State, TicketId, TraceId
 from bus.domain.ticket import Ticket
 from bus.domain.time_text import CHINA
-from bus.domain.values import Assignee, IncidentKey
+from bus.domain.values import IncidentKey
 from bus.intake.command_ids import command_id
 
 PROBE_PREFIX: Final = "probe-"
-_PHOTO: Final = "oss://sandbox/practice.jpg"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,20 +57,9 @@ def ending(ticket: Ticket, person: str, rules: Rules, now: datetime) -> Sequence
 
     The steps keep to the table of transitions, as those of any ticket do.
     """
-    assignee = Assignee(role="演练", person=person, contact="-", backup_person="sandbox-backup", backup_contact="-")
-    resolve = Resolve(photos=(_PHOTO,), summary="演练结束 / practice is over", root_cause=min(rules.root_causes))
-    steps: dict[State, Sequence[Command]] = {
-        State.PENDING: [Assign(assignee=assignee)],
-        State.ASSIGNED: [Start(substate=Substate.REMOTE_DIAGNOSIS)],
-        State.IN_PROGRESS: [*([Resume(reason="演练结束")] if ticket.paused_for else []), resolve],
-        State.RESOLVED: [
-            *([] if ticket.closure_requested else [RequestClosure()]),
-            ConfirmClosure(confirmed_by=person, ticks=tuple(Tick)),
-        ],
-        State.CLOSED: [],
-    }
-    states = [*steps]
-    left = [command for state in states[states.index(ticket.state) :] for command in steps[state]]
+    paused = ticket.state is State.IN_PROGRESS and ticket.paused_for
+    left: list[Command] = [Resume(reason="演练结束")] if paused else []
+    left += [played(one, person, rules, PracticeRole.ENGINEER) for one in steps_left(ticket)]
     number = f"{ticket.ticket_id} end {ticket.version}"
     return [
         _request(number, command, person, now, step=str(place), ticket_id=ticket.ticket_id)

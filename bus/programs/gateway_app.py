@@ -30,6 +30,7 @@ from bus.gateway.http.body_limit import body_limit
 from bus.gateway.http.routing import Feature
 from bus.gateway.read.figures import read_figures
 from bus.gateway.read.file_view import ticket_files
+from bus.gateway.read.practice_view import PracticeSources
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.audit import audit_routes
@@ -53,6 +54,7 @@ from bus.gateway.routes.identity import identity_routes
 from bus.gateway.routes.insight import insight_routes
 from bus.gateway.routes.knowledge import knowledge_routes
 from bus.gateway.routes.people import people_routes
+from bus.gateway.routes.practice import practice_routes
 from bus.gateway.routes.probes import probe_routes
 from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.reconciliations import reconcile_routes
@@ -142,8 +144,7 @@ def gateway_app(
             mode_of=core.dispatcher.rules.routing.mode_of,
         ),
         *_customer_pages(core, writes),
-        clock_routes(core.store, core.dispatcher.rules.calendars, utc_now),
-        work_order_routes(core.store),
+        *_work_routes(core, writes, targets),
         *_operator_routes(core, known),
         source_routes(known, writes, spool.waits),
         file_routes(uploads, core.addresses),
@@ -199,6 +200,16 @@ def _customer_pages(core: Core, writes: WriteSide) -> Sequence[Feature]:
         closure_page_routes(answers, core.store, utc_now),
         ticket_page_routes(rules.customer_link, answers, core.store, handler, utc_now),
         customer_link_routes(customer_links(core.settings, rules), rules.customer_link, core.store),
+    ]
+
+
+def _work_routes(core: Core, writes: WriteSide, targets: TargetsConfig) -> Sequence[Feature]:
+    """Give what shows how far the work on a ticket is, and where people practise it."""
+    rules = core.dispatcher.rules
+    return [
+        clock_routes(core.store, rules.calendars, utc_now),
+        work_order_routes(core.store),
+        practice_routes(writes, PracticeSources(rules=rules, contract=core.contract, targets=targets.wants)),
     ]
 
 

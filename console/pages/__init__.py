@@ -21,6 +21,7 @@ from console.pages import (
     letters,
     morning,
     now,
+    practise,
     reconcile,
     redrives,
     rejected,
@@ -65,4 +66,6 @@ PAGES: Final[Sequence[Page]] = (
     reconcile.PAGE,
     figures.PAGE,
     audit.PAGE,
+    practise.BEGIN,
+    practise.PAGE,
 )

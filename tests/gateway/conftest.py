@@ -14,6 +14,7 @@ from bus.alert_catalogue import RULES
 from bus.consistency.check_result import CheckResult
 from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
+from bus.delivery.targets_config import TargetsConfig
 from bus.domain.calendars import ALWAYS_ALONE
 from bus.domain.customer_link import CustomerLinks
 from bus.gateway.app import make_app
@@ -100,6 +101,7 @@ from tests.gateway.fakes import (
     dispatcher_on,
 )
 from tests.gateway.giving import giving
+from tests.gateway.practising import NO_TARGETS, practice_features
 
 BODY_BYTES_MAX = 262_144
 PERSON = {"role": "engineer", "person": "王工", "contact": "13800000001", "backup_person": "李工",
@@ -151,6 +153,7 @@ class Gateway(ByRole):
     now: Callable[[], datetime] = utc_now
     handlers: dict[str, ShownHandler] = field(default_factory=dict)
     links: CustomerLinks = LINKS
+    targets: TargetsConfig = NO_TARGETS
 
     def __post_init__(self) -> None:
         self.dispatcher = dispatcher_on(self.store, self.log)
@@ -198,6 +201,7 @@ class Gateway(ByRole):
             engineer_page_features(self.opener, writes),
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
             work_order_routes(self.store),
+            practice_features(writes, self.dispatcher.rules, lambda: self.targets),
             responsibility_routes(self.store, self.drift_lists, self.deps.now),
             board_routes(
                 BoardSources(

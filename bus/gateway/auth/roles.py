@@ -64,6 +64,7 @@ class Access(StrEnum):
     KNOWLEDGE = "knowledge"
     DECIDE_KNOWLEDGE = "decide-knowledge"
     CUSTOMER_LINK = "customer-link"
+    PRACTISE = "practise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,15 @@ _DISPATCHER = frozenset(
 
 GRANTS: Mapping[Role, Grant] = {
     Role.SOURCE: Grant(_SOURCE, frozenset({Access.READ, Access.CUSTOMER_LINK})),
-    Role.ENGINEER: Grant(_ENGINEER, _READS | {Access.KNOWLEDGE}),
-    Role.DISPATCHER: Grant(_DISPATCHER, _READS | {Access.PEOPLE, Access.KNOWLEDGE, Access.CUSTOMER_LINK}),
+    Role.ENGINEER: Grant(_ENGINEER, _READS | {Access.KNOWLEDGE, Access.PRACTISE}),
+    Role.DISPATCHER: Grant(
+        _DISPATCHER, _READS | {Access.PEOPLE, Access.KNOWLEDGE, Access.CUSTOMER_LINK, Access.PRACTISE}
+    ),
     Role.LEAD: Grant(
         _DISPATCHER | {ConfirmClosure, RejectClosure, ApproveStep, RejectStep, CancelWorkOrder},
         _READS
         | {Access.ALERTS, Access.ACK_ESCALATIONS, Access.CONSUMERS, Access.PEOPLE, Access.DECIDE_PEOPLE}
-        | {Access.KNOWLEDGE, Access.DECIDE_KNOWLEDGE, Access.CUSTOMER_LINK},
+        | {Access.KNOWLEDGE, Access.DECIDE_KNOWLEDGE, Access.CUSTOMER_LINK, Access.PRACTISE},
     ),
     Role.SRE: Grant(frozenset(), frozenset(Access) - {Access.REPORT, Access.CUSTOMER_LINK}),
     Role.SUBSCRIBER: Grant(frozenset(), _READS),

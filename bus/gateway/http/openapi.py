@@ -40,6 +40,7 @@ _OPERATIONS = "operations"
 _TAGS = {
     "tickets": "工单 / tickets: open, change, read",
     "journeys": "轨迹 / where a ticket is stuck",
+    "practice": "演练 / virtual tickets to practise on",
     "sources": "来源 / signed webhooks of source systems",
     "files": "文件 / photos and files of evidence",
     "topics": "主题 / the topic contract",
@@ -185,7 +186,7 @@ def request_docs(
     schema, named = cls.model_json_schema(), _IN_PATH.findall(path)
     parameters = [in_path(name, schema["properties"][name]) for name in named]
     schema["properties"] = {name: one for name, one in schema["properties"].items() if name not in named}
-    schema["required"] = [name for name in schema["required"] if name not in named]
+    schema["required"] = [name for name in schema.get("required", ()) if name not in named]
     roles = [role.value for role, grant in GRANTS.items() if access in grant.accesses]
     about = _posting(cls, schema, roles)
     return {**about, "parameters": [*(about["parameters"] if keyed else ()), *parameters]}

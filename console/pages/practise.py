@@ -1,0 +1,149 @@
+"""Practise 练习 on a virtual ticket (R47): a role's own steps by their forms, the others' played by the bus."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+
+from bus.domain.closing_commands import Resolve
+from bus.domain.commands import Reclassify, Start
+from bus.domain.practice_steps import PHOTO, STEPS, PracticeRole
+from bus.domain.terms import Substate
+from bus.domain.text import Text
+from bus.rules_config import root_cause_words
+from console.page import Action, Asked, Page, link
+from console.pages.morning import STATES
+from console.pages.ticket import TALK
+from console.ticket_forms import FORMS, CommandForm, FormField, body_of
+
+ROLES: Final = {one.value: Text(one.zh, one.value) for one in PracticeRole}
+_SUBSTATES: Final = {one.value: Text(one.zh, one.value.replace("_", " ")) for one in Substate}
+_OF_PRACTICE: Final = (
+    CommandForm(
+        command=Start,
+        title=Text("开始处理", "start work"),
+        fields=[FormField(name="substate", label=Text("方式", "how"), choices=_SUBSTATES)],
+        done=Text("已开始处理", "work has started"),
+    ),
+    CommandForm(
+        command=Reclassify,
+        title=Text("更改优先级", "change the priority"),
+        fields=[
+            FormField(name="priority", label=Text("优先级,如 P1", "priority, as P1")),
+            FormField(name="reason", label=Text("原因", "why")),
+        ],
+        done=Text("已更改", "reclassified"),
+    ),
+    CommandForm(
+        command=Resolve,
+        title=Text("解决", "resolve"),
+        fields=[
+            FormField(
+                name="photos",
+                label=Text("照片", "photos"),
+                choices={PHOTO: Text("演练照片", "a photo to practise with")},
+                many=True,
+            ),
+            FormField(name="summary", label=Text("处理摘要", "summary"), long=True),
+            FormField(
+                name="root_cause",
+                label=Text("根因", "root cause"),
+                choices={"": Text("请选择", "choose"), **root_cause_words()},
+            ),
+        ],
+        done=Text("已解决", "resolved"),
+    ),
+)
+_NAMED: Final = {one.name: one for one in (*FORMS, *_OF_PRACTICE)}
+STEP_FORMS: Final[Mapping[str, CommandForm]] = {one.name: _NAMED[one.name] for one in STEPS}
+"""The form of each step; of those that a ticket's page has, too, what practice needs of it."""
+
+
+async def _choose(asked: Asked) -> Mapping[str, Any]:
+    return {"roles": ROLES, "steps": STEPS, "states": STATES, "chosen": asked.form.get("role", "")}
+
+
+async def _begin(asked: Asked) -> str:
+    opened = await asked.post("/v1/practice", {})
+    return link(f"/practise/{_role(asked.form.get('role', ''))}/{opened['ticket_id']}")
+
+
+async def _read(asked: Asked) -> Mapping[str, Any]:
+    role = _role(asked.path["role"])
+    practice = await asked.get(_path(asked))
+    at = next((one for one in practice["steps"] if one["command"] == practice["next"]), None)
+    return {
+        "role": role,
+        "roles": ROLES,
+        "practice": practice,
+        "at": at,
+        "form_of": STEP_FORMS[at["command"]] if at and at["role"] == role else None,
+        "labels": labels(at["command"], at["needs"]) if at else (),
+        "heading": heading,
+        "states": STATES,
+        "sent": asked.form.get("command", ""),
+        "ticked": asked.chosen,
+        "address": link(f"/practise/{role}/{quote(practice['ticket_id'], safe='')}"),
+    }
+
+
+def labels(command: str, needs: Sequence[str]) -> Sequence[Text]:
+    """Name what a step's form must have, as the form does. Pure."""
+    known = {one.name: one.label for one in STEP_FORMS[command].fields}
+    return [known.get(one, Text(one, one)) for one in needs]
+
+
+def heading(event_type: str) -> Text:
+    """Give an event's kind in words; of one that has none its type. Pure."""
+    words = TALK.get(event_type)
+    return words[0] if words else Text(event_type, event_type)
+
+
+async def _take(form: CommandForm, asked: Asked) -> str:
+    await asked.post(f"{_path(asked)}/{form.name}", body_of(form, asked.fields))
+    return ""
+
+
+async def _play(asked: Asked) -> str:
+    await asked.post(f"{_path(asked)}/play", {"role": _role(asked.path["role"])})
+    return ""
+
+
+async def _end(asked: Asked) -> str:
+    await asked.post(f"{_path(asked)}/end", {})
+    return ""
+
+
+def _role(given: str) -> str:
+    if given not in ROLES:
+        raise HTTPException(404)
+    return given
+
+
+def _path(asked: Asked) -> str:
+    return f"/v1/practice/{quote(asked.path['ticket'], safe='')}"
+
+
+BEGIN: Final = Page(
+    path="/practise",
+    title=Text("练习", "practise"),
+    template="practise.html",
+    read=_choose,
+    needs="practise",
+    actions=[Action(name="begin", run=_begin, done=Text("已开一张虚拟工单", "a virtual ticket is open"))],
+)
+PAGE: Final = Page(
+    path="/practise/{role}/{ticket}",
+    title=Text("练习", "practise"),
+    template="practise_ticket.html",
+    read=_read,
+    needs="practise",
+    menu=False,
+    actions=[
+        *(Action(name=form.name, run=partial(_take, form), done=form.done) for form in STEP_FORMS.values()),
+        Action(name="play", run=_play, done=Text("总线已代办这一步", "the bus has played that step")),
+        Action(name="end", run=_end, done=Text("虚拟工单已关闭", "the virtual ticket is closed")),
+    ],
+)
