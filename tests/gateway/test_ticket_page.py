@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -12,6 +12,7 @@ from bus.domain.customer_link import LinkClaim, link_token
 from bus.domain.events import ProgressAsked
 from bus.domain.terms import CUSTOMER_PAGE, State, Tick, TicketId
 from bus.domain.ticket import Ticket
+from bus.domain.time_text import CHINA
 from bus.gateway.customer.handler import ShownHandler
 from bus.gateway.http.routing import without_secret
 from bus.intake.dispatch import utc_now
@@ -108,11 +109,16 @@ async def test_ticket_page_shows_every_state_and_nothing_of_anybody_r11_r16(gate
 
 async def test_ticket_page_says_why_it_waits_when_somebody_comes_and_what_is_late_r7_r16(gateway: Gateway) -> None:
     ticket_id = await _opened(gateway, State.ASSIGNED)
-    link, visit_at = _link(ticket_id), datetime.fromisoformat("2026-12-01T06:30:00Z")
+    link, visit_at = _link(ticket_id), utc_now() + timedelta(minutes=30)
+    shown_at = f"{visit_at.astimezone(CHINA):%H:%M}"
     assert "tel:" not in (await gateway.http.get(link)).text, "nobody whom the directory has a phone of"
     await _take(gateway, ticket_id, ("depart", {"expected_at": visit_at.isoformat()}))
     on_the_way = (await gateway.http.get(link)).text
-    assert [one for one in ("工程师已出发", "预计到达", "12月1日 周二 14:30") if one not in on_the_way] == []
+    assert [one for one in ("工程师已出发", "预计到达", f"{shown_at}</b>") if one not in on_the_way] == []
+    gateway.now = lambda: visit_at
+    late = (await gateway.http.get(link)).text
+    assert ("已超过预计到达时间" in late, f"{shown_at}</b>" in late, ">预计到达" in late) == (True, True, False)
+    gateway.now = utc_now
     await _take(gateway, ticket_id, ("arrive", {}), ("pause", {"waiting_for": "parts", "reason": "库里没有,内部备注"}))
     paused = (await gateway.http.get(link)).text
     assert ("暂停中:等备件到货" in paused, "预计完成" in paused, "内部备注" in paused) == (True, False, False)

@@ -47,6 +47,7 @@ _PAUSED: Final = Text("暂停中", "paused")
 _VISIT: Final = Text("预计到达", "expected on site")
 _DUE: Final = Text("预计完成", "expected to be done")
 _LATE: Final = Text("已超过预计时间", "later than expected")
+_VISIT_LATE: Final = Text("已超过预计到达时间", "later on site than expected")
 _WEEKDAYS: Final = "一二三四五六日"
 
 
@@ -152,15 +153,20 @@ def _expected(ticket: Ticket, zone: tzinfo, now: datetime) -> Sequence[ExpectedT
             f"{_WAITS[ticket.paused_for].en}; the time follows once it goes on",
         )
         return [ExpectedTime(title=_PAUSED, text=paused)]
-    lines = []
-    if ticket.visit_at:
-        lines.append(ExpectedTime(title=_VISIT, text=_day(ticket.visit_at, zone)))
+    lines = [_visit(ticket.visit_at, zone, now)] if ticket.visit_at else []
     day = _day(due, zone)
     if now >= due:
         text = Text(f"原定 {day.zh},我们正在加紧处理", f"it was meant for {day.en}; we are on it")
         return [*lines, ExpectedTime(title=_LATE, text=text, late=True)]
     working = Text("(按工作时间计算)", " (counted in working hours)") if ticket.resolution.calendar else Text("", "")
     return [*lines, ExpectedTime(title=_DUE, text=Text(f"{day.zh} 前{working.zh}", f"by {day.en}{working.en}"))]
+
+
+def _visit(at: datetime, zone: tzinfo, now: datetime) -> ExpectedTime:
+    day = _day(at, zone)
+    if now < at:
+        return ExpectedTime(title=_VISIT, text=day)
+    return ExpectedTime(title=_VISIT_LATE, text=Text(f"原定 {day.zh}", f"it was meant for {day.en}"), late=True)
 
 
 def _asked(ticket: Ticket, rules: CustomerLinkRules, zone: tzinfo, now: datetime) -> Text | None:
