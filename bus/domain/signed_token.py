@@ -4,12 +4,14 @@ It is made of what it names and a key alone, so that it is stored nowhere.
 """
 
 import hmac
+import re
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from typing import Final
 
 CHARS_MAX: Final = 120
 _MAC_CHARS: Final = 22  # of 128 bits in base64
+_TOKEN: Final = re.compile(rf"(.*?)\.([A-Za-z0-9_-]{{{_MAC_CHARS}}})")
 
 
 def derived_key(master: bytes, purpose: str) -> bytes:
@@ -23,8 +25,12 @@ def signed(key: bytes, purpose: str, named: str) -> str:
 
 
 def named_by(key: bytes, purpose: str, token: str) -> str | None:
-    """Give what a token names; None: it is none of ours. Takes as long whatever is wrong with it."""
-    named, _, signature = token[:CHARS_MAX].rpartition(".")
+    """Give what a token names; None: it is none of ours. Takes as long whatever is wrong with it.
+
+    What follows it is nobody's: chats take the mark after a link, or the words, into its address.
+    """
+    found = _TOKEN.match(token[:CHARS_MAX])
+    named, signature = found.groups() if found else ("", "")
     right = hmac.compare_digest(_signature(key, purpose, named).encode(), signature.encode())
     return named if key and right else None
 

@@ -204,6 +204,17 @@ async def test_ticket_page_tells_nothing_to_whose_link_is_wrong_revoked_or_over_
     assert (await gateway.http.get(_link(mine))).status_code == 200, "who has it opened again sees it again"
 
 
+async def test_ticket_page_opens_whatever_a_chat_takes_into_the_address_of_its_link_r16(gateway: Gateway) -> None:
+    link = _link(await _opened(gateway))
+    for glued in ("/", "//", ".", "。", ",", "),", "%20", "%0A", "。请点开看进度", "/?from=singlemessage", "?done="):
+        assert (await gateway.http.get(link + glued)).status_code == 200, glued
+    asked = await _press(gateway, f"{link}/", answer="ask")
+    assert (asked.status_code, asked.headers["location"]) == (303, "?done=asked")
+    for wrong in ("/t/", link[:-1], f"{link[:-1]}/", f"{link[:-1]}。"):
+        answer = await gateway.http.get(wrong)
+        assert (answer.status_code, "链接无效" in answer.text) == (410, True), wrong
+
+
 async def test_ticket_page_wrong_links_are_limited_and_right_ones_are_not_r16(gateway: Gateway) -> None:
     link, statuses = _link(await _opened(gateway)), list[int]()
     for _ in range(12):

@@ -30,8 +30,7 @@ log = structlog.get_logger()
 def closure_page_routes(answers: CustomerAnswers, store: Store, now: Callable[[], datetime]) -> Sequence[HttpRoute]:
     """Make the routes. Pure."""
     page = _ClosurePage(answers=answers, store=store, now=now)
-    path = f"{PAGE_PATH}{{token}}"
-    # What a chat adds to the address of a link is nobody's.
+    path = f"{PAGE_PATH}{{token:path}}"  # a slash at its end is nobody's, as what else a chat adds to a link
     return [HttpRoute(method=method, path=path, run=page.serve, query=None) for method in ("GET", "POST")]
 
 

@@ -52,8 +52,7 @@ def ticket_page_routes(
 ) -> Sequence[HttpRoute]:
     """Make the routes. Pure."""
     page = _TicketPage(rules=rules, answers=answers, store=store, handler_of=handler_of, now=now)
-    path = f"{LINK_PATH}{{token}}"
-    # What a chat adds to the address of a link is nobody's.
+    path = f"{LINK_PATH}{{token:path}}"  # a slash at its end is nobody's, as what else a chat adds to a link
     return [HttpRoute(method=method, path=path, run=page.serve, query=None) for method in ("GET", "POST")]
 
 
