@@ -110,7 +110,9 @@ async def test_closure_page_what_is_not_solved_goes_on_r20(gateway: Gateway) -> 
     told = await _answer(gateway, link, **silent, reason="came_back", words="仍有异响")
     assert (told.status_code, "已收到您的反馈" in told.text) == (200, True)
     late = await _answer(gateway, link, answer="confirm", tick=TICKS, name="陈女士")
-    assert (late.status_code, "已收到您的反馈" in late.text) == (200, True)
+    assert (late.status_code, "此前已反馈没有解决" in late.text) == (409, True), "it is lost, and said"
+    seen = await gateway.http.get(link)
+    assert (seen.status_code, "已收到您的反馈" in seen.text) == (200, True)
     *_, last = await gateway.store.events(ticket_id)
     assert last.event == ClosureRejected(rejected_by="陈女士", reason="仍有异响", reason_code="came_back")
     assert (await _ticket(gateway, ticket_id)).state is State.IN_PROGRESS
@@ -140,7 +142,7 @@ async def test_closure_page_a_link_of_nobody_of_another_request_or_of_yesterday_
     assert await _ticket(gateway, ticket_id) == before
 
     await gateway.post(f"/v1/tickets/{ticket_id}/reopen", {"reason": "又坏"})
-    assert (await gateway.http.get(link)).status_code == 410
+    assert (await gateway.http.get(link)).status_code == 410, "nobody answered, and nothing is thanked for"
     await _ask(gateway, ticket_id)
     assert (await _answer(gateway, link, answer="confirm", tick=TICKS, name="陈女士")).status_code == 410
     assert (await _ticket(gateway, ticket_id)).state is State.RESOLVED

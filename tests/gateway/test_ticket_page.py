@@ -162,7 +162,12 @@ async def test_ticket_page_takes_the_answer_to_a_closure_r20(gateway: Gateway) -
     assert (rejected.status_code, rejected.headers["location"]) == (303, "?done=rejected")
     assert (await _ticket(gateway, ticket_id)).state is State.IN_PROGRESS
     late = await _press(gateway, link, answer="confirm", tick=TICKS, name="李女士")
-    assert (late.status_code, (await _ticket(gateway, ticket_id)).state) == (200, State.IN_PROGRESS)
+    assert (late.status_code, "此前已反馈没有解决" in late.text) == (409, True), (
+        "a yes after a no is not taken, and said"
+    )
+    twice = await _press(gateway, link, answer="reject", name="李女士", reason="came_back")
+    assert (twice.status_code, "已收到您的反馈" in twice.text) == (200, True)
+    assert (await _ticket(gateway, ticket_id)).state is State.IN_PROGRESS
     await _take(gateway, ticket_id, *STEPS[State.RESOLVED])
     confirmed = await asyncio.gather(
         *(_press(gateway, link, answer="confirm", tick=TICKS, name="李女士") for _ in range(3))
@@ -170,10 +175,38 @@ async def test_ticket_page_takes_the_answer_to_a_closure_r20(gateway: Gateway) -
     assert {one.status_code for one in confirmed} <= {200, 303}
     ticket = await _ticket(gateway, ticket_id)
     assert (ticket.state, (await gateway.store.events(ticket_id))[-1].source) == (State.CLOSED, CUSTOMER_PAGE)
-    assert (await _press(gateway, link, answer="ask")).status_code == 200
+    asked = await _press(gateway, link, answer="ask")
+    assert (asked.status_code, "这次的催单没有记录" in asked.text) == (409, True)
     no = await _press(gateway, link, answer="reject", name="李女士", reason="came_back")
     assert (no.status_code, "这次的回答没有记录" in no.text) == (409, True)
     assert await _ticket(gateway, ticket_id) == ticket, "a closed ticket takes no question, and no no"
+
+
+async def test_ticket_page_says_what_was_done_as_long_as_it_holds_r16_r20(gateway: Gateway) -> None:
+    thanks = {"asked": "已收到您的催办", "confirmed": "已收到您的确认", "rejected": "已收到您的反馈"}
+    ticket_id = await _opened(gateway, State.ASSIGNED)
+    link = _link(ticket_id)
+
+    async def shown() -> set[str]:
+        pages = {done: (await gateway.http.get(link, params={"done": done})).text for done in (*thanks, "x")}
+        return {done for done, page in pages.items() if thanks.get(done, "已收到您的") in page}
+
+    assert await shown() == set(), "nothing was done"
+    await _press(gateway, link, answer="ask")
+    assert await shown() == {"asked"}
+    gateway.now = lambda: utc_now() + timedelta(minutes=61)
+    assert await shown() == set()
+    await _take(gateway, ticket_id, ("arrive", {}), *STEPS[State.RESOLVED])
+    assert await shown() == set()
+    await _press(gateway, link, answer="reject", name="李女士", reason="came_back")
+    assert await shown() == {"rejected"}
+    await _take(gateway, ticket_id, *STEPS[State.RESOLVED])
+    assert await shown() == set()
+    await _press(gateway, link, answer="confirm", tick=TICKS, name="李女士")
+    await _take(gateway, ticket_id, ("note", {"text": "内部备注"}))
+    assert await shown() == {"confirmed"}
+    await _take(gateway, ticket_id, ("reopen", {"reason": "又坏"}))
+    assert await shown() == set(), "opened again, nothing of it holds"
 
 
 async def test_ticket_page_tells_nothing_to_whose_link_is_wrong_revoked_or_over_r16(gateway: Gateway) -> None:
@@ -230,8 +263,11 @@ async def test_ticket_page_wrong_links_are_limited_and_right_ones_are_not_r16(ga
 async def test_ticket_page_reads_any_form_r16(gateway: Gateway) -> None:
     ticket_id = await _opened(gateway)
     before = await _ticket(gateway, ticket_id)
-    for body in (b"", b"answer=maybe", b"\xff\xfe", b"a=1&" * 50, b'{"answer": "ask"}', b"answer=confirm&name=x"):
+    for body in (b"", b"answer=maybe", b"\xff\xfe", b"a=1&" * 50, b'{"answer": "ask"}'):
         assert (await gateway.http.post(_link(ticket_id), content=body, headers=FORM)).status_code == 200
+    for answer in ("confirm", "reject"):
+        early = await _press(gateway, _link(ticket_id), answer=answer, name="x")
+        assert (early.status_code, "现在没有等您确认的服务" in early.text) == (409, True)
     assert await _ticket(gateway, ticket_id) == before
     odd = await _press(gateway, _link(ticket_id), answer="ask", words="a\x00b")
     assert odd.status_code == 422

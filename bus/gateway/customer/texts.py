@@ -13,3 +13,16 @@ CONFIRMED_BEFORE: Final = Text(
     "it was confirmed before, and this answer was not taken; if it is not solved, please ask our service",
 )
 REJECTED: Final = Text("已收到您的反馈,我们会继续处理。", "thank you for telling us, we go on working on it")
+REJECTED_BEFORE: Final = Text(
+    "此前已反馈没有解决,我们正在处理,这次的回答没有记录;处理完会再请您确认",
+    "it was answered before that it is not solved, and this answer was not taken; we shall ask you again",
+)
+NOT_AWAITED: Final = Text(
+    "现在没有等您确认的服务,这次的回答没有记录;如有问题,请联系客服",
+    "nothing waits for your answer now, and this one was not taken; please ask our service",
+)
+ASKED: Final = Text("已收到您的催办,我们会尽快处理。", "we have your question and will see to it")
+CLOSED_BEFORE: Final = Text(
+    "服务已完成,这次的催单没有记录;如问题仍在,请联系客服",
+    "it is closed, and your question was not taken; if it is not solved, please ask our service",
+)

@@ -112,6 +112,11 @@ def awaited(ticket: Ticket, now: datetime) -> PendingClosure | None:
     return ask if ask and (ask.expires_at is None or now < ask.expires_at) else None
 
 
+def asked_lately(ticket: Ticket, rules: CustomerLinkRules, now: datetime) -> bool:
+    """Say whether the customer asked so lately that they cannot ask again yet."""
+    return ticket.asked_at is not None and now < ticket.asked_at + rules.ask_again_after
+
+
 def _now(ticket: Ticket) -> Text:
     if ticket.paused_for:
         return Text(f"{_PAUSED.zh}:{_WAITS[ticket.paused_for].zh}", f"{_PAUSED.en}: {_WAITS[ticket.paused_for].en}")
@@ -170,10 +175,9 @@ def _visit(at: datetime, zone: tzinfo, now: datetime) -> ExpectedTime:
 
 
 def _asked(ticket: Ticket, rules: CustomerLinkRules, zone: tzinfo, now: datetime) -> Text | None:
-    again_at = ticket.asked_at and ticket.asked_at + rules.ask_again_after
-    if ticket.asked_at is None or again_at is None or now >= again_at:
+    if ticket.asked_at is None or not asked_lately(ticket, rules, now):
         return None
-    asked, again = _day(ticket.asked_at, zone), _day(again_at, zone)
+    asked, again = _day(ticket.asked_at, zone), _day(ticket.asked_at + rules.ask_again_after, zone)
     return Text(
         f"已收到您 {asked.zh} 的催办,我们会尽快处理;{again.zh} 以后可再催",
         f"we have your question of {asked.en}; you can ask again from {again.en} on",

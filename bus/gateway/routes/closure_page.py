@@ -14,12 +14,12 @@ from starlette.responses import Response
 from bus.domain.closing_commands import ConfirmClosure
 from bus.domain.closure_proof import PAGE_PATH, PageClaim, claim_of
 from bus.domain.errors import Refusal, Transient
-from bus.domain.terms import State
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.gateway.customer.answers import NOTHING_GIVEN, CustomerAnswers, GivenAnswer, given_answer
+from bus.gateway.customer.given_before import NOTHING_BEFORE, answer_before
 from bus.gateway.customer.rendering import customer_page
-from bus.gateway.customer.texts import AWAY, CONFIRMED, CONFIRMED_BEFORE, GONE, REJECTED
+from bus.gateway.customer.texts import AWAY, CONFIRMED, GONE, REJECTED
 from bus.gateway.deps import body_of, trace_of
 from bus.gateway.http.routing import HttpRoute
 from bus.intake.store_port import Store
@@ -48,7 +48,7 @@ class _ClosurePage:
         try:
             ticket = await self.store.ticket(claim.ticket_id)
             if ticket is None or ticket.closure is None or ticket.closure.version != claim.version:
-                return _answered(ticket, claim, given_answer(body_of(http)))
+                return await self._answered(ticket, claim, given_answer(body_of(http)))
             if http.method != "POST":
                 return self._form(200, ticket)
             return await self._take(http, claim, ticket, now)
@@ -63,29 +63,25 @@ class _ClosurePage:
         except Refusal as refusal:
             after = await self.store.ticket(claim.ticket_id)
             if after is None or after.closure is None or after.closure.version != claim.version:
-                return _answered(after, claim, given)  # somebody else answered meanwhile
+                return await self._answered(after, claim, given)  # somebody else answered meanwhile
             return self._form(422, ticket, given, refusal.text)
         return _notice(200, CONFIRMED if isinstance(command, ConfirmClosure) else REJECTED)
+
+    async def _answered(self, ticket: Ticket | None, claim: PageClaim, given: GivenAnswer) -> Response:
+        """Say what became of a request that waits no more; a later one has a link of its own."""
+        if ticket is None or ticket.closure is not None:
+            return _notice(410, GONE)
+        before = answer_before(await self.store.events(claim.ticket_id, after=claim.version))
+        if before is NOTHING_BEFORE:
+            return _notice(410, GONE)
+        if given.answer not in ("", before.answer):
+            return _notice(409, before.not_taken)
+        return _notice(200, before.thanks)
 
     def _form(
         self, status: int, ticket: Ticket, given: GivenAnswer = NOTHING_GIVEN, problem: Text | None = None
     ) -> Response:
         return customer_page("closure.html", status, ticket=ticket, **self.answers.form(given, problem))
-
-
-def _answered(ticket: Ticket | None, claim: PageClaim, given: GivenAnswer) -> Response:
-    """Say what became of a request that waits no more; a later one has a link of its own."""
-    if ticket is None or ticket.closure is not None:
-        return _notice(410, GONE)
-    match ticket.state:
-        case State.CLOSED if given.answer == "reject":
-            return _notice(409, CONFIRMED_BEFORE)
-        case State.CLOSED:
-            return _notice(200, CONFIRMED)
-        case State.IN_PROGRESS if ticket.version > claim.version:
-            return _notice(200, REJECTED)
-        case _:
-            return _notice(410, GONE)
 
 
 def _notice(status: int, notice: Text) -> Response:

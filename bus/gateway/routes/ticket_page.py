@@ -13,18 +13,18 @@ import structlog
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from bus.domain.closing_commands import ConfirmClosure
 from bus.domain.commands import AskProgress
 from bus.domain.customer_link import LINK_PATH, CustomerLinkRules, link_claim, opens
 from bus.domain.errors import Refusal, Transient
-from bus.domain.terms import State, TicketId
+from bus.domain.terms import State, TicketId, TraceId
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.gateway.customer.answers import NOTHING_GIVEN, CustomerAnswers, GivenAnswer, given_answer
+from bus.gateway.customer.given_before import AnswerBefore, answer_before
 from bus.gateway.customer.handler import NOT_LISTED, HandlerOf
 from bus.gateway.customer.rendering import customer_page
-from bus.gateway.customer.texts import AWAY, CONFIRMED, CONFIRMED_BEFORE, GONE, REJECTED, TOO_OFTEN
-from bus.gateway.customer.ticket_view import awaited, customer_view
+from bus.gateway.customer.texts import ASKED, AWAY, CLOSED_BEFORE, GONE, TOO_OFTEN
+from bus.gateway.customer.ticket_view import asked_lately, awaited, customer_view
 from bus.gateway.deps import body_of, trace_of
 from bus.gateway.http.link_tries import LinkTries
 from bus.gateway.http.routing import HttpRoute
@@ -35,11 +35,7 @@ _NO_TICKET: Final = TicketId("T00000000-000000")  # is looked up for a wrong tok
 _WORDS_MAX: Final = 200
 _AWAY_S: Final = 30
 _TITLE: Final = Text("服务进度", "Your service")
-_DONE: Final = {
-    "asked": Text("已收到您的催办,我们会尽快处理。", "we have your question and will see to it"),
-    "confirmed": CONFIRMED,
-    "rejected": REJECTED,
-}
+_DONE: Final = {"confirm": "confirmed", "reject": "rejected"}
 log = structlog.get_logger()
 
 
@@ -80,7 +76,8 @@ class _TicketPage:
             ticket = await self._opened(http, now)
             if http.method == "POST":
                 return await self._take(http, ticket, now)
-            return await self._shown(ticket, now, done=_DONE.get(http.query_params.get("done", "")))
+            done = await self._done(ticket, http.query_params.get("done", ""), now)
+            return await self._shown(ticket, now, done=done)
         except _WrongLink as wrong:
             if wrong.wait_s:
                 return _notice(429, TOO_OFTEN, wrong.wait_s)
@@ -110,37 +107,60 @@ class _TicketPage:
     async def _take(self, http: HttpRequest, ticket: Ticket, now: datetime) -> Response:
         given, trace_id = given_answer(body_of(http)), trace_of(http).trace_id
         if given.answer == "ask":
-            if ticket.state is State.CLOSED:
-                return await self._shown(ticket, now)
-            name = f"{ticket.ticket_id}|asked|{ticket.asked}"  # by how often before: pressing twice asks once
-            try:
-                asked = within_limits(AskProgress(text=given.words[:_WORDS_MAX]))
-                await self.answers.decide(asked, name, ticket.ticket_id, trace_id, now)
-            except Refusal as refused:
-                problem = None if refused.code == "already" else refused.text  # the page says when it was asked
-                return await self._again(ticket, now, NOTHING_GIVEN, problem)
-            return _done("asked")
+            return await self._asked(given, ticket, trace_id, now)
         ask = awaited(ticket, now)
         if ask is None:  # answered meanwhile, or expired
             return await self._spent(ticket, now, given)
         try:
-            command = await self.answers.close(given, ticket.ticket_id, ask.version, trace_id, now)
+            await self.answers.close(given, ticket.ticket_id, ask.version, trace_id, now)
         except Refusal as refusal:
-            return await self._again(ticket, now, given, refusal.text)
-        return _done("confirmed" if isinstance(command, ConfirmClosure) else "rejected")
+            after = await self._latest(ticket)
+            if awaited(after, now) is None:  # somebody else answered meanwhile
+                return await self._spent(after, now, given)
+            return await self._shown(after, now, status=422, given=given, problem=refusal.text)
+        return _lead_back(_DONE[given.answer])
 
-    async def _again(self, ticket: Ticket, now: datetime, given: GivenAnswer, problem: Text | None) -> Response:
-        """Show the page with what to put right, unless somebody else has done it meanwhile."""
-        after = await self.store.ticket(ticket.ticket_id)
-        if after is not None and after.version != ticket.version:
-            return await self._spent(after, now, given)
-        return await self._shown(ticket, now, status=422 if problem else 200, given=given, problem=problem)
+    async def _asked(self, given: GivenAnswer, ticket: Ticket, trace_id: TraceId, now: datetime) -> Response:
+        if ticket.state is State.CLOSED:
+            return await self._shown(ticket, now, status=409, problem=CLOSED_BEFORE)
+        name = f"{ticket.ticket_id}|asked|{ticket.asked}"  # by how often before: pressing twice asks once
+        try:
+            asked = within_limits(AskProgress(text=given.words[:_WORDS_MAX]))
+            await self.answers.decide(asked, name, ticket.ticket_id, trace_id, now)
+        except Refusal as refused:
+            after = await self._latest(ticket)
+            if after.state is State.CLOSED:
+                return await self._shown(after, now, status=409, problem=CLOSED_BEFORE)
+            if refused.code == "already":  # the page says when it was asked
+                return await self._shown(after, now)
+            return await self._shown(after, now, status=422, problem=refused.text)
+        return _lead_back("asked")
+
+    async def _latest(self, ticket: Ticket) -> Ticket:
+        return await self.store.ticket(ticket.ticket_id) or ticket
+
+    async def _before(self, ticket: Ticket) -> AnswerBefore:
+        return answer_before(await self.store.events(ticket.ticket_id))
+
+    async def _done(self, ticket: Ticket, done: str, now: datetime) -> Text | None:
+        """Say what was done, as long as it holds: the address stays in bookmarks and histories."""
+        match done:
+            case "asked":
+                return ASKED if asked_lately(ticket, self.rules, now) else None
+            case "confirmed" | "rejected":
+                before = await self._before(ticket)
+                return before.thanks if _DONE.get(before.answer) == done else None
+            case _:
+                return None
 
     async def _spent(self, ticket: Ticket, now: datetime, given: GivenAnswer) -> Response:
-        """Show the page to who answers too late; that a no after a yes was not taken is said."""
-        if given.answer == "reject" and ticket.state is State.CLOSED:
-            return await self._shown(ticket, now, status=409, problem=CONFIRMED_BEFORE)
-        return await self._shown(ticket, now)
+        """Show the page to who answers too late; that another answer than the one before was not taken is said."""
+        if given.answer not in _DONE:
+            return await self._shown(ticket, now)
+        before = await self._before(ticket)
+        if given.answer == before.answer:
+            return await self._shown(ticket, now, done=before.thanks)
+        return await self._shown(ticket, now, status=409, problem=before.not_taken)
 
     async def _shown(
         self,
@@ -165,7 +185,7 @@ class _TicketPage:
         )
 
 
-def _done(what: str) -> Response:
+def _lead_back(what: str) -> Response:
     """Lead back to the page, so that loading it again presses nothing again."""
     return Response(None, 303, {"Location": f"?done={what}", "Cache-Control": "no-store"})
 
