@@ -37,7 +37,10 @@ async def _asked(gateway: Gateway) -> TicketId:
 async def _ask(gateway: Gateway, ticket_id: TicketId) -> None:
     steps: list[tuple[str, dict[str, Any]]] = [
         ("start", {}),
-        ("resolve", {"photos": ["https://p/1.jpg"], "summary": "更换<b>主控板</b>", "root_cause": "fan"}),
+        (
+            "resolve",
+            {"photos": ["https://p/1.jpg"], "summary": "更换<b>主控板</b>,电话 13911112222", "root_cause": "fan"},
+        ),
         ("request-closure", {}),
     ]
     for step, body in steps:
@@ -71,7 +74,7 @@ async def test_closure_page_a_look_changes_nothing_and_three_ticks_close_once_r2
         assert shown.status_code == 200
     assert await _ticket(gateway, ticket_id) == before
     assert [one.zh for one in Tick if one.zh not in shown.text] == []
-    assert "更换&lt;b&gt;主控板" in shown.text
+    assert ("更换&lt;b&gt;主控板" in shown.text, "139****2222" in shown.text) == (True, True)
     assert 'name="viewport"' in shown.text
     assert "script" not in shown.text
     headers = shown.headers

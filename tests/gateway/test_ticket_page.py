@@ -22,8 +22,12 @@ from tests.gateway.customer_pages import LINK_KEY
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 TICKS = [tick.value for tick in Tick]
-SECRETS = ("李女士", "13911112222", "长宁路 1 号", "内部备注", "13800000001", "13800000002", "李工")
-SOLVED = {"photos": ["https://p/1.jpg"], "summary": "更换<b>主控板</b>,客户电话 13911112222", "root_cause": "fan"}
+SECRETS = ("李女士", "13911112222", "li@x.com", "长宁路 1 号", "内部备注", "13800000001", "13800000002", "李工")
+SOLVED = {
+    "photos": ["https://p/1.jpg"],
+    "summary": "更换<b>主控板</b>,联系李女士 13911112222 或li@x.com,",
+    "root_cause": "fan",
+}
 STEPS: Mapping[State, tuple[tuple[str, dict[str, Any]], ...]] = {
     State.PENDING: (("note", {"text": "内部备注"}),),
     State.ASSIGNED: (("assign", {"assignee": PERSON}),),
@@ -43,7 +47,8 @@ SHOWN = {
 async def _opened(gateway: Gateway, until: State = State.PENDING, value: str = "SN-1") -> TicketId:
     """Open a ticket with a customer's data, and bring it to a state."""
     customer = {"name": "李女士", "phone": "13911112222", "address": "长宁路 1 号"}
-    body = {**OPENING, "incident_key": {"kind": "serial", "value": value}, "customer": customer}
+    key = {"kind": "serial", "value": value}
+    body = {**OPENING, "title": "长宁路 1 号 李女士家不制冷", "incident_key": key, "customer": customer}
     ticket_id = TicketId((await gateway.post("/v1/tickets", body)).json()["ticket_id"])
     for state, steps in STEPS.items():
         await _take(gateway, ticket_id, *steps)

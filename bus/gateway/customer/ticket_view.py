@@ -13,7 +13,7 @@ from bus.domain.terms import State, Substate, WaitingFor, is_synthetic
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.domain.time_text import CHINA
-from bus.observability.masking import mask_text
+from bus.gateway.customer.masked import masked
 
 _WAY: Final = (State.PENDING, State.ASSIGNED, State.IN_PROGRESS, State.RESOLVED, State.CLOSED)
 _WORDS: Final = {
@@ -92,12 +92,12 @@ def customer_view(ticket: Ticket, rules: CustomerLinkRules, now: datetime) -> Cu
     zone = _zone(ticket)
     return CustomerView(
         ticket_id=ticket.ticket_id,
-        title=mask_text(ticket.title),
+        title=masked(ticket.title, ticket.customer),
         now=_now(ticket),
         steps=_steps(ticket, zone),
         expected=_expected(ticket, zone, now),
         handler=ticket.assignee.person,
-        summary=mask_text(ticket.summary),
+        summary=masked(ticket.summary, ticket.customer),
         confirming=awaited(ticket, now),
         asking=ticket.state is not State.CLOSED,
         asked=_asked(ticket, rules, zone, now),

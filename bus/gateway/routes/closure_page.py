@@ -18,6 +18,7 @@ from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.gateway.customer.answers import NOTHING_GIVEN, CustomerAnswers, GivenAnswer, given_answer
 from bus.gateway.customer.given_before import NOTHING_BEFORE, answer_before
+from bus.gateway.customer.masked import masked
 from bus.gateway.customer.rendering import customer_page
 from bus.gateway.customer.texts import AWAY, CONFIRMED, GONE, REJECTED
 from bus.gateway.deps import body_of, trace_of
@@ -81,7 +82,14 @@ class _ClosurePage:
     def _form(
         self, status: int, ticket: Ticket, given: GivenAnswer = NOTHING_GIVEN, problem: Text | None = None
     ) -> Response:
-        return customer_page("closure.html", status, ticket=ticket, **self.answers.form(given, problem))
+        return customer_page(
+            "closure.html",
+            status,
+            ticket=ticket,
+            title=masked(ticket.title, ticket.customer),
+            summary=masked(ticket.summary, ticket.customer),
+            **self.answers.form(given, problem),
+        )
 
 
 def _notice(status: int, notice: Text) -> Response:
