@@ -8,6 +8,7 @@ import pytest
 from bus.config_file import ConfigFileInvalid
 from bus.domain.errors import MalformedInput
 from bus.domain.people import check_people
+from bus.gateway.customer.handler import shown_handler
 from bus.people.person_fields import load_people
 from tests.domain.people import RULES
 from tests.people.staff import LI, WANG
@@ -83,3 +84,31 @@ def test_person_fields_a_photo_is_an_address_that_a_browser_shows(tmp_path: Path
         load_people(file)
     assert (refused.value.code, refused.value.field) == ("not_an_address", "photo")
     assert "应为照片的网址" in refused.value.zh
+
+
+@pytest.mark.parametrize(
+    ("phone", "dialled"),
+    [
+        ("400-800-1234", "4008001234"),
+        ("+86 21 5555 0000 转 802", "+862155550000,802"),
+        ("021-55550000转802", "02155550000,802"),
+        ("021 5555 0000 分机802", "02155550000,802"),
+        ("021-5555-0000 ext. 802", "02155550000,802"),
+        ("+862155550000;ext=802", "+862155550000,802"),
+        ("4008001234,802", "4008001234,802"),
+        ("转 802", ""),
+        ("400-800-1234 转王工", ""),
+        ("400-800-1234 转 802 转 3", ""),
+    ],
+)
+def test_person_fields_a_phone_for_customers_may_have_an_extension_and_is_dialled_with_it_r16(
+    tmp_path: Path, phone: str, dialled: str
+) -> None:
+    file = tmp_path / "people.yaml"
+    file.write_text(FILE.replace("capacity: 3", f'capacity: 3\n    customer_phone: "{phone}"'), encoding="utf-8")
+    if not dialled:
+        with pytest.raises(ConfigFileInvalid, match="分机写作 400-800-1234 转 802"):
+            load_people(file)
+        return
+    shown = shown_handler(load_people(file)[0])
+    assert (shown.phone, shown.dialled) == (phone, dialled)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from bus.domain.people import Person
 
-_DIALLED: Final = re.compile(r"\+?[0-9]{3,20}")
+_DIALLED: Final = re.compile(r"(\+?[0-9]{3,20})(?:[^0-9]{1,5}([0-9]{1,7}))?")  # and its extension
 _ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]*")  # what a header may hold
 
 
@@ -35,7 +35,8 @@ HandlerOf = Callable[[str, datetime], Awaitable[ShownHandler]]
 
 def shown_handler(person: Person) -> ShownHandler:
     """Show a person of the directory, in clear; what is no phone or no address of an image is left out."""
-    dialled = re.sub(r"[ -]", "", person.customer_phone)
-    phone = person.customer_phone if _DIALLED.fullmatch(dialled) else ""
+    found = _DIALLED.fullmatch(re.sub(r"[ -]", "", person.customer_phone))
+    phone = person.customer_phone if found else ""
+    dialled = ",".join(filter(None, found.groups())) if found else ""  # at a comma phones wait before they go on
     photo = person.photo if _ADDRESS.fullmatch(person.photo) else ""
-    return ShownHandler(phone=phone, dialled=dialled if phone else "", photo=photo)
+    return ShownHandler(phone=phone, dialled=dialled, photo=photo)
