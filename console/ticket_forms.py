@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure
 from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
@@ -27,14 +27,17 @@ from bus.domain.transitions import legal_in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormField:
-    """A field by its name in the command, dotted into records; of a choice the words, by value; `many`: several."""
+    """A field by its name in the command, dotted into records; of a choice the words, by value; `many`: several.
+
+    `offers`: the list of the page whose entries it offers, beside what is typed.
+    """
 
     name: str
     label: Text
     choices: Mapping[str, Text] = field(default_factory=dict)
     many: bool = False
     long: bool = False
-    people: bool = False
+    offers: Literal["", "people", "roles"] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +63,10 @@ FORMS: Final[Sequence[CommandForm]] = (
         command=Assign,
         title=Text("指派", "assign"),
         fields=[
-            FormField(name="assignee.person", label=Text("谁", "who"), people=True),
-            FormField(name="assignee.role", label=Text("角色", "role")),
+            FormField(name="assignee.person", label=Text("谁", "who"), offers="people"),
+            FormField(name="assignee.role", label=Text("角色", "role"), offers="roles"),
             FormField(name="assignee.contact", label=Text("联系方式", "contact")),
-            FormField(name="assignee.backup_person", label=Text("备份人", "backup"), people=True),
+            FormField(name="assignee.backup_person", label=Text("备份人", "backup"), offers="people"),
             FormField(name="assignee.backup_contact", label=Text("备份人联系方式", "backup's contact")),
             _WHY,
         ],
@@ -100,14 +103,14 @@ FORMS: Final[Sequence[CommandForm]] = (
     CommandForm(
         command=Escalate,
         title=Text("升级", "escalate"),
-        fields=[FormField(name="to", label=Text("升级给哪个角色", "to which role's board")), _WHY],
+        fields=[FormField(name="to", label=Text("升级给哪个角色", "to which role's board"), offers="roles"), _WHY],
         done=Text("已升级", "escalated"),
     ),
     CommandForm(
         command=AddCollaborator,
         title=Text("增加协作人", "add a collaborator"),
         fields=[
-            FormField(name="person", label=Text("谁", "who"), people=True),
+            FormField(name="person", label=Text("谁", "who"), offers="people"),
             FormField(name="part", label=Text("分工", "what is theirs")),
         ],
         done=Text("已增加", "added"),
@@ -115,7 +118,7 @@ FORMS: Final[Sequence[CommandForm]] = (
     CommandForm(
         command=RemoveCollaborator,
         title=Text("移除协作人", "remove a collaborator"),
-        fields=[FormField(name="person", label=Text("谁", "who"), people=True), _WHY],
+        fields=[FormField(name="person", label=Text("谁", "who"), offers="people"), _WHY],
         done=Text("已移除", "removed"),
     ),
     CommandForm(
@@ -168,15 +171,17 @@ def offered(state: str, commands: Sequence[str], *, paused: bool) -> list[Comman
 
 
 def body_of(form: CommandForm, fields: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Give the command that a filled form asks for; what was left empty is left out, and refused where it is needed."""
+    """Give the command that a filled form asks for; what was left empty is left out, and refused where it is needed.
+
+    A record stays, empty or not, so that what is missing is named by its field.
+    """
     body: dict[str, Any] = {}
     for one in form.fields:
         given = [value.strip() for name, value in fields if name == one.name and value.strip()]
-        if not given:
-            continue
         *above, last = one.name.split(".")
         place = body
         for name in above:
             place = place.setdefault(name, {})
-        place[last] = given if one.many else given[-1]
+        if given:
+            place[last] = given if one.many else given[-1]
     return body

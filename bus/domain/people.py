@@ -68,7 +68,7 @@ def check_people(people: Sequence[Person], present: Collection[str], rules: Rule
             if is_blank(name) or is_nobody(name) or is_department(name, rules.departments):
                 raise refusals.no_person(field, name)
         if one.backup == one.person:
-            raise refusals.no_person("backup", one.backup)
+            raise refusals.own_backup("backup", one.backup)
         if one.backup not in known:
             raise _of(one, refusals.unknown_word("backup", one.backup, sorted(known - {one.person})))
         for kind in one.types:

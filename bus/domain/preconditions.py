@@ -78,7 +78,7 @@ def check_person(assignee: Assignee, rules: Rules) -> None:
         if is_nobody(name) or is_department(name, rules.departments):
             raise refusals.no_person(field, name)
     if assignee.person.strip() == assignee.backup_person.strip():
-        raise refusals.no_person("assignee.backup_person", assignee.backup_person)
+        raise refusals.own_backup("assignee.backup_person", assignee.backup_person)
 
 
 def check_sha256(text: str) -> None:

@@ -238,6 +238,16 @@ def no_person(field: str, name: str) -> CommandRefused:
     )
 
 
+def own_backup(field: str, name: str) -> CommandRefused:
+    """Refuse that a person is their own backup (R6): nobody would stand in."""
+    return CommandRefused(
+        "no_person",
+        field,
+        f"“{name}”不能给自己备份:备份人须是另一个人",
+        f"{name!r} cannot stand in for themselves: name somebody else as backup",
+    )
+
+
 def key_reused(request: Request) -> CommandRefused:
     """Refuse a command id that came before with another body."""
     return CommandRefused(

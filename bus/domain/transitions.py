@@ -66,6 +66,10 @@ class TransitionRule:
 OPEN = (State.PENDING, State.ASSIGNED, State.IN_PROGRESS)
 _PERSON = tuple(f"assignee.{name}" for name in ("role", "person", "contact", "backup_person", "backup_contact"))
 _ASSIGN = Text("指派到人,并留备份联系人", "name a person with role, contact and backup contact")
+_REASSIGN = Text(
+    "改派须写明原因,并指派到人、留备份联系人",
+    "say why it goes to somebody else, and name a person with role, contact and backup contact",
+)
 _RETURN = Text("说明原因,退回待分派", "give the reason and return it to the queue")
 _REJECT = Text("客户联系人拒绝关闭并说明原因", "the customer's contact declines and says why")
 _NOTE = TransitionRule(to=None, action=Text("备注", "remark"))
@@ -111,8 +115,8 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     (State.PENDING, Assign): TransitionRule(to=State.ASSIGNED, action=_ASSIGN, needs=_PERSON, within=5 * MINUTE),
     (State.PENDING, RouteTicket): _ROUTE,
     (State.ASSIGNED, WithdrawOffer): _WITHDRAW,
-    (State.ASSIGNED, Assign): TransitionRule(to=State.ASSIGNED, action=_ASSIGN, needs=(*_PERSON, "reason")),
-    (State.IN_PROGRESS, Assign): TransitionRule(to=State.IN_PROGRESS, action=_ASSIGN, needs=(*_PERSON, "reason")),
+    (State.ASSIGNED, Assign): TransitionRule(to=State.ASSIGNED, action=_REASSIGN, needs=(*_PERSON, "reason")),
+    (State.IN_PROGRESS, Assign): TransitionRule(to=State.IN_PROGRESS, action=_REASSIGN, needs=(*_PERSON, "reason")),
     (State.RESOLVED, Assign): TransitionRule(to=State.RESOLVED, action=_ASSIGN, needs=_PERSON, historic=True),
     (State.CLOSED, Assign): TransitionRule(to=State.CLOSED, action=_ASSIGN, needs=_PERSON, historic=True),
     (State.ASSIGNED, Return): TransitionRule(to=State.PENDING, action=_RETURN, needs=("reason",)),

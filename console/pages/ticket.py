@@ -69,6 +69,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         _chosen(asked),
         _customer(asked, path),
     )
+    present = [one for one in people["people"] if one["left_at"] is None] if people else []
     talk = [one for event in events["events"] if (one := said(event))]
     files = ticket.get("files", ()) if asked.api.beside else ()
     shown = [one for one in files if one["media_type"].startswith("image/")]
@@ -83,7 +84,8 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "why_it_waits": waits_for(events["events"]) if ticket["paused"] else "",
         "articles": knowledge and knowledge["articles"],
         "escalations": escalations(alerts["alerts"] if alerts else (), ticket["ticket_id"]),
-        "people": [one["person"] for one in people["people"] if one["left_at"] is None] if people else (),
+        "people": [one["person"] for one in present],
+        "roles": sorted({one["role"] for one in present}),
         "device": device,
         "photos": shown,
         "elsewhere": [one for one in ticket["photos"] if one not in {each["uri"] for each in shown}],

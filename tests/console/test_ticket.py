@@ -47,6 +47,12 @@ async def test_ticket_page_r6_assigns_with_backup_and_shows_a_refusal_at_its_fie
     assert 'value="王工"' in refused.text, "what was typed stays"
     assert MARKUP not in refused.text
     assert state_of(visitor, number).state is State.PENDING
+    for typed, field, words in (
+        ({}, "assignee-role", "缺少“assignee.role”"),
+        ({**TYPED, "assignee.backup_person": "王工"}, "assignee-backup_person", "“王工”不能给自己备份"),
+    ):
+        shown = (await visitor.send(page, f"{page}/assign", **typed)).text
+        assert (f'id="assign-{field}-error">{words}' in shown, shown.count('aria-invalid="true"')) == (True, 1), field
     done = await visitor.send(page, f"{page}/assign", **TYPED, reason="就近")
     assert done.headers["location"] == ROOT + page
     shown = (await visitor.get(page)).text
@@ -54,6 +60,8 @@ async def test_ticket_page_r6_assigns_with_backup_and_shows_a_refusal_at_its_fie
     assert (ticket.assignee.person, ticket.assignee.backup_person, ticket.assigner) == ("王工", "李工", "a-dispatcher")
     for text in ("已指派", "由 王工 负责,尚未接单", "(备份 李工)", "就近", "a-dispatcher"):
         assert text in shown, text
+    again = (await visitor.send(page, f"{page}/assign", **{**TYPED, "assignee.person": "赵工"})).text
+    assert 'id="assign-reason-error">缺少“reason”:改派须写明原因' in again
 
 
 async def test_ticket_page_r8_r26_tells_who_answers_why_them_and_the_device_s_past(
@@ -84,6 +92,9 @@ async def test_ticket_page_r8_r26_tells_who_answers_why_them_and_the_device_s_pa
         assert text in page, text
     assert MARKUP not in page
     assert "13800000001" not in page, "contacts are read once somebody is chosen"
+    assert '<select name="to" required><option value="">' in page, "nobody is chosen beforehand"
+    roles = page.split('<datalist id="roles">')[1].split("</datalist>")[0]
+    assert (WANG.role in roles, 'name="assignee.role"' in page, page.count('list="roles"')) == (True, True, 2)
     chosen = (await visitor.get(f"/board/{number}?to=王师傅")).text
     form = fields_of_form(chosen, f"{ROOT}/board/{number}/assign")
     assert [form[f"assignee.{name}"] for name in ("person", "contact", "backup_person", "backup_contact")] == [
@@ -171,6 +182,7 @@ def test_ticket_forms_leave_empty_fields_out_and_nest_dotted_ones() -> None:
     forms = {one.name: one for one in FORMS}
     typed = [("assignee.person", " 王工 "), ("assignee.contact", " "), ("reason", "x"), ("csrf", "s")]
     assert body_of(forms["assign"], typed) == {"assignee": {"person": "王工"}, "reason": "x"}
+    assert body_of(forms["assign"], []) == {"assignee": {}}, "so that its fields are named as missing"
     ticks = [("ticks", "fully_solved"), ("ticks", "no_side_risk"), ("confirmed_by", "陈女士")]
     assert body_of(forms["confirm-closure"], ticks) == {
         "confirmed_by": "陈女士", "ticks": ["fully_solved", "no_side_risk"],

@@ -103,7 +103,15 @@ def test_assignment_a_deployment_names_departments_of_its_own() -> None:
 
 def test_assignment_a_first_assignment_needs_no_reason_and_a_handover_does() -> None:
     given(OPEN).when(Assign(assignee=WANG)).then(TicketAssigned)
-    given(*ASSIGNED).when(Assign(assignee=ZHAO)).then_refused("missing", "reason")
+    for before in (ASSIGNED, WORKING):
+        refused = given(*before).when(Assign(assignee=ZHAO)).then_refused("missing", "reason")
+        assert "改派须写明原因" in refused.zh
+
+
+def test_assignment_nobody_is_their_own_backup_and_that_is_what_is_refused_r6() -> None:
+    alone = Assign(assignee=replace(WANG, backup_person=f"{WANG.person} "))
+    refused = given(OPEN).when(alone).then_refused("no_person", "assignee.backup_person")
+    assert ("不能给自己备份" in refused.zh, "不是具体的人" in refused.zh) == (True, False)
 
 
 def test_assignment_a_handover_names_whom_it_takes_from_and_work_goes_on() -> None:
