@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from tests.bus_under_test import eventually
 from tests.peers.browser import SHOTS, SIZES
 
+HOUR_MS = 3_600_000
 NETWORK = "Failed to load resource"  # what Chromium says of each request that fails, or is refused
 # A clock that is wrong by so many milliseconds, before any script of a page runs.
 CLOCK = """(() => { const Real = Date; const wrong = %d;
@@ -33,6 +35,7 @@ class Phone:
     url: str
     size: str = "phone"
     clock_ms: int = 0
+    zone: str = "Asia/Shanghai"
     bypass_csp: bool = False
     complaints: list[str] = field(default_factory=list)
     context: Any = None
@@ -42,7 +45,8 @@ class Phone:
         options = ["--no-sandbox"] if os.getuid() == 0 else []
         self.context = await self.playwright.chromium.launch_persistent_context(
             str(self.folder), executable_path=shutil.which("chromium"), args=options, viewport=SIZES[self.size],
-            locale="zh-CN", bypass_csp=self.bypass_csp, color_scheme="dark" if self.size == "phone" else "light",
+            locale="zh-CN", timezone_id=self.zone, bypass_csp=self.bypass_csp,
+            color_scheme="dark" if self.size == "phone" else "light",
         )  # fmt: skip
         if self.clock_ms:
             await self.context.add_init_script(CLOCK % self.clock_ms)
@@ -105,6 +109,12 @@ async def done(page: Any, command: str, **fields: Any) -> None:
             await box.fill(value)
     await page.click("#form form > button:not(.plain)")
     await page.wait_for_selector("#form[open]", state="detached")
+
+
+async def kept_offline(page: Any) -> None:
+    """Wait until the page opens without a network, too."""
+    await page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
+    await eventually(lambda: page.evaluate("caches.keys().then(names => names.length > 0)"))
 
 
 async def status_has(page: Any, words: str) -> None:

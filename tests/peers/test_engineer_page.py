@@ -1,7 +1,7 @@
 """The engineer's page in a real browser: without a network, killed, with a wrong clock, in two tabs, for everybody."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,47 +9,13 @@ from uuid import uuid4
 
 import pytest
 
-from bus.local.stack import Urls
-from tests.bus_under_test import Bus, bus_on, eventually
+from tests.bus_under_test import Bus, eventually
 from tests.files import samples
 from tests.peers.page_ticket import ASSIGNEE, assigned, photos
-from tests.peers.phone import Phone, done, driver, shot, status_has
-from tests.proxy import Proxy, proxy_to
+from tests.peers.phone import HOUR_MS, Phone, done, kept_offline, shot, status_has
+from tests.proxy import Proxy
 
 pytestmark = pytest.mark.peers
-HOUR_MS = 3_600_000
-
-
-@pytest.fixture(scope="module")
-def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
-    with bus_on(parts, tmp_path_factory.mktemp("page"), database_kept=False) as made:
-        made.environment |= {"TICKETBUS_FILES_FREE_BYTES_MIN": "0"}
-        made.start("gateway")
-        yield made
-
-
-@pytest.fixture
-async def network(bus: Bus) -> AsyncIterator[Proxy]:
-    """Give the network between phones and the bus, which can be cut."""
-    await bus.ready()
-    async with proxy_to("127.0.0.1", bus.settings.http_port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-async def phone(network: Proxy, tmp_path: Path) -> AsyncIterator[Phone]:
-    """Give a phone at the other end of the network."""
-    async with driver() as playwright:
-        made = Phone(playwright, tmp_path / "profile", f"http://127.0.0.1:{network.port}")
-        yield made
-        await made.context.close()
-        assert made.complaints == []
-
-
-async def kept_offline(page: Any) -> None:
-    """Wait until the page opens without a network, too."""
-    await page.evaluate("navigator.serviceWorker.ready.then(() => undefined)")
-    await eventually(lambda: page.evaluate("caches.keys().then(names => names.length > 0)"))
 
 
 async def recorded_in_the_cellar(page: Any, taken: Sequence[str]) -> None:
@@ -208,25 +174,6 @@ async def test_engineer_page_of_a_ticket_that_was_handed_on_keeps_what_was_done_
     await status_has(page, "已全部同步")
     page = await phone.page("/e/")
     assert await page.locator("#facts li").count() == 1
-
-
-async def test_engineer_page_says_plainly_that_a_phone_is_full_r19(bus: Bus, phone: Phone, tmp_path: Path) -> None:
-    ticket = await assigned(bus)
-    session = await (await phone.turned_on()).context.new_cdp_session(phone.context.pages[0])
-    await session.send("Storage.overrideQuotaForOrigin", {"origin": phone.url, "quotaSize": 500_000})
-    page = await phone.page(ticket.page)
-    await status_has(page, "已全部同步")
-    await kept_offline(page)
-    await page.click("#actions button[data-command=add-evidence]")
-    await page.set_input_files("#form [name=photos]", photos(tmp_path, samples.JPEG + bytes(5_000_000)))
-    await page.click("#form form > button:not(.plain)")
-    await page.locator("#form .problem:has-text('存储空间已满')").wait_for()
-    assert await page.locator("#records li").count() == 0
-    await page.set_input_files("#form [name=photos]", photos(tmp_path, samples.JPEG))
-    await page.click("#form form > button:not(.plain)")
-    await page.locator("#records li.done").wait_for()
-    [event] = await ticket.events()
-    assert event["event_type"] == "evidence.added.v1"
 
 
 CLOCKS = """async () => {

@@ -1,9 +1,10 @@
 // The engineer's page: shows the ticket, records what is done on it, and lets it be sent.
+import { mayClear, sentWhenClosed, startWorker } from "./browser.js";
 import { both, element, time } from "./dom.js";
 import { FORMS, nameOf, partsOf } from "./forms.js";
 import { actions, facts, left, records } from "./shown.js";
 import { foreseen, offered } from "./steps.js";
-import { addRecord, allTickets, changeRecord, forgetOld, recordsOf, ticketOf } from "./store.js";
+import { addRecords, allTickets, changeRecord, forgetOld, recordsOf, ticketOf } from "./store.js";
 import { DROPPED, news, REFUSED, synced, WAITING } from "./sync.js";
 
 const AGAIN_S = { first: 5, most: 120 };
@@ -27,8 +28,23 @@ function show(id, signature, children) {
   part(id).replaceChildren(...children());
 }
 
+const unstored = ({ name }) => ({
+  zh: `此浏览器现在不能保存记录(${name}):请退出无痕模式、重新打开本页,或换一个浏览器`,
+  en: "this browser cannot store records now: leave private mode, open the page anew, or use another browser",
+});
+
+function showUnstored(error) {
+  const { zh, en } = unstored(error);
+  part("status").className = "refused";
+  part("status").replaceChildren(...both(zh, en));
+}
+
 async function render() {
-  [kept, recorded] = [await ticketOf(LINK), await recordsOf(LINK)];
+  try {
+    [kept, recorded] = [await ticketOf(LINK), await recordsOf(LINK)];
+  } catch (error) {
+    return showUnstored(error);
+  }
   const waits = recorded.filter((one) => one.state === WAITING).length;
   const refused = recorded.filter((one) => one.state === REFUSED).length;
   showStatus(waits, refused);
@@ -74,6 +90,7 @@ function statusWords(waits, refused) {
   if (running && waits) return [`正在同步,还有 ${waits} 项`, `sending, ${waits} left`];
   const why = outcome?.kind === "later" ? outcome.problem ?? { zh: "没有网络,恢复后自动发送", en: "no network yet" } : null;
   if (waits) return [`${waits} 项待同步。${why?.zh ?? ""}`, `${waits} waiting. ${why?.en ?? ""}`];
+  if (why && !kept?.ticket) return [why.zh, why.en];
   if (why) return [`${why.zh}(显示的是上次读到的内容)`, `${why.en}; shown as last read`];
   return syncedAt ? [`已全部同步 ${time(syncedAt)}`, "all is sent"] : ["正在读取…", "reading"];
 }
@@ -102,7 +119,7 @@ function again() {
 async function rounds() {
   while (wanted) {
     wanted = false;
-    outcome = await synced(LINK, announce);
+    outcome = await synced(LINK, announce).catch((error) => ({ kind: "later", problem: unstored(error) }));
   }
   news.postMessage(LINK);
   if (outcome.kind !== "later") {
@@ -119,12 +136,12 @@ async function announce() {
   await render();
 }
 
-async function record(step, fields, photo) {
+function newRecord(step, fields, photo) {
   const [zh, en] = nameOf(step);
-  await addRecord({
+  return {
     link: LINK, id: newId(), command: step.command, zh, en, fields, photo,
     deviceAt: Date.now(), offset: kept?.offset, heardAt: kept?.heardAt, state: WAITING,
-  });
+  };
 }
 
 function newId() {
@@ -132,7 +149,9 @@ function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function decide(chosen, state) {
+const decide = (chosen, state) => settleRefused(chosen, state).catch(showUnstored);
+
+async function settleRefused(chosen, state) {
   if (state === DROPPED && !(await confirmed(chosen))) return;
   const [latest] = (await recordsOf(LINK)).filter((one) => one.seq === chosen.seq);
   if (latest?.state !== REFUSED) return render(); // another tab decided
@@ -157,20 +176,21 @@ function confirmed(chosen) {
 
 function openForm(step, ticket) {
   const fault = element("p", { class: "problem", role: "alert", hidden: true });
+  const button = element("button", {}, ...both("记录", "record"));
   const form = element(
     "form",
     { novalidate: true },
     element("h2", {}, ...both(...nameOf(step))),
     ...FORMS[step.command].map((field) => input(field, ticket)),
     fault,
-    element("button", {}, ...both("记录", "record")),
+    button,
     element("button", { type: "button", class: "plain", onclick: () => dialog.close() }, ...both("取消", "cancel")),
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    event.submitter.disabled = true;
-    const words = await submitted(step, form, ticket);
-    event.submitter.disabled = false;
+    button.disabled = true;
+    const words = await submitted(step, form, ticket).catch(notRecorded);
+    button.disabled = false;
     fault.hidden = !words;
     fault.replaceChildren(...(words ? both(...words) : []));
     if (!words) dialog.close();
@@ -219,42 +239,24 @@ async function submitted(step, form, ticket) {
 }
 
 async function stored(step, fields, photos, ticket) {
-  try {
-    await persist();
-    const adding = step.command === "add-evidence" ? step : ticket.steps.in_progress.find((one) => one.command === "add-evidence");
-    for (const photo of photos) {
-      const copy = new Blob([await photo.arrayBuffer()], { type: photo.type }); // the gallery may lose its own
-      await record(adding, { kind: "photo", caption: fields.caption }, copy);
-    }
-    if (step.command !== "add-evidence") await record(step, fields);
-  } catch (error) {
-    await announce();
-    if (error.name === "QuotaExceededError") return ["手机存储空间已满,这一项没有记下:请先同步或清理空间", "no room left on the phone: not recorded"];
-    return [`没有记下:${error.message}`, "not recorded"];
-  }
+  const adding = step.command === "add-evidence" ? step : ticket.steps.in_progress.find((one) => one.command === "add-evidence");
+  const copied = async (photo) => new Blob([await photo.arrayBuffer()], { type: photo.type }); // the gallery may lose its own
+  const added = [];
+  for (const photo of photos) added.push(newRecord(adding, { kind: "photo", caption: fields.caption }, await copied(photo)));
+  if (step.command !== "add-evidence") added.push(newRecord(step, fields));
+  await addRecords(added);
   await announce();
-  navigator.serviceWorker?.ready.then((worker) => worker.sync?.register("engineer")).catch(() => {});
+  mayClear().then((may) => (mayBeCleared = may)).then(render);
+  sentWhenClosed();
   sync();
   return null;
 }
 
-async function persist() {
-  const storage = navigator.storage;
-  if (!storage?.persist || (await storage.persisted())) return;
-  mayBeCleared = !(await storage.persist());
-}
-
-async function startWorker() {
-  if (!window.isSecureContext || !navigator.serviceWorker) {
-    return note("此地址不是 HTTPS,没有网络时打不开", "not HTTPS: it does not open without a network");
+function notRecorded(error) {
+  if (error.name === "QuotaExceededError") {
+    return ["手机存储空间已满,这一次一项也没有记下:请先同步或清理空间", "no room left on the phone: nothing of it is recorded"];
   }
-  const policy = window.trustedTypes?.createPolicy("worker", { createScriptURL: (address) => address });
-  const address = policy ? policy.createScriptURL("/e/worker.js") : "/e/worker.js";
-  try {
-    await navigator.serviceWorker.register(address, { type: "module", scope: "/e/" });
-  } catch {
-    if (navigator.onLine) note("此浏览器不能离线打开本页", "this browser cannot open the page without a network");
-  }
+  return [`没有记下,请再按一次“记录”。${unstored(error).zh}`, `not recorded: press again. ${error.message}`];
 }
 
 async function list() {
@@ -266,8 +268,8 @@ async function list() {
 }
 
 async function begin() {
-  await forgetOld(Date.now());
-  if (!LINK) return list();
+  await forgetOld(Date.now()).catch(() => {}); // whoever reads next says why
+  if (!LINK) return list().catch(showUnstored);
   news.addEventListener("message", (event) => event.data === LINK && render());
   addEventListener("online", sync);
   document.addEventListener("visibilitychange", () => document.hidden || sync());
@@ -276,5 +278,5 @@ async function begin() {
   await sync();
 }
 
-startWorker();
+startWorker(note);
 begin();

@@ -2,6 +2,7 @@
 // A record is written to the disk before it is shown as recorded: a tab or a phone may die at any moment.
 const NAME = "ticketbus-engineer";
 const KEPT_MS = 30 * 24 * 3_600_000; // of what was taken, and of tickets
+const LOST = new Set(["InvalidStateError", "UnknownError", "AbortError"]); // what a lost connection fails with
 let opened;
 
 function asked(request) {
@@ -12,7 +13,15 @@ function asked(request) {
 }
 
 function database() {
-  opened ??= new Promise((resolve, reject) => {
+  opened ??= connected().catch((error) => {
+    opened = undefined;
+    throw error;
+  });
+  return opened;
+}
+
+function connected() {
+  return new Promise((resolve, reject) => {
     const request = indexedDB.open(NAME, 1);
     request.onupgradeneeded = () => {
       request.result.createObjectStore("tickets", { keyPath: "link" });
@@ -25,22 +34,38 @@ function database() {
     };
     request.onerror = () => reject(request.error);
   });
-  return opened;
 }
 
-async function writing(name, act) {
-  const base = await database();
-  return new Promise((resolve, reject) => {
+// Act on the database; where the system dropped its connection, as iOS does to a page put aside, once more on a new one.
+async function connectedTo(act) {
+  const connection = database();
+  const base = await connection;
+  try {
+    return await act(base);
+  } catch (error) {
+    if (!LOST.has(error?.name)) throw error;
+    if (opened === connection) opened = undefined;
+    return act(await database());
+  }
+}
+
+// All that `act` asks for, or nothing of it.
+function writing(name, act) {
+  return connectedTo((base) => new Promise((resolve, reject) => {
     const transaction = base.transaction(name, "readwrite", { durability: "strict" });
-    let result;
-    transaction.oncomplete = () => resolve(result);
-    transaction.onabort = () => reject(transaction.error);
-    asked(act(transaction.objectStore(name))).then((value) => (result = value), () => {});
-  });
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () => reject(transaction.error ?? new DOMException("aborted", "AbortError"));
+    try {
+      act(transaction.objectStore(name));
+    } catch (error) {
+      reject(error);
+      transaction.abort();
+    }
+  }));
 }
 
-async function reading(name, ask) {
-  return asked(ask((await database()).transaction(name).objectStore(name)));
+function reading(name, ask) {
+  return connectedTo((base) => asked(ask(base.transaction(name).objectStore(name))));
 }
 
 export const ticketOf = (link) => reading("tickets", (tickets) => tickets.get(link));
@@ -48,8 +73,8 @@ export const allTickets = () => reading("tickets", (tickets) => tickets.getAll()
 export const keepTicket = (ticket) => writing("tickets", (tickets) => tickets.put(ticket));
 export const recordsOf = (link) => reading("records", (records) => records.index("link").getAll(link));
 
-// Give a record its place behind all others. Raises QuotaExceededError where the phone has no room.
-export const addRecord = (record) => writing("records", (records) => records.add(record));
+// Give records their places behind all others, all or none. Raises QuotaExceededError where the phone has no room.
+export const addRecords = (added) => writing("records", (records) => added.forEach((record) => records.add(record)));
 export const changeRecord = (record) => writing("records", (records) => records.put(record));
 
 // Forget what was taken or given up long ago, and tickets that nobody has looked at since; what waits stays.
