@@ -109,6 +109,12 @@ class _Words(
     """A closed list of words."""
 
 
+def ticket_type_names(settings: Settings) -> Mapping[str, str]:
+    """Give each ticket type's name in Chinese, as the file of promises has it. Raises ConfigFileInvalid."""
+    with resources.as_file(resources.files("schemas").joinpath("sla.yaml")) as default:
+        return {code: one.name for code, one in read_yaml(settings.sla_file or default, _Promises).root.items()}
+
+
 def load_rules(settings: Settings) -> Rules:
     """Read the rules once, at start. Raises ConfigFileInvalid."""
     shipped = resources.files("schemas")

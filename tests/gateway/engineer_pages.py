@@ -8,6 +8,7 @@ from typing import cast
 from bus.domain.engineer_link import EngineerLinks, engineer_key
 from bus.files.files import FileLimits, Files
 from bus.gateway.engineer.link_opener import LinkOpener
+from bus.gateway.engineer.page_view import PageWords
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.routes.engineer_link import engineer_link_routes
 from bus.gateway.routes.engineer_page import engineer_page_routes
@@ -30,5 +31,6 @@ def engineer_page_features(opener: LinkOpener, writes: WriteSide) -> Sequence[Ht
     """Make the routes that the program serves."""
     links = EngineerLinks(key=KEY, url="https://t.example.com/")
     uploads = Uploads(NO_FILES, writes.check)
-    page = engineer_page_routes(opener, writes, uploads, FakeClear(), root_cause_words())
+    words = PageWords(root_causes=root_cause_words(), types={"hardware_fault": "硬件故障"})
+    page = engineer_page_routes(opener, writes, uploads, FakeClear(), words)
     return [*engineer_link_routes(opener.store, links), *page]

@@ -1,13 +1,17 @@
 """The engineer's page in a browser that keeps nothing, behind a network that is not the bus, on a phone from abroad."""
 
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from tests.bus_under_test import Bus
 from tests.files import samples
-from tests.peers.page_ticket import assigned, photos
-from tests.peers.phone import Phone, done, kept_offline, status_has
+from tests.peers.page_ticket import ASSIGNEE, assigned, photos
+from tests.peers.phone import HOUR_MS, Phone, done, kept_offline, status_has
+from tests.proxy import Proxy
 
 pytestmark = pytest.mark.peers
 
@@ -65,3 +69,76 @@ async def test_engineer_page_whose_storage_is_dropped_or_missing_says_so_and_goe
     for path in (ticket.page, "/e/"):
         page = await phone.page(path)
         await status_has(page, "此浏览器现在不能保存记录")
+
+
+# Let something between the page and the bus answer calls that end so.
+ANSWERED = """(() => { const real = window.fetch; window.answered = null;
+Object.defineProperty(ServiceWorkerRegistration.prototype, "sync", { value: undefined }); // it would send by itself
+window.fetch = (address, ...rest) => {
+  const [end, body, status] = window.answered ?? [];
+  return end && address.endsWith(end) ? Promise.resolve(new Response(body, { status })) : real(address, ...rest);
+}; })()"""
+
+
+async def test_engineer_page_behind_a_network_that_answers_itself_loses_nothing_r19(
+    bus: Bus, phone: Phone, tmp_path: Path
+) -> None:
+    ticket = await assigned(bus)
+    page = await (await phone.turned_on()).page(ticket.page)
+    await status_has(page, "已全部同步")
+    await page.evaluate(ANSWERED)
+    for path, status, answer, words in (
+        ("/ticket", 200, "{}", "此网络没有"),
+        ("/ticket", 200, "[]", "此网络没有"),
+        ("/ticket", 410, '{"error": "gone"}', "网络返回 HTTP 410"),
+        ("/photos", 201, "{}", "此网络没有"),
+        ("/actions", 200, "{}", "此网络没有"),
+        ("/actions", 403, '{"error": "blocked"}', "网络返回 HTTP 403"),
+    ):
+        await page.evaluate("given => (answered = given)", [path, answer, status])
+        if not await page.locator("#records li").count():
+            await done(page, "add-evidence", photos=photos(tmp_path, samples.JPEG + uuid4().bytes))
+        await page.click("#sync")
+        await status_has(page, f"1 项待同步。{words}")
+        await page.locator("#status[aria-busy=false]").wait_for()
+        assert "冷柜" in await page.inner_text("#facts")
+        assert await page.locator("#records li.waiting").count() == 1
+    await page.evaluate("answered = null")
+    await page.click("#sync")
+    await status_has(page, "已全部同步")
+    assert [one["event_type"] for one in await ticket.events()] == ["evidence.added.v1"]
+
+
+async def test_engineer_page_speaks_in_its_own_words_and_in_the_time_of_the_bus_r18_r19(
+    bus: Bus, network: Proxy, phone: Phone, tmp_path: Path
+) -> None:
+    ticket = await assigned(bus)
+    phone.zone, phone.clock_ms = "Asia/Tokyo", HOUR_MS
+    await phone.turned_on()
+    for glued in ("/", "。"):  # by a chat
+        page = await phone.page(f"{ticket.page}{glued}")
+        await status_has(page, "已全部同步")
+    assert "硬件故障" in await page.inner_text("#facts")
+    day = (datetime.now(UTC) + timedelta(days=2)).date()
+    expected = f"预计到达(北京时间) {day:%m/%d} 02:30"
+    await done(page, "depart", expected_at=f"{day}T02:30")
+    await done(page, "add-evidence", photos=photos(tmp_path, samples.JPEG + uuid4().bytes))
+    await done(page, "arrive")
+    await page.locator("#records li.done").nth(2).wait_for()
+    departed = (await ticket.events())[0]
+    assert datetime.fromisoformat(departed["expected_at"]) == datetime.fromisoformat(f"{day}T02:30+08:00")
+    assert expected in await page.locator("#records li").last.inner_text()
+    await network.cut()
+    await done(page, "pause", waiting_for="customer", reason="等客户开门")
+    await ticket.act("resolve", {"summary": "已更换启动电容", "root_cause": "component_failure"})
+    await network.mend()
+    await page.click("#sync")
+    refused = await page.inner_text("#records li.refused .problem span")
+    assert refused.startswith("工单现在是“已解决”,不能“暂停”;现在可以:")
+    assert re.findall("[a-z-]{3,}", refused) == []
+    await ticket.act("reopen", {"reason": "又不制冷"})
+    await ticket.act("assign", {"assignee": ASSIGNEE | {"person": "周师傅"}, "reason": "改派"})
+    shown = await page.inner_text("#records li.refused time")
+    await page.click("#sync")
+    await status_has(page, "链接已失效")
+    assert (await page.input_value("#left")).startswith(f"{shown} 暂停 ")

@@ -44,10 +44,11 @@ def page_file_routes(root: str) -> Sequence[HttpRoute]:
     digest = sha256("\n".join(f"{name}\n{texts[name]}" for name in sorted(texts)).encode()).hexdigest()
     worker, page = texts.pop(_WORKER), texts.pop(_PAGE)
     worker = worker.replace("DIGEST", digest[:16]).replace("[/* names */]", json.dumps(sorted(texts)))
+    pages = (root, f"{root}{{token}}", f"{root}{{token}}/")  # some chats put a slash behind a link
     return [
         *(_giving(f"{root}static/{name}", text, name) for name, text in texts.items()),
         _giving(f"{root}{_WORKER}", worker, _WORKER),
-        *(_giving(path, page, _PAGE) for path in (root, f"{root}{{token}}")),
+        *(_giving(path, page, _PAGE) for path in pages),
     ]
 
 

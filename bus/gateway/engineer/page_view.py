@@ -1,6 +1,7 @@
 """What an engineer's page knows of its ticket, so that it can go on without a network: facts, steps, lists. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from bus.domain.closing_commands import RequestClosure, Resolve
@@ -44,7 +45,15 @@ _WAITS_EN: Final = {
 }
 
 
-def engineer_view(ticket: Ticket, root_causes: Mapping[str, Text], file_bytes_max: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageWords:
+    """The names of what a deployment lists by itself: root causes, and ticket types in Chinese."""
+
+    root_causes: Mapping[str, Text]
+    types: Mapping[str, str]
+
+
+def engineer_view(ticket: Ticket, words: PageWords, file_bytes_max: int) -> dict[str, Any]:
     """Show a ticket as committed; its customer, sealed as ever, as long as there is work with them."""
     return {
         "ticket_id": ticket.ticket_id,
@@ -69,7 +78,8 @@ def engineer_view(ticket: Ticket, root_causes: Mapping[str, Text], file_bytes_ma
             "state": _words({one: one.value.replace("_", " ") for one in State}),
             "substate": _words(_SUBSTATES_EN),
             "waiting_for": _words(_WAITS_EN),
-            "root_cause": [{"code": code, "zh": word.zh, "en": word.en} for code, word in root_causes.items()],
+            "root_cause": [{"code": code, "zh": word.zh, "en": word.en} for code, word in words.root_causes.items()],
+            "type": [{"code": code, "zh": zh, "en": code.replace("_", " ")} for code, zh in words.types.items()],
         },
         "file_bytes_max": file_bytes_max,
     }

@@ -18,11 +18,10 @@ from bus.domain.engineer_link import ENGINEER_PATH
 from bus.domain.errors import MalformedInput
 from bus.domain.named_files import file_uri
 from bus.domain.naming import did_you_mean, nearest
-from bus.domain.text import Text
 from bus.gateway.deps import body_of
 from bus.gateway.engineer.link_opener import LinkOpener, OpenedLink
 from bus.gateway.engineer.page_files import page_file_routes
-from bus.gateway.engineer.page_view import PAGE_COMMANDS, engineer_view
+from bus.gateway.engineer.page_view import PAGE_COMMANDS, PageWords, engineer_view
 from bus.gateway.http.responses import accepted_response, json_response
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.ports import InClear
@@ -41,10 +40,10 @@ log = structlog.get_logger()
 
 
 def engineer_page_routes(
-    opener: LinkOpener, writes: WriteSide, uploads: Uploads, in_clear: InClear, root_causes: Mapping[str, Text]
+    opener: LinkOpener, writes: WriteSide, uploads: Uploads, in_clear: InClear, words: PageWords
 ) -> Sequence[HttpRoute]:
     """Make the routes. Pure, but for reading the page's files."""
-    page = _EngineerPage(opener=opener, writes=writes, uploads=uploads, in_clear=in_clear, root_causes=root_causes)
+    page = _EngineerPage(opener=opener, writes=writes, uploads=uploads, in_clear=in_clear, words=words)
     path = f"{ENGINEER_PATH}{{token}}"
     return [
         *page_file_routes(ENGINEER_PATH),
@@ -60,14 +59,14 @@ class _EngineerPage:
     writes: WriteSide
     uploads: Uploads
     in_clear: InClear
-    root_causes: Mapping[str, Text]
+    words: PageWords
 
     async def show(self, http: HttpRequest) -> Response:
         """Show the ticket to its assignee, in clear; that it was read is recorded."""
         link = await self.opener.opened(http)
         ticket = link.ticket
         reader = Reader(client=link.client.name, person=ticket.assignee.person, at=self.opener.now())
-        view = engineer_view(ticket, self.root_causes, self.uploads.bytes_max)
+        view = engineer_view(ticket, self.words, self.uploads.bytes_max)
         (shown,) = await self.in_clear([(ticket.ticket_id, view)], reader)
         return json_response(shown, headers=_FRESH)
 

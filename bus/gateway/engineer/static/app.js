@@ -1,6 +1,6 @@
 // The engineer's page: shows the ticket, records what is done on it, and lets it be sent.
 import { mayClear, sentWhenClosed, startWorker } from "./browser.js";
-import { both, element, time } from "./dom.js";
+import { both, element, instant, time } from "./dom.js";
 import { FORMS, nameOf, partsOf } from "./forms.js";
 import { actions, facts, left, records } from "./shown.js";
 import { foreseen, offered } from "./steps.js";
@@ -8,7 +8,7 @@ import { addRecords, allTickets, changeRecord, forgetOld, recordsOf, ticketOf } 
 import { DROPPED, news, REFUSED, synced, WAITING } from "./sync.js";
 
 const AGAIN_S = { first: 5, most: 120 };
-const LINK = location.pathname.slice("/e/".length);
+const [, LINK = ""] = /^\/e\/([\w-]+(?:\.[\w-]+)*)/.exec(location.pathname) ?? []; // without what a chat put behind it
 const part = (id) => document.getElementById(id);
 const dialog = part("form");
 let kept; // the ticket as this phone has it
@@ -52,7 +52,7 @@ async function render() {
   const words = ticket?.words ?? kept?.words ?? {};
   const content = JSON.stringify(recorded.map(({ photo, ...rest }) => [rest, Boolean(photo)]));
   const decided = kept?.endedAt ? null : decide;
-  show("records", content + Boolean(decided), () => records(recorded, words, decided));
+  show("records", JSON.stringify([content, Boolean(decided), ticket]), () => records(recorded, words, decided, ticket));
   if (!ticket) return showEnded(words);
   const seen = foreseen(ticket, recorded);
   document.title = `${ticket.ticket_id} ${ticket.title}`;
@@ -223,7 +223,12 @@ async function submitted(step, form, ticket) {
     if (field.kind === "photos") photos = [...files];
     if (field.required && !(files ? files.length : value.trim())) return [`请填写:${field.zh}`, `missing: ${field.en}`];
     if (field.kind === "photos" || !value.trim()) continue;
-    fields[field.name] = field.kind === "time" ? new Date(value).toISOString() : value.trim();
+    fields[field.name] = value.trim();
+    if (field.kind === "time") {
+      const at = instant(fields[field.name]);
+      if (Number.isNaN(at.getTime())) return [`看不懂这个时间:${value}`, `not a time: ${value}`];
+      fields[field.name] = at.toISOString();
+    }
     if (field.kind === "parts") {
       const { parts, fault } = partsOf(value);
       if (!parts) return [`看不懂这一行备件:${fault}`, `not a line of a part: ${fault}`];

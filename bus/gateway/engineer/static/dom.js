@@ -16,3 +16,6 @@ export const both = (zh, en) => [element("span", {}, zh), ...(en ? [element("sma
 const ZONE = { timeZone: "Asia/Shanghai", hour12: false, month: "2-digit", day: "2-digit" };
 const CLOCK = new Intl.DateTimeFormat("zh-CN", { ...ZONE, hour: "2-digit", minute: "2-digit" });
 export const time = (at) => CLOCK.format(new Date(at));
+
+// What was typed as a date and a time of day, wherever the phone thinks it is: the page has one zone for all times.
+export const instant = (typed) => new Date(`${typed}+08:00`);

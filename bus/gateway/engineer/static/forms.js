@@ -17,7 +17,7 @@ export const nameOf = ({ command, zh, en }) => NAMES[command] ?? [zh, en];
 
 export const FORMS = {
   accept: [NOTE],
-  depart: [{ name: "expected_at", zh: "预计到达", en: "expected on site", kind: "time" }],
+  depart: [{ name: "expected_at", zh: "预计到达(北京时间)", en: "expected on site, Beijing time", kind: "time" }],
   arrive: [text("place", "到达地点", "place", { max: 500 })],
   start: [choice("substate", "处理方式", "what is done"), text("reason", "说明", "why", { max: 500 })],
   pause: [choice("waiting_for", "等待对象", "whom it waits for"), REASON],
@@ -35,6 +35,8 @@ export const FORMS = {
   ],
   "request-closure": [NOTE],
 };
+
+export const fieldOf = (command, name) => FORMS[command]?.find((field) => field.name === name);
 
 // Read `料号 数量` lines; a line that is none is a fault in words.
 export function partsOf(lines) {

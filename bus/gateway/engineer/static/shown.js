@@ -1,6 +1,7 @@
 // What the page shows: facts of the ticket, what can be done, what was recorded and what became of it.
 import { both, element, time } from "./dom.js";
-import { nameOf } from "./forms.js";
+import { fieldOf, nameOf } from "./forms.js";
+import { offered } from "./steps.js";
 import { DONE, DROPPED, REFUSED, WAITING } from "./sync.js";
 
 const STATES = {
@@ -38,7 +39,7 @@ export function facts(ticket, seen, waits) {
       ...customer(ticket.customer),
       ...(ticket.serial ? line("设备序列号", "serial number", ticket.serial) : []),
       ...(ticket.product ? line("产品", "product", ticket.product) : []),
-      ...line("类型", "type", ticket.type),
+      ...line("类型", "type", wordOf(ticket.words.type ?? [], ticket.type).zh),
       ...line("处理人 / 备份", "handler / backup", [ticket.assignee, ticket.backup].filter(Boolean).join(" / ")),
     ),
   ];
@@ -66,16 +67,29 @@ export function actions(steps, chosen) {
 }
 
 // The records, the newest first; of a refused one a person decides, as long as the link holds.
-export function records(all, words, decided) {
+export function records(all, words, decided, ticket) {
   if (!all.length) return [];
-  const shown = all.map((record) => recorded(record, words, decided)).reverse();
+  const shown = all.map((record) => recorded(record, words, decided, ticket)).reverse();
   return [element("h2", {}, ...both("记录", "records")), element("ol", { class: "records" }, ...shown)];
 }
 
-function recorded(record, words, decided) {
+// When it was recorded, by the bus's clock as far as it is known.
+const timeOfRecord = (record) => record.at ?? record.deviceAt + (record.offset ?? 0);
+
+// The bus names a step that a state does not take, and those that it takes, as commands: here they are buttons.
+function why({ command, zh, en, problem }, ticket) {
+  if (problem.code !== "not_now") return both(problem.zh, problem.en);
+  if (!ticket) return both(`现在不能“${zh}”`, `no ${en} now`);
+  if (ticket.steps[ticket.state].some((step) => step.command === command)) return both(`现在可以“${zh}”了,请再试一次`, "try again");
+  const now = wordOf(ticket.words.state, ticket.state);
+  const [first, second] = [0, 1].map((at) => offered(ticket).map((step) => nameOf(step)[at]).join(at ? ", " : "、"));
+  return both(`工单现在是“${now.zh}”,不能“${zh}”;现在可以:${first || "无"}`, `it is ${now.en}; it takes ${second || "nothing"}`);
+}
+
+function recorded(record, words, decided, ticket) {
   const open = record.state === WAITING || record.state === REFUSED;
   const [zh, en] = open && !decided ? ["未送达", "not taken"] : STATES[record.state];
-  const at = record.at ?? record.deviceAt + (record.offset ?? 0);
+  const at = timeOfRecord(record);
   const off = Math.round((at - record.deviceAt) / 60_000);
   return element(
     "li",
@@ -85,7 +99,7 @@ function recorded(record, words, decided) {
     element("small", { lang: "en" }, `${record.en} · ${en}`),
     off !== 0 && element("small", {}, `手机时钟显示 ${time(record.deviceAt)},已按服务器时间校正`),
     record.photo && picture(record),
-    record.problem && record.state !== DROPPED && element("p", { class: "problem" }, ...both(record.problem.zh, record.problem.en)),
+    record.problem && record.state !== DROPPED && element("p", { class: "problem" }, ...why(record, ticket)),
     record.state === REFUSED && decided && decision(record, decided),
   );
 }
@@ -107,8 +121,10 @@ function picture(record) {
   return element("a", { href: address, download: named }, element("img", { src: address, alt: named, width: 96, height: 96 }));
 }
 
-export function summary({ fields }, words = {}) {
+export function summary({ command, fields }, words = {}) {
   const shown = ([name, value]) => {
+    const field = fieldOf(command, name);
+    if (field?.kind === "time") return `${field.zh} ${time(value)}`;
     if (name === "parts") return value.map((one) => `${one.part_no} × ${one.quantity}`).join("、");
     return words[name] ? wordOf(words[name], value).zh : String(value);
   };
@@ -118,6 +134,6 @@ export function summary({ fields }, words = {}) {
 // What a link that ended leaves to its person: what was not taken, as a text to copy.
 export function left(all, words) {
   const open = all.filter((one) => one.state === WAITING || one.state === REFUSED);
-  const lines = open.map((one) => `${time(one.at ?? one.deviceAt)} ${one.zh} ${summary(one, words)}`.trim());
+  const lines = open.map((one) => `${time(timeOfRecord(one))} ${one.zh} ${summary(one, words)}`.trim());
   return open.length ? lines.join("\n") : "";
 }

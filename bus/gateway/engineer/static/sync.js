@@ -5,6 +5,7 @@ import { changeRecord, keepTicket, recordsOf, ticketOf } from "./store.js";
 const ACTION_MS_MAX = 30_000;
 const PHOTO_MS_MAX = 600_000;
 const AGAIN_S = 5;
+const PROBLEM = "urn:ticketbus:problem:"; // how the type of each refusal of the bus begins
 const RETRIED = new Set([408, 425, 429]);
 
 export const DONE = "done";
@@ -45,7 +46,7 @@ async function head(link) {
 
 // Read the ticket anew, and how far the bus's clock is ahead.
 async function refreshed(link) {
-  const outcome = await called(`/e/${link}/ticket`, {}, ACTION_MS_MAX);
+  const outcome = await called(`/e/${link}/ticket`, {}, ACTION_MS_MAX, isTicket);
   const known = (await ticketOf(link)) ?? { link };
   if (outcome.kind === "ended") await keepTicket(ended(known, outcome.problem));
   if (outcome.kind !== DONE) return outcome;
@@ -60,7 +61,7 @@ function ended(known, why) {
   return { ...known, ticket: null, words: known.ticket?.words ?? known.words, endedAt: known.endedAt ?? Date.now(), why };
 }
 
-async function sendOne(link, { record, before }, { offset }) {
+async function sendOne(link, { record, before }, { answer, offset }) {
   if (record.at === undefined) {
     record.at = timeOf(record, offset, Date.now() + offset, before); // for good: a repeat has the very same content
     await changeRecord(record);
@@ -69,7 +70,7 @@ async function sendOne(link, { record, before }, { offset }) {
   if (record.photo) {
     const headers = { "Content-Type": record.photo.type || "application/octet-stream" };
     const upload = { method: "POST", body: record.photo, headers };
-    const taken = await called(`/e/${link}/photos`, upload, PHOTO_MS_MAX);
+    const taken = await called(`/e/${link}/photos`, upload, PHOTO_MS_MAX, isFile);
     if (taken.kind !== DONE) return settled(record, taken);
     fields = { ...fields, uri: taken.answer.uri };
   }
@@ -80,7 +81,8 @@ async function sendOne(link, { record, before }, { offset }) {
     fields,
   });
   const headers = { "Content-Type": "application/json", "Idempotency-Key": record.id };
-  return settled(record, await called(`/e/${link}/actions`, { method: "POST", body, headers }, ACTION_MS_MAX));
+  const isTaken = (given) => given.ticket_id === answer.ticket_id && Number.isInteger(given.version);
+  return settled(record, await called(`/e/${link}/actions`, { method: "POST", body, headers }, ACTION_MS_MAX, isTaken));
 }
 
 async function settled(record, outcome) {
@@ -96,8 +98,12 @@ async function settled(record, outcome) {
   return outcome;
 }
 
-// Make a request, and say what its answer means.
-async function called(address, options, msMax) {
+const isTicket = ({ ticket_id: number, state, steps }) => Boolean(number && steps?.[state]);
+const isFile = ({ uri }) => Boolean(uri);
+
+// Make a request, and say what its answer means. An answer that is none of the bus's, as `fits` knows its success and
+// its type a refusal, comes from a network that wants a sign-in or from a proxy: it takes, refuses and ends nothing.
+async function called(address, options, msMax, fits) {
   const sent = Date.now();
   let response;
   let text;
@@ -108,25 +114,31 @@ async function called(address, options, msMax) {
     return { kind: "later", again: AGAIN_S }; // no network, or no whole answer: whether it was taken tells the next try
   }
   const answer = parsed(text);
-  if (!answer) { // of a proxy or of a hotel's network, not of the bus
-    const kind = response.status === 413 ? REFUSED : "later";
-    return { kind, again: AGAIN_S, problem: { zh: `网络返回 HTTP ${response.status}`, en: `HTTP ${response.status}` } };
-  }
+  if (!(response.ok ? fits(answer) : String(answer.type).startsWith(PROBLEM))) return strange(response);
   const offset = offsetOf(response.headers.get("date"), sent, Date.now());
   if (response.ok) return { kind: DONE, answer, offset };
-  const problem = { zh: answer.detail ?? "", en: answer.detail_en ?? "", field: answer.field ?? "" };
+  const { detail: zh = "", detail_en: en = "", field = "", code } = answer;
+  const problem = { zh, en, field, code };
   if (response.status === 410) return { kind: "ended", problem };
   const again = Number(response.headers.get("retry-after")) || AGAIN_S;
-  if (response.status >= 500 || RETRIED.has(response.status) || answer.code === "in_flight") {
+  if (response.status >= 500 || RETRIED.has(response.status) || code === "in_flight") {
     return { kind: "later", again, problem };
   }
   return { kind: REFUSED, problem };
 }
 
+function strange({ ok, status }) {
+  const kind = status === 413 ? REFUSED : "later"; // a proxy with little room for photos has it the next time, too
+  const problem = ok
+    ? { zh: "此网络没有把请求送到总线,可能要先登录无线网", en: "the network did not let it through: it may want a sign-in" }
+    : { zh: `网络返回 HTTP ${status}`, en: `HTTP ${status}` };
+  return { kind, again: AGAIN_S, problem };
+}
+
 function parsed(text) {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text) ?? {};
   } catch {
-    return null;
+    return {};
   }
 }

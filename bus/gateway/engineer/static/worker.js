@@ -29,7 +29,7 @@ addEventListener("activate", (event) => {
 addEventListener("fetch", (event) => {
   const { pathname, origin } = new URL(event.request.url);
   if (event.request.method !== "GET" || origin !== location.origin) return;
-  const page = event.request.mode === "navigate" && /^\/e\/[^/]*$/.test(pathname);
+  const page = event.request.mode === "navigate" && /^\/e\/[^/]*\/?$/.test(pathname);
   if (!page && !pathname.startsWith(STATIC)) return;
   event.respondWith(kept(page ? PAGE : pathname, event.request));
 });
