@@ -19,5 +19,5 @@ export function timeOf(record, offsetNow, busNow, before = 0) {
   const fresh = record.deviceAt + offsetNow;
   if (fits(known)) return known;
   if (fits(fresh)) return fresh;
-  return Math.min(Math.max(fresh, first), busNow);
+  return Math.max(Math.min(Math.max(fresh, first), busNow), before); // the bus's now is known to half a second alone
 }
