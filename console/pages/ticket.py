@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
+from bus.domain.commands import Assign
 from bus.domain.text import Text
 from bus.wire.qr_code import qr_svg
-from console.gateway_api import ApiProblem
+from console.gateway_api import ApiProblem, refusal
 from console.page import Action, Asked, Page
 from console.pages.board import WORDS, minutes
 from console.ticket_forms import FORMS, CommandForm, body_of, offered
@@ -165,9 +166,23 @@ def escalations(alerts: Sequence[Mapping[str, Any]], ticket_id: str) -> list[Map
 
 
 async def _send(form: CommandForm, asked: Asked) -> str:
-    number = quote(asked.path["ticket"], safe="")
-    await asked.post(f"/v1/tickets/{number}/{form.name}", body_of(form, asked.fields))
+    path = f"/v1/tickets/{quote(asked.path['ticket'], safe='')}"
+    if form.command is Assign:
+        await _check_handler(asked, path)
+    await asked.post(f"{path}/{form.name}", body_of(form, asked.fields))
     return ""
+
+
+async def _check_handler(asked: Asked, path: str) -> None:
+    """Refuse to assign a ticket that somebody else has handed on since the page was read. Raises ApiProblem."""
+    has_it = (await asked.get(f"{path}/responsibility"))["lead"]
+    if asked.form.get("handler", has_it) != has_it:
+        now = Text(has_it or "无人", has_it or "nobody")
+        changed = Text(
+            f"打开此页之后,处理人已变为{now.zh};仍要指派请再提交一次",
+            f"since this page was opened the ticket went to {now.en}; send it again to assign it all the same",
+        )
+        raise refusal(409, "handed_over", changed, field="assignee.person")
 
 
 async def _acknowledge(asked: Asked) -> str:

@@ -63,6 +63,14 @@ async def test_ticket_page_r6_assigns_with_backup_and_shows_a_refusal_at_its_fie
     again = (await visitor.send(page, f"{page}/assign", **{**TYPED, "assignee.person": "赵工"})).text
     assert 'id="assign-reason-error">缺少“reason”:改派须写明原因' in again
 
+    stale = {**TYPED, "assignee.person": "赵工", "reason": "换人", "handler": ""}  # as the page was before
+    late = await visitor.send(page, f"{page}/assign", **stale)
+    assert (late.status_code, "处理人已变为王工" in late.text) == (409, True)
+    assert state_of(visitor, number).assignee.person == "王工"
+    fields = fields_of_form(late.text, f"{ROOT}{page}/assign")
+    assert (fields["handler"], fields["key"].count("-assign")) == ("王工", 1)
+    assert (await visitor.send(page, f"{page}/assign", **{**stale, "handler": "王工"})).status_code == 303
+
 
 async def test_ticket_page_r8_r26_tells_who_answers_why_them_and_the_device_s_past(
     visitor: Visitor, number: str
