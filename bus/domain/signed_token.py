@@ -11,7 +11,7 @@ from typing import Final
 
 CHARS_MAX: Final = 120
 _MAC_CHARS: Final = 22  # of 128 bits in base64
-_TOKEN: Final = re.compile(rf"(.*?)\.([A-Za-z0-9_-]{{{_MAC_CHARS}}})")
+_TOKEN: Final = re.compile(rf"(.*?)\.([A-Za-z0-9_-]{{{_MAC_CHARS}}})(?![A-Za-z0-9_-])")
 
 
 def derived_key(master: bytes, purpose: str) -> bytes:

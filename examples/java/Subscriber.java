@@ -33,17 +33,16 @@ class Subscriber {
         return SCHEMAS.get(id);
     }
 
-    static boolean passes(String asked, String... held) { // a record that says nothing of it passes
-        return asked.isEmpty() || held[0] == null || Arrays.stream(held).anyMatch(List.of(asked.split(","))::contains);
+    static boolean passes(Map<String, String> headers, String asked, String name) { // or says nothing of it
+        var held = Arrays.asList(headers.get(name), headers.get(name + "-before"));
+        return asked.isEmpty() || held.get(0) == null || !Collections.disjoint(held, Arrays.asList(asked.split(",")));
     }
 
     static String take(Connection db, ConsumerRecord<String, byte[]> record) throws Exception {
-        var headers = new HashMap<>(Map.of("ticket-region-before", "", "ticket-assignee-before", ""));
+        var headers = new HashMap<String, String>();
         record.headers().forEach(header -> headers.put(header.key(), new String(header.value())));
-        var wanted = passes(TYPES, headers.get("ce_type"))
-            && passes(REGIONS, headers.get("ticket-region"), headers.get("ticket-region-before"))
-            && passes(ASSIGNEES, headers.get("ticket-assignee"), headers.get("ticket-assignee-before"));
-        if (headers.containsKey("ticketbus-synthetic") || !wanted) return ""; // virtual; of a later release; filtered
+        if (headers.containsKey("ticketbus-synthetic") || !passes(headers, TYPES, "ce_type") // virtual; later; filtered
+            || !passes(headers, REGIONS, "ticket-region") || !passes(headers, ASSIGNEES, "ticket-assignee")) return "";
         var reader = new GenericDatumReader<GenericRecord>(schema(ByteBuffer.wrap(record.value()).getInt(1)));
         var bytes = DecoderFactory.get().binaryDecoder(record.value(), 5, record.value().length - 5, null);
         var event = reader.read(null, bytes);

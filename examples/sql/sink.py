@@ -58,19 +58,17 @@ def schema(schema_id: int) -> Any:
         return parse_schema(json.loads(json.load(answer)["schema"]))
 
 
-def passes(asked: str, *found: str | None) -> bool:
-    """Say whether a filter takes what a record says, one value or several; a record that says nothing passes."""
-    return not asked or found[0] is None or any(one in asked.split(",") for one in found)
+def passes(headers: dict[str, str], asked: str, name: str) -> bool:
+    """Say whether a filter takes what a header says, of now or of before the event; a record without it passes."""
+    held = headers.get(name), headers.get(f"{name}-before")
+    return not asked or held[0] is None or any(one in asked.split(",") for one in held)
 
 
 def row(record: Any) -> tuple[object, ...] | None:
     """Make a row of a record; None for a virtual ticket, and for what the filters leave out."""
     headers = {name: value.decode() for name, value in record.headers}
-    if "ticketbus-synthetic" in headers or not passes(TYPES, headers["ce_type"]):
-        return None
-    regions = headers.get("ticket-region"), headers.get("ticket-region-before")
-    people = headers.get("ticket-assignee"), headers.get("ticket-assignee-before")
-    if not (passes(REGIONS, *regions) and passes(ASSIGNEES, *people)):
+    filters = (TYPES, "ce_type"), (REGIONS, "ticket-region"), (ASSIGNEES, "ticket-assignee")
+    if "ticketbus-synthetic" in headers or not all(passes(headers, *one) for one in filters):
         return None
     event: Any = schemaless_reader(io.BytesIO(record.value[5:]), schema(int.from_bytes(record.value[1:5])), None)
     data = json.dumps(event, default=str, ensure_ascii=False)

@@ -126,7 +126,7 @@ async def test_routing_a_ticket_has_somebody_within_seconds_and_nobody_suits_is_
         assert "李工" in explained.stdout.splitlines()[3]
         assert "缺少技能 skill" in explained.stdout.splitlines()[3]
         view = (await http.get(f"/v1/tickets/{far}/routing")).json()
-        assert (view["mode"], view["zh"]) == ("assign", "无人可派:区域不符;每分钟重试")
+        assert (view["mode"], view["zh"]) == ("assign", "无人可派:区域不符“西南”;每分钟重试")
         (alert,) = await eventually(alerted, each_s=1.0)
         assert (alert["about"], alert["ticket_id"]) == ("hardware_fault 西南", far)
         await listed_as_still(bus, far)

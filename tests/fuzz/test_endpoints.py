@@ -104,7 +104,8 @@ async def test_a_planted_crash_is_found_at_both_doors(monkeypatch: pytest.Monkey
 async def test_a_refusal_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch, chance: Random) -> None:
     async with in_process() as one:
         endpoint = HttpEndpoint(chance=chance, tickets=await one.tickets(), token=b"admin")
-        monkeypatch.setattr("bus.gateway.routes.tickets.keep_refused", AsyncMock())
+        for keeps in ("routes.tickets", "write.ticket_command"):
+            monkeypatch.setattr(f"bus.gateway.{keeps}.keep_refused", AsyncMock())
         _, _, to_keep = await bombard(one, endpoint, 200, new_casts=False)
         assert to_keep
         assert not one.gateway.refused.kept

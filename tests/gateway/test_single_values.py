@@ -75,7 +75,13 @@ async def test_single_values_every_route_refuses_a_query_parameter_that_it_does_
     routes = [one.endpoint for one in gateway.app.router.routes if isinstance(one, Route)]
     ours = [one for one in routes if isinstance(one, HttpRoute) and not one.stray]
     sockets = {"/v1/engineer/pushes"}  # asked without a handshake: that alone is said
-    pages = {"/close/{token:path}", "/t/{token:path}", "/e/", "/e/{token}"}  # messengers add to the address of a link
+    pages = {
+        "/close/{token:path}",
+        "/t/{token:path}",
+        "/e/",
+        "/e/{token}",
+        "/e/{token}/",
+    }  # messengers add to the address of a link
     free = {"/v1/sources/{source}/webhook", "/v1/sources/{source}/webhook/{secret}", "/livez", "/readyz"}
     free |= sockets | pages
     assert {one.path for one in ours if one.query is None} == free
