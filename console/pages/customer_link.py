@@ -1,19 +1,17 @@
 """The link to a customer's page of a ticket as a label to print, and revoking it with a reason."""
 
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 from bus.domain.text import Text
-from bus.wire.qr_code import qr_svg
+from bus.wire.qr_code import qr_data_url
 from console.page import Action, Asked, Page, link
 
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
     given = await asked.get(_path(asked, "link"))
-    drawn = b64encode(qr_svg(given["link"])).decode()
-    return {"given": given, "drawn": f"data:image/svg+xml;base64,{drawn}"}
+    return {"given": given, "drawn": qr_data_url(given["link"])}
 
 
 async def _revoke(asked: Asked) -> str:

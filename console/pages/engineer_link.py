@@ -1,19 +1,17 @@
 """The link to the page of whom a ticket is assigned to, for a dispatcher to show to their phone (R18)."""
 
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 from bus.domain.text import Text
-from bus.wire.qr_code import qr_svg
+from bus.wire.qr_code import qr_data_url
 from console.page import Asked, Page
 
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
     given = await asked.get(f"/v1/tickets/{quote(asked.path['ticket'], safe='')}/engineer-link")
-    drawn = b64encode(qr_svg(given["url"])).decode()
-    return {"given": given, "drawn": f"data:image/svg+xml;base64,{drawn}"}
+    return {"given": given, "drawn": qr_data_url(given["url"])}
 
 
 PAGE: Final = Page(

@@ -1,7 +1,6 @@
 """A ticket as who dispatches sees it: who answers, clocks, why this engineer, its device, and what can be done (R8)."""
 
 import asyncio
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -9,7 +8,7 @@ from urllib.parse import quote
 
 from bus.domain.commands import Assign
 from bus.domain.text import Text
-from bus.wire.qr_code import qr_svg
+from bus.wire.qr_code import qr_data_url
 from console.gateway_api import ApiProblem, refusal
 from console.page import Action, Asked, Page
 from console.pages.board import WORDS, minutes
@@ -113,8 +112,7 @@ async def _customer(asked: Asked, path: str) -> Mapping[str, Any] | None:
         if problem.status != 409:
             raise
         return {"link": "", "why": Text(problem.problem["detail"], problem.problem["detail_en"])}
-    drawn = b64encode(qr_svg(found["link"], title=found["ticket_id"])).decode()
-    return {**found, "drawn": f"data:image/svg+xml;base64,{drawn}"}
+    return {**found, "drawn": qr_data_url(found["link"], title=found["ticket_id"])}
 
 
 async def _chosen(asked: Asked) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -15,15 +15,13 @@ from bus.domain.ticket import Ticket
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
 from bus.gateway.http.problems import HttpProblem
+from bus.gateway.http.qr_answer import KEPT_BY_NOBODY, QR_RESPONSES, qr_response
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.read.reach import reached_ticket, scope_of
 from bus.gateway.read.ticket_ids import no_such_ticket
 from bus.intake.store_port import Store
-from bus.wire.qr_code import qr_svg
 
-_SVG: Final = "image/svg+xml"
-_KEPT_BY_NOBODY: Final = {"Cache-Control": "no-store"}
 _NONE: Final = Text(
     "没有客户页面:请设置 TICKETBUS_CUSTOMER_URL 和 TICKETBUS_MASTER_KEY",
     "there is no page for customers: set TICKETBUS_CUSTOMER_URL and TICKETBUS_MASTER_KEY",
@@ -45,11 +43,10 @@ class CustomerLinkAnswer(TypedDict):
 def customer_link_routes(links: CustomerLinks, rules: CustomerLinkRules, store: Store) -> Sequence[HttpRoute]:
     """Make the routes. Pure."""
     handlers = _LinkHandlers(links, rules, store)
-    drawn: dict[str, Any] = {"200": {"description": "the code", "content": {_SVG: {"schema": {"type": "string"}}}}}
     path = "/v1/tickets/{ticket_id}"
     return [
         reading(f"{path}/link", handlers.show_link, "The link to the customer's page", CustomerLinkAnswer),
-        reading(f"{path}/qr", handlers.show_qr, "The link to the customer's page as a QR code", responses=drawn),
+        reading(f"{path}/qr", handlers.show_qr, "The link to the customer's page as a QR code", responses=QR_RESPONSES),
     ]
 
 
@@ -64,12 +61,12 @@ class _LinkHandlers:
         ticket, link = await self._link(http)
         end = ends_at(ticket, self.rules)
         answer = {"ticket_id": ticket.ticket_id, "link": link, "number": ticket.link_number, "ends_at": end}
-        return json_response(answer, headers=_KEPT_BY_NOBODY)
+        return json_response(answer, headers=KEPT_BY_NOBODY)
 
     async def show_qr(self, http: HttpRequest) -> Response:
         """Draw the link as SVG, for a page or a label."""
         ticket, link = await self._link(http)
-        return Response(qr_svg(link, title=ticket.ticket_id), 200, _KEPT_BY_NOBODY, _SVG)
+        return qr_response(link, title=ticket.ticket_id)
 
     async def _link(self, http: HttpRequest) -> tuple[Ticket, str]:
         """Give a ticket that the client reaches by itself, not by a report of its own that joined it, and its link."""

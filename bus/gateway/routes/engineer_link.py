@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -14,14 +14,12 @@ from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.gateway.auth.authorize import admit
 from bus.gateway.http.problems import HttpProblem
+from bus.gateway.http.qr_answer import KEPT_BY_NOBODY, QR_RESPONSES, qr_response
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.read.reach import reached_ticket
 from bus.intake.store_port import Store
-from bus.wire.qr_code import qr_svg
 
-_SVG: Final = "image/svg+xml"
-_KEPT_BY_NOBODY: Final = {"Cache-Control": "no-store"}
 _NOBODY: Final = Text("工单还没有指派给人", "the ticket is assigned to nobody")
 _NONE: Final = Text(
     "没有工程师页面:请设置 TICKETBUS_CUSTOMER_URL 和 TICKETBUS_MASTER_KEY",
@@ -41,10 +39,9 @@ def engineer_link_routes(store: Store, links: EngineerLinks) -> Sequence[HttpRou
     """Make the routes. Pure."""
     handlers = _EngineerLinkHandlers(store, links)
     path, about = "/v1/tickets/{ticket_id}", "The link to the assignee's page"
-    drawn: dict[str, Any] = {"200": {"description": "the code", "content": {_SVG: {"schema": {"type": "string"}}}}}
     return [
         reading(f"{path}/engineer-link", handlers.show_engineer_link, about, EngineerLinkAnswer),
-        reading(f"{path}/engineer-qr", handlers.show_engineer_qr, f"{about} as a QR code", responses=drawn),
+        reading(f"{path}/engineer-qr", handlers.show_engineer_qr, f"{about} as a QR code", responses=QR_RESPONSES),
     ]
 
 
@@ -57,12 +54,12 @@ class _EngineerLinkHandlers:
         """Give the link of whom the ticket is assigned to: who may assign may see it."""
         ticket, url = await self._link(http)
         answer: EngineerLinkAnswer = {"ticket_id": ticket.ticket_id, "assignee": ticket.assignee.person, "url": url}
-        return json_response(answer, headers=_KEPT_BY_NOBODY)
+        return json_response(answer, headers=KEPT_BY_NOBODY)
 
     async def show_engineer_qr(self, http: HttpRequest) -> Response:
         """Draw the link as SVG, for the assignee's phone to scan."""
         ticket, url = await self._link(http)
-        return Response(qr_svg(url, title=ticket.ticket_id), 200, _KEPT_BY_NOBODY, _SVG)
+        return qr_response(url, title=ticket.ticket_id)
 
     async def _link(self, http: HttpRequest) -> tuple[Ticket, str]:
         """Give a ticket and its link. Raises HttpProblem (409) where nobody has it, or there is no page."""
