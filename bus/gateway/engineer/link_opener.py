@@ -8,17 +8,16 @@ from typing import Final
 from starlette.requests import Request as HttpRequest
 
 from bus.domain.engineer_link import engineer_claim, lets_in
-from bus.domain.terms import ENGINEER_PAGE, TicketId
+from bus.domain.terms import ENGINEER_PAGE
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
 from bus.gateway.deps import answer_of, deps_of
-from bus.gateway.http.link_tries import LinkTries
+from bus.gateway.http.link_tries import LinkTries, WrongLink
 from bus.gateway.http.problems import HttpProblem
 from bus.intake.store_port import Store
 
-_NO_TICKET: Final = TicketId("T00000000-000000")  # is looked up for a wrong token, so that it takes as long
 _GONE: Final = Text(
     "此链接无效、已过期或工单已改派,请联系派单员",
     "this link is not valid, has ended, or the ticket is another's now: ask the dispatcher",
@@ -51,25 +50,24 @@ class LinkOpener:
     async def opened(self, http: HttpRequest) -> OpenedLink:
         """Give what the link in the path opens. Raises HttpProblem (410, 429), StoreUnavailable."""
         now, claim = self.now(), engineer_claim(self.key, http.path_params["token"])
-        if claim is None:
-            self._count_wrong(http, now)
-            await self.store.ticket(_NO_TICKET)
-            raise _problem(410, "link_gone", _GONE)
-        ticket = await self.store.ticket(claim.ticket_id)
-        if ticket is None or not lets_in(claim, ticket, now):
-            self._count_wrong(http, now)
-            raise _problem(410, "link_gone", _GONE)
+        try:
+            ticket = await self.tries.opened(
+                http,
+                self.store,
+                now,
+                claim.ticket_id if claim else None,
+                lambda ticket: claim is not None and lets_in(claim, ticket, now),
+            )
+        except WrongLink as wrong:
+            if wrong.wait_s:
+                raise _problem(429, "too_many_links", _TOO_OFTEN, wrong.wait_s) from None
+            raise _problem(410, "link_gone", _GONE) from None
         binding = Binding(bound=True, source=ENGINEER_PAGE, person=ticket.assignee.person)
         link = OpenedLink(ticket=ticket, client=Client(name=ENGINEER_PAGE, role=Role.ENGINEER, binding=binding))
         deps_of(http).quota.take(link.account)
         if answer := answer_of(http):
             await answer.admit(link.account, reads=http.method in ("GET", "HEAD"))
         return link
-
-    def _count_wrong(self, http: HttpRequest, now: datetime) -> None:
-        """Count a wrong link. Raises HttpProblem (429) where there were too many."""
-        if wait_s := self.tries.take(http, now):
-            raise _problem(429, "too_many_links", _TOO_OFTEN, wait_s)
 
 
 def _problem(status: int, code: str, text: Text, wait_s: int = 0) -> HttpProblem:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from bus.domain.commands import AskProgress
 from bus.domain.customer_link import LINK_PATH, CustomerLinkRules, link_claim, opens
 from bus.domain.errors import Refusal, Transient
-from bus.domain.terms import State, TicketId, TraceId
+from bus.domain.terms import State, TraceId
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.gateway.customer.answers import NOTHING_GIVEN, CustomerAnswers, GivenAnswer, given_answer
@@ -26,12 +26,11 @@ from bus.gateway.customer.rendering import customer_page
 from bus.gateway.customer.texts import ASKED, AWAY, CLOSED_BEFORE, GONE, TOO_OFTEN
 from bus.gateway.customer.ticket_view import asked_lately, awaited, customer_view
 from bus.gateway.deps import body_of, trace_of
-from bus.gateway.http.link_tries import LinkTries
+from bus.gateway.http.link_tries import LinkTries, WrongLink
 from bus.gateway.http.routing import HttpRoute
 from bus.intake.command_bodies import within_limits
 from bus.intake.store_port import Store
 
-_NO_TICKET: Final = TicketId("T00000000-000000")  # is looked up for a wrong token, so that it takes as long
 _WORDS_MAX: Final = 200
 _AWAY_S: Final = 30
 _TITLE: Final = Text("服务进度", "Your service")
@@ -52,14 +51,6 @@ def ticket_page_routes(
     return [HttpRoute(method=method, path=path, run=page.serve, query=None) for method in ("GET", "POST")]
 
 
-class _WrongLink(Exception):
-    """The link opens nothing; `wait_s`: until the next one may be tried, where there were too many."""
-
-    def __init__(self, wait_s: int) -> None:
-        super().__init__()
-        self.wait_s = wait_s
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TicketPage:
     rules: CustomerLinkRules
@@ -78,7 +69,7 @@ class _TicketPage:
                 return await self._take(http, ticket, now)
             done = await self._done(ticket, http.query_params.get("done", ""), now)
             return await self._shown(ticket, now, done=done)
-        except _WrongLink as wrong:
+        except WrongLink as wrong:
             if wrong.wait_s:
                 return _notice(429, TOO_OFTEN, wrong.wait_s)
             return _notice(410, GONE)
@@ -87,22 +78,15 @@ class _TicketPage:
             return _notice(503, AWAY, _AWAY_S)
 
     async def _opened(self, http: HttpRequest, now: datetime) -> Ticket:
-        """Give the ticket that the link opens. Raises _WrongLink, StoreUnavailable."""
+        """Give the ticket that the link opens. Raises WrongLink, StoreUnavailable."""
         claim = link_claim(self.rules.key, http.path_params["token"])
-        if claim is None:
-            self._count_wrong(http, now)
-            await self.store.ticket(_NO_TICKET)
-            raise _WrongLink(0)
-        ticket = await self.store.ticket(claim.ticket_id)
-        if ticket is None or not opens(claim, ticket, self.rules, now):
-            self._count_wrong(http, now)
-            raise _WrongLink(0)
-        return ticket
-
-    def _count_wrong(self, http: HttpRequest, now: datetime) -> None:
-        """Count a wrong link. Raises _WrongLink with the time to wait where there were too many."""
-        if wait_s := self.tries.take(http, now):
-            raise _WrongLink(wait_s)
+        return await self.tries.opened(
+            http,
+            self.store,
+            now,
+            claim.ticket_id if claim else None,
+            lambda ticket: claim is not None and opens(claim, ticket, self.rules, now),
+        )
 
     async def _take(self, http: HttpRequest, ticket: Ticket, now: datetime) -> Response:
         given, trace_id = given_answer(body_of(http)), trace_of(http).trace_id
