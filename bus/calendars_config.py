@@ -155,7 +155,13 @@ def _shipped_lists() -> HolidayLists:
 
 
 def _holiday_year(number: int, year: _Year) -> HolidayYear:
-    off = {day: holiday for holiday, days in year.days_off.items() for day in _days(number, days)}
+    off = dict[date, str]()
+    for holiday, days in year.days_off.items():
+        for day in _days(number, days):
+            if day in off:
+                twice = Text(f"属于“{off[day]}”和“{holiday}”", f"is of both {off[day]} and {holiday}")
+                raise ValueError(f"{day:%m-%d} {twice}")
+            off[day] = holiday
     make_up = frozenset(day for days in year.make_up_days for day in _days(number, days))
     both = sorted(make_up & off.keys())
     if both:

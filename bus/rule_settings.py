@@ -51,6 +51,9 @@ class RuleSettings(BaseSettings):
         description="until a request to confirm expires",
     )
     scene_tags_file: Path | None = Field(None, description="YAML of the scene tags that tickets may have")
+    rejection_reasons_file: Path | None = Field(
+        None, description="YAML of the reasons that customers may reject a closure for"
+    )
     customer_url: Annotated[str, in_form(r"https?://[^\s?#]+", _URL_FORM)] | None = Field(
         None, description="what stands before /t/… and /close/… for customers, as https://t.example.com; unset: `url`"
     )

@@ -67,6 +67,13 @@ class _Promise(FileModel):
     pauses: dict[WaitingFor, _ALLOWED] = Field(default_factory=dict)
     steps: _Steps = Field(default=False, validate_default=True)
 
+    @model_validator(mode="after")
+    def _answered_first(self) -> Self:
+        if self.response > self.resolution:
+            why = Text("response 不能比 resolution 长", "response is longer than resolution")
+            raise ValueError(str(why))
+        return self
+
 
 class _Weights(FileModel):
     load: _Weight
@@ -139,7 +146,7 @@ def load_rules(settings: Settings) -> Rules:
         closure=ClosureRules(
             remind_after=tuple(settings.closure_reminders),
             expires_after=settings.closure_expires_after,
-            rejection_reasons=_words(shipped.joinpath("rejection_reasons.yaml")),
+            rejection_reasons=_words(settings.rejection_reasons_file or shipped.joinpath("rejection_reasons.yaml")),
             scene_tags=_words(settings.scene_tags_file or shipped.joinpath("scene_tags.yaml")),
             key=closure_key(master) if master else b"",
         ),

@@ -151,6 +151,7 @@ def test_calendars_of_a_deployments_own_file_r7(tmp_path: Path) -> None:
         ),
         ("01-01..01-03", "01-03..01-01", "holidays.cn.2027: .*the first day comes first"),
         ("[01-09]", "[01-02]", "holidays.cn.2027: 01-02 .*is off and a make-up workday"),
+        ("01-03}", "01-03, 春节: 01-03..01-09}", "holidays.cn.2027: 01-03 .*is of both 元旦 and 春节"),
         ("[01-09]", "[13-09]", "holidays.cn.2027: '13-09': "),
         ("      notice: https://www.gov.cn/example\n", "", "holidays.cn.2027: .*names the address of its notice"),
         ("make_up_day:", "makeup_day:", "calendars.plant.makeup_day: .*there is no such field"),

@@ -19,10 +19,11 @@ def test_closing_words_that_are_shipped_have_both_languages_and_a_way_to_say_som
     assert "other" in rules.rejection_reasons
 
 
-def test_closing_words_a_deployment_has_scene_tags_of_its_own_r23(tmp_path: Path) -> None:
-    file = tmp_path / "tags.yaml"
+def test_closing_words_a_deployment_has_lists_of_its_own_r20_r23(tmp_path: Path) -> None:
+    file = tmp_path / "words.yaml"
     file.write_text("mall: [商场, a mall]\n", encoding="utf-8")
-    assert load_rules(Settings(scene_tags_file=file)).closure.scene_tags == {"mall": Text("商场", "a mall")}
+    rules = load_rules(Settings(scene_tags_file=file, rejection_reasons_file=file)).closure
+    assert rules.scene_tags == rules.rejection_reasons == {"mall": Text("商场", "a mall")}
 
 
 @pytest.mark.parametrize("text", ["", "Mall: [商场, a mall]", "mall: 商场", "mall: [商场]", "mall: ['', a mall]"])
