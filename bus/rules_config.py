@@ -67,13 +67,6 @@ class _Promise(FileModel):
     pauses: dict[WaitingFor, _ALLOWED] = Field(default_factory=dict)
     steps: _Steps = Field(default=False, validate_default=True)
 
-    @model_validator(mode="after")
-    def _answered_first(self) -> Self:
-        if self.response > self.resolution:
-            why = Text("response 不能比 resolution 长", "response is longer than resolution")
-            raise ValueError(str(why))
-        return self
-
 
 class _Weights(FileModel):
     load: _Weight
