@@ -53,7 +53,7 @@ class Site:
         """Take what pages need."""
         self.api, self.sessions, self.pages, self.now = api, sessions, pages, now
         self.templates, self.blocks = Templates(), blocks
-        self.done = {action.name: action.done for page in pages for action in page.actions}
+        self.done = {_named(page, action): action.done for page in pages for action in page.actions}
         self.routes = [(page, Route(ROOT + page.path, self.begin)) for page in pages]
 
     async def begin(self, request: Request) -> Response:
@@ -87,7 +87,9 @@ class Site:
             return await self._refused(page, asked, request, problem)
         response = go_to(outcome or _address(request))
         if action.done.en:
-            response.set_cookie(DONE, action.name, max_age=_DONE_S, path=ROOT, samesite="strict", httponly=True)
+            response.set_cookie(
+                DONE, _named(page, action), max_age=_DONE_S, path=ROOT, samesite="strict", httponly=True
+            )
         return response
 
     async def _answered(self, page: Page, asked: Asked, request: Request, outcome: Mapping[str, Any]) -> Response:
@@ -259,6 +261,11 @@ class Site:
     def _language(request: Request) -> str:
         given = request.cookies.get(LANGUAGE, "")
         return given if given in LANGUAGES else LANGUAGES[0]
+
+
+def _named(page: Page, action: Action) -> str:
+    """Tell an action from those of other pages that have its name. Pure."""
+    return f"{page.path}/{action.name}"
 
 
 def _address(request: Request) -> str:

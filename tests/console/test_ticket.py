@@ -128,6 +128,7 @@ async def test_ticket_page_each_command_that_is_legal_is_offered_and_takes_effec
     await do("pause", waiting_for="parts", reason="等主板")
     paused = (await visitor.get(page)).text
     assert ("等待备件</span> 等主板" in paused, f"{page}/pause" in paused) == (True, False)
+    assert 'role="status">已挂起</p>' in paused, "and not what pausing a target says"
     await do("resume", reason="主板已到")
     await do("note", text="客户下午在家\n请先电话")
     await do("ask-progress", asked_by="陈女士", text="几点来")
