@@ -20,7 +20,7 @@ from bus.domain.commands import (
 )
 from bus.domain.customer_link_commands import RevokeCustomerLink
 from bus.domain.naming import kebab
-from bus.domain.terms import State, Tick, WaitingFor
+from bus.domain.terms import State, Tick, WaitingFor, words
 from bus.domain.text import Text
 from bus.domain.transitions import legal_in
 
@@ -56,8 +56,6 @@ class CommandForm:
 
 
 _WHY: Final = FormField(name="reason", label=Text("原因", "why"))
-_WAITS: Final = {one.value: Text(one.zh, one.value.replace("_", " ")) for one in WaitingFor}
-_TICKS: Final = {one.value: Text(one.zh, one.value.replace("_", " ")) for one in Tick}
 FORMS: Final[Sequence[CommandForm]] = (
     CommandForm(
         command=Assign,
@@ -82,7 +80,7 @@ FORMS: Final[Sequence[CommandForm]] = (
     CommandForm(
         command=Pause,
         title=Text("挂起", "pause"),
-        fields=[FormField(name="waiting_for", label=Text("等谁", "for whom"), choices=_WAITS), _WHY],
+        fields=[FormField(name="waiting_for", label=Text("等谁", "for whom"), choices=words(WaitingFor)), _WHY],
         done=Text("已挂起", "paused"),
     ),
     CommandForm(command=Resume, title=Text("恢复处理", "go on"), fields=[_WHY], done=Text("已恢复", "it goes on")),
@@ -141,7 +139,7 @@ FORMS: Final[Sequence[CommandForm]] = (
         title=Text("代客户确认关闭", "confirm for the customer"),
         fields=[
             FormField(name="confirmed_by", label=Text("客户联系人", "the customer's contact")),
-            FormField(name="ticks", label=Text("客户确认", "the customer confirms"), choices=_TICKS, many=True),
+            FormField(name="ticks", label=Text("客户确认", "the customer confirms"), choices=words(Tick), many=True),
         ],
         done=Text("已关闭", "closed"),
     ),

@@ -4,6 +4,8 @@ from enum import StrEnum
 from typing import NewType, Self
 from uuid import UUID
 
+from bus.domain.text import Text
+
 TicketId = NewType("TicketId", str)
 TraceId = NewType("TraceId", str)
 CommandId = NewType("CommandId", UUID)
@@ -30,6 +32,16 @@ class Term(StrEnum):
         word = str.__new__(cls, value)
         word._value_, word.zh = value, zh
         return word
+
+    @property
+    def text(self) -> Text:
+        """Give the word in both languages."""
+        return Text(self.zh, self.value.replace("_", " "))
+
+
+def words(term: type[Term]) -> dict[str, Text]:
+    """Give the words of a term in both languages, by their values. Pure."""
+    return {one.value: one.text for one in term}
 
 
 class State(Term):

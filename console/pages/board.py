@@ -3,17 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from bus.domain.routed import Unfit
-from bus.domain.terms import ClockName, EvidenceKind, Substate, WaitingFor
 from bus.domain.text import Text
 from console.page import Asked, Page, link
+from console.words import WORDS
 
 FILTERS: Final = ("region", "type", "person")
-WORDS: Final[Mapping[str, Text]] = {
-    one.value: Text(one.zh, one.value.replace("_", " "))
-    for term in (Unfit, Substate, WaitingFor, ClockName, EvidenceKind)
-    for one in term
-}
 _AMBER: Final = 0.5  # of the time after which a ticket in its state is red
 _MINUTE_S: Final = 60
 

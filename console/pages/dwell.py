@@ -6,7 +6,7 @@ from typing import Any, Final
 from bus.domain.terms import State
 from bus.domain.text import Text
 from console.page import Asked, Page
-from console.pages.morning import STATES
+from console.words import WORDS
 
 COLUMNS: Final = [one.value for one in State if one is not State.CLOSED]
 _SHARES: Final = (0.0, 0.1, 0.3, 0.6)  # of red tickets, above which a field is one step hotter
@@ -14,7 +14,7 @@ _SHARES: Final = (0.0, 0.1, 0.3, 0.6)  # of red tickets, above which a field is 
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
     found = await asked.get("/v1/dwell")
-    return {"heat": heat(found["places"]), "columns": COLUMNS, "red": found["red"], "states": STATES, "step": step}
+    return {"heat": heat(found["places"]), "columns": COLUMNS, "red": found["red"], "words": WORDS, "step": step}
 
 
 def heat(places: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Mapping[str, Any]]]:

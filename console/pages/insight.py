@@ -15,8 +15,7 @@ JUDGED: Final[Mapping[str, tuple[str, Text]]] = {
     "too few": ("none", Text("样本太少", "too few")),
 }
 SHARES: Final[Mapping[str, tuple[str, Text]]] = {
-    one.value: ("warn" if one in (Fairness.MORE, Fairness.LESS) else "none", Text(one.zh, one.value.replace("_", " ")))
-    for one in Fairness
+    one.value: ("warn" if one in (Fairness.MORE, Fairness.LESS) else "none", one.text) for one in Fairness
 }
 
 

@@ -4,21 +4,17 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from bus.domain.drift import DriftReason
-from bus.domain.terms import State
 from bus.domain.text import Text
 from console.gateway_api import ApiProblem
 from console.page import Asked, Page
 from console.pages.ticket import TALK
-
-REASONS: Final[Mapping[str, Text]] = {one.value: Text(one.zh, one.value.replace("_", " ")) for one in DriftReason}
-STATES: Final[Mapping[str, Text]] = {one.value: Text(one.zh, one.value.replace("_", " ")) for one in State}
+from console.words import WORDS
 
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
     day = asked.query.get("date", "")
     found, change = await asyncio.gather(asked.get("/v1/drift", date=day), _change(asked, day))
-    return {"drift": found, "change": change, "day": day, "reasons": REASONS, "states": STATES, "actions": ACTIONS}
+    return {"drift": found, "change": change, "day": day, "words": WORDS, "actions": ACTIONS}
 
 
 async def _change(asked: Asked, day: str) -> Mapping[str, Any] | None:

@@ -10,21 +10,20 @@ from starlette.exceptions import HTTPException
 from bus.domain.closing_commands import Resolve
 from bus.domain.commands import Reclassify, Start
 from bus.domain.practice_steps import PHOTO, STEPS, PracticeRole
-from bus.domain.terms import Substate
+from bus.domain.terms import words
 from bus.domain.text import Text
 from bus.rules_config import root_cause_words
 from console.page import Action, Asked, Page, link
-from console.pages.morning import STATES
 from console.pages.ticket import TALK
 from console.ticket_forms import FORMS, CommandForm, FormField, body_of
+from console.words import WORDS
 
-ROLES: Final = {one.value: Text(one.zh, one.value) for one in PracticeRole}
-_SUBSTATES: Final = {one.value: Text(one.zh, one.value.replace("_", " ")) for one in Substate}
+ROLES: Final = words(PracticeRole)
 _OF_PRACTICE: Final = (
     CommandForm(
         command=Start,
         title=Text("开始处理", "start work"),
-        fields=[FormField(name="substate", label=Text("方式", "how"), choices=_SUBSTATES)],
+        fields=[FormField(name="substate", label=Text("方式", "how"), choices=WORDS["substate"])],
         done=Text("已开始处理", "work has started"),
     ),
     CommandForm(
@@ -62,7 +61,7 @@ STEP_FORMS: Final[Mapping[str, CommandForm]] = {one.name: _NAMED[one.name] for o
 
 
 async def _choose(asked: Asked) -> Mapping[str, Any]:
-    return {"roles": ROLES, "steps": STEPS, "states": STATES, "chosen": asked.form.get("role", "")}
+    return {"roles": ROLES, "steps": STEPS, "words": WORDS, "chosen": asked.form.get("role", "")}
 
 
 async def _begin(asked: Asked) -> str:
@@ -82,7 +81,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "form_of": STEP_FORMS[at["command"]] if at and at["role"] == role else None,
         "labels": labels(at["command"], at["needs"]) if at else (),
         "heading": heading,
-        "states": STATES,
+        "words": WORDS,
         "sent": asked.form.get("command", ""),
         "ticked": asked.chosen,
         "address": link(f"/practise/{role}/{quote(practice['ticket_id'], safe='')}"),

@@ -11,11 +11,11 @@ from bus.domain.text import Text
 from bus.wire.qr_code import qr_data_url
 from console.gateway_api import ApiProblem, refusal
 from console.page import Action, Asked, Page
-from console.pages.board import WORDS, minutes
+from console.pages.board import minutes
 from console.ticket_forms import FORMS, CommandForm, body_of, offered
+from console.words import WORDS
 
 EVENTS_SHOWN: Final = 200  # the last ones
-_WORDS_OF: Final = frozenset({"waiting_for", "clock", "kind"})
 ESCALATION: Final = "sla_escalation"
 TALK: Final[Mapping[str, tuple[Text, Sequence[str]]]] = {
     "ticket.opened.v1": (Text("报修", "reported"), ("description",)),
@@ -149,7 +149,7 @@ def _text(name: str, value: Any) -> Text | str:
     if name == "assignee":
         person, backup = value["person"], value["backup_person"]
         return Text(f"{person}(备份 {backup})", f"{person} (backup {backup})") if backup else str(person)
-    return WORDS[value] if name in _WORDS_OF else str(value)
+    return WORDS[name][value] if name in WORDS else str(value)
 
 
 def waits_for(events: Sequence[Mapping[str, Any]]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bus.domain.terms import TicketId, WaitingFor
+from bus.domain.terms import Substate, TicketId, WaitingFor
 from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
 from bus.postgres.people_rows import PersonRow
@@ -31,7 +31,7 @@ async def numbers(visitor: Visitor) -> list[str]:
     assert red.state_since
     tickets = [
         replace(lost, title=MARKUP, region="西南", routing=replace(lost.routing, unroutable="region")),
-        replace(waits, paused_for=WaitingFor.CUSTOMER, reports=3, asked=2),
+        replace(waits, paused_for=WaitingFor.CUSTOMER, substate=Substate.PARTS, reports=3, asked=2),
         replace(red, state_since=red.state_since - timedelta(hours=3)),
     ]
     gateway.store._tickets |= {one.ticket_id: one for one in tickets}
@@ -52,6 +52,7 @@ async def test_board_page_shows_columns_what_is_pinned_and_engineers(visitor: Vi
         assert shown in pinned, shown
     for shown in (
         "等待客户",
+        "备件调拨",
         "合并 3 次报修",
         "客户催 2 次",
         "王工",

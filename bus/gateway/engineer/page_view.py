@@ -75,7 +75,7 @@ def engineer_view(ticket: Ticket, words: PageWords, file_bytes_max: int) -> dict
         "resolve_by": due_at(ticket.resolution) if ticket.state not in (State.RESOLVED, State.CLOSED) else None,
         "steps": {state.value: _steps(state) for state in State},
         "words": {
-            "state": _words({one: one.value.replace("_", " ") for one in State}),
+            "state": _words({one: one.text.en for one in State}),
             "substate": _words(_SUBSTATES_EN),
             "waiting_for": _words(_WAITS_EN),
             "root_cause": [{"code": code, "zh": word.zh, "en": word.en} for code, word in words.root_causes.items()],

@@ -1,0 +1,19 @@
+"""The words of the trade that pages show, by the field that has them: one value may stand for two words."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from bus.domain.drift import DriftReason
+from bus.domain.routed import Unfit
+from bus.domain.terms import ClockName, EvidenceKind, State, Substate, WaitingFor, words
+from bus.domain.text import Text
+
+WORDS: Final[Mapping[str, Mapping[str, Text]]] = {
+    "state": words(State),
+    "substate": words(Substate),
+    "waiting_for": words(WaitingFor),
+    "clock": words(ClockName),
+    "kind": words(EvidenceKind),
+    "unfit": words(Unfit),
+    "drift": words(DriftReason),
+}
