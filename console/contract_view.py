@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import orjson
 
-from bus.audit.history import EVENTS_ZH
+from bus.domain.event_words import event_words
 from bus.domain.text import Text
 from console.avro_sample import sample
 from schemas.field_paths import walk
@@ -28,7 +28,7 @@ def contract_view(document: Mapping[str, Any], contract: Contract, since: Mappin
     channels = {name: one for name, one in document["channels"].items() if "kafka" in one["bindings"]}
     shown = {name for one in channels.values() for name in one["messages"]}
     records = {name: one for name, one in document["components"]["messages"].items() if name in shown}
-    events = [name for name in records if name in EVENTS_ZH]
+    events = [name for name, one in records.items() if event_words(one["name"])]
     begin = _common([records[name]["payload"]["schema"] for name in events])
     return {
         "document": document,
@@ -94,11 +94,12 @@ def _record(
 ) -> dict[str, Any]:
     schema = message["payload"]["schema"]
     made = sample(schema)
-    if name in EVENTS_ZH:
+    words = event_words(message["name"])
+    if words:
         made["event_type"] = message["name"]
     return {
         "name": name,
-        "title": Text(EVENTS_ZH.get(name, name), name),
+        "title": Text(words.zh if words else name, name),
         "ce_type": message["name"],
         "about": message.get("summary", ""),
         "subject": f"{schema['namespace']}.{schema['name']}",

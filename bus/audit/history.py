@@ -10,7 +10,9 @@ import orjson
 
 from bus.audit.bundle import SealedEvent
 from bus.audit.subject import Subject
+from bus.domain.event_words import EVENT_WORDS
 from bus.domain.events import Recorded
+from bus.domain.naming import dotted
 from bus.domain.text import visible
 from bus.wire.codec import event_json, plain
 
@@ -18,23 +20,6 @@ _REASONS: Final = ("reason", "note", "text", "summary", "description")
 _APPROVERS: Final = ("confirmed_by", "rejected_by", "document_no")
 _EVIDENCE: Final = ("uri", "sha256", "photos")
 _ELSEWHERE: Final = {*_REASONS, *_APPROVERS, *_EVIDENCE, "ticks"}
-# Kinds of event in Chinese; a kind of a newer release is shown by its name.
-EVENTS_ZH: Final[Mapping[str, str]] = {
-    "TicketOpened": "建单", "ReportJoined": "并单", "TicketAssigned": "指派", "TicketReturned": "退回",
-    "AssignmentAccepted": "接单", "EngineerDeparted": "出发", "EngineerArrived": "到场", "WorkStarted": "开工",
-    "WorkPaused": "挂起", "PauseReasonChanged": "挂起原因变更", "WorkResumed": "恢复", "PartsRequested": "申请备件",
-    "PartsIssued": "备件出库", "PartsRefused": "备件拒绝", "EvidenceAdded": "添加证据", "NoteAdded": "备注",
-    "ProgressAsked": "催单", "TicketResolved": "解决", "ClosureRequested": "申请关闭", "ClosureConfirmed": "确认关闭",
-    "ClosureRejected": "拒绝关闭", "TicketReopened": "重开", "SlaWarned": "SLA 预警", "SlaBreached": "SLA 超时",
-    "SlaBreachWithdrawn": "SLA 超时撤销", "PromisesReplanned": "时限重排", "TicketReclassified": "改类",
-    "TicketRouted": "智能派单", "CollaboratorAdded": "增加协作人", "CollaboratorRemoved": "移除协作人",
-    "ClosureReminded": "催客户确认", "ClosureExpired": "确认过期",
-    "ClosureCodeRefused": "验证码错误", "TicketTagged": "场景标签", "NextStepOverdue": "步骤超时",
-    "PauseAllowanceSpent": "挂起超限", "CustomerLinkRevoked": "作废客户链接",
-    "TicketEscalated": "升级", "WorkOrderStarted": "启动作业单",
-    "StepSignedOff": "步骤签核", "StepApproved": "步骤批准",
-    "StepRejected": "步骤退回", "WorkOrderCancelled": "撤销作业单", "PersonalDataErased": "个人数据删除",
-}  # fmt: skip
 _STYLE: Final = """
 body{font-family:"Noto Sans CJK SC","Microsoft YaHei",sans-serif;margin:2em;color:#111}
 table{border-collapse:collapse;width:100%;font-size:12px}
@@ -65,11 +50,11 @@ def history_rows(events: Sequence[Recorded], sealed: Sequence[SealedEvent]) -> l
     """Give each event in clear, with its reason, evidence and approval, and its place in the tree."""
     rows = []
     for event, one in zip(events, sealed, strict=True):
-        own, kind = plain(event.event), type(event.event).__name__
+        own, kind = plain(event.event), dotted(type(event.event))
         rows.append(
             {
                 **event_json(event),
-                "zh": EVENTS_ZH.get(kind, kind),
+                "zh": EVENT_WORDS[kind].zh,
                 "reason": "\n".join(own[name] for name in _REASONS if own.get(name)),
                 "evidence": {name: own[name] for name in _EVIDENCE if own.get(name)},
                 "details": {name: value for name, value in own.items() if value and name not in _ELSEWHERE},

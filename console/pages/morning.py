@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bus.domain.event_words import EVENT_WORDS
 from bus.domain.text import Text
 from console.gateway_api import ApiProblem
 from console.page import Asked, Page
-from console.pages.ticket import TALK
 from console.words import WORDS
 
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
     day = asked.query.get("date", "")
     found, change = await asyncio.gather(asked.get("/v1/drift", date=day), _change(asked, day))
-    return {"drift": found, "change": change, "day": day, "words": WORDS, "actions": ACTIONS}
+    return {"drift": found, "change": change, "day": day, "words": WORDS, "actions": EVENT_WORDS}
 
 
 async def _change(asked: Asked, day: str) -> Mapping[str, Any] | None:
@@ -28,7 +28,6 @@ async def _change(asked: Asked, day: str) -> Mapping[str, Any] | None:
     return changed
 
 
-ACTIONS: Final[Mapping[str, Text]] = {kind.removesuffix(".v1"): heading for kind, (heading, _) in TALK.items()}
 PAGE: Final = Page(
     path="/drift", title=Text("早会清单", "morning list"), template="drift.html", read=_read, needs="people"
 )

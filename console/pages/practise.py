@@ -9,12 +9,12 @@ from starlette.exceptions import HTTPException
 
 from bus.domain.closing_commands import Resolve
 from bus.domain.commands import Reclassify, Start
+from bus.domain.event_words import event_words
 from bus.domain.practice_steps import PHOTO, STEPS, PracticeRole
 from bus.domain.terms import words
 from bus.domain.text import Text
 from bus.rules_config import root_cause_words
 from console.page import Action, Asked, Page, link
-from console.pages.ticket import TALK
 from console.ticket_forms import FORMS, CommandForm, FormField, body_of
 from console.words import WORDS
 
@@ -96,8 +96,7 @@ def labels(command: str, needs: Sequence[str]) -> Sequence[Text]:
 
 def heading(event_type: str) -> Text:
     """Give an event's kind in words; of one that has none its type. Pure."""
-    words = TALK.get(event_type)
-    return words[0] if words else Text(event_type, event_type)
+    return event_words(event_type) or Text(event_type, event_type)
 
 
 async def _take(form: CommandForm, asked: Asked) -> str:

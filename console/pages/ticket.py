@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from bus.domain.commands import Assign
+from bus.domain.event_words import event_words
 from bus.domain.text import Text
 from bus.wire.qr_code import qr_data_url
 from console.gateway_api import ApiProblem, refusal
@@ -17,39 +18,39 @@ from console.words import WORDS
 
 EVENTS_SHOWN: Final = 200  # the last ones
 ESCALATION: Final = "sla_escalation"
-TALK: Final[Mapping[str, tuple[Text, Sequence[str]]]] = {
-    "ticket.opened.v1": (Text("报修", "reported"), ("description",)),
-    "report.joined.v1": (Text("又一次报修", "reported again"), ("title", "description")),
-    "ticket.assigned.v1": (Text("指派", "assigned"), ("assignee", "reason")),
-    "ticket.returned.v1": (Text("退回待分派", "returned"), ("reason",)),
-    "assignment.accepted.v1": (Text("接单", "claimed"), ("note",)),
-    "collaborator.added.v1": (Text("增加协作人", "collaborator added"), ("person", "part")),
-    "collaborator.removed.v1": (Text("移除协作人", "collaborator removed"), ("person", "reason")),
-    "engineer.departed.v1": (Text("出发", "set out"), ()),
-    "engineer.arrived.v1": (Text("到达", "arrived"), ("place",)),
-    "work.started.v1": (Text("开始处理", "work started"), ("reason",)),
-    "work.paused.v1": (Text("挂起", "paused"), ("waiting_for", "reason")),
-    "pause.reason.changed.v1": (Text("改变等待对象", "waits for another"), ("waiting_for", "reason")),
-    "work.resumed.v1": (Text("恢复处理", "went on"), ("reason",)),
-    "parts.requested.v1": (Text("申请备件", "parts asked for"), ("reason",)),
-    "parts.issued.v1": (Text("备件出库", "parts issued"), ("document_no",)),
-    "parts.refused.v1": (Text("备件未出库", "parts refused"), ("reason",)),
-    "evidence.added.v1": (Text("凭证", "proof"), ("kind", "caption")),
-    "note.added.v1": (Text("备注", "note"), ("text",)),
-    "progress.asked.v1": (Text("客户催办", "the customer asked"), ("asked_by", "text")),
-    "ticket.resolved.v1": (Text("已解决", "resolved"), ("summary",)),
-    "closure.requested.v1": (Text("请客户确认", "closure asked for"), ("note",)),
-    "closure.confirmed.v1": (Text("客户确认", "confirmed"), ("confirmed_by",)),
-    "closure.rejected.v1": (Text("客户拒绝关闭", "declined"), ("rejected_by", "reason")),
-    "ticket.reopened.v1": (Text("重新打开", "reopened"), ("reason",)),
-    "ticket.reclassified.v1": (
-        Text("更改归类", "reclassified"),
-        ("type", "region", "priority", "reason"),
-    ),
-    "ticket.escalated.v1": (Text("升级", "escalated"), ("to", "reason")),
-    "sla.breached.v1": (Text("时限已过", "a promise was broken"), ("clock",)),
+SAID: Final[Mapping[str, Sequence[str]]] = {
+    "ticket.opened": ("description",),
+    "report.joined": ("title", "description"),
+    "ticket.assigned": ("assignee", "reason"),
+    "ticket.returned": ("reason",),
+    "assignment.accepted": ("note",),
+    "collaborator.added": ("person", "part"),
+    "collaborator.removed": ("person", "reason"),
+    "engineer.departed": (),
+    "engineer.arrived": ("place",),
+    "work.started": ("substate", "reason"),
+    "work.paused": ("waiting_for", "reason"),
+    "pause.reason.changed": ("waiting_for", "reason"),
+    "work.resumed": ("reason",),
+    "parts.requested": ("reason",),
+    "parts.issued": ("document_no",),
+    "parts.refused": ("reason",),
+    "evidence.added": ("kind", "caption"),
+    "note.added": ("text",),
+    "progress.asked": ("asked_by", "text"),
+    "customer.link.revoked": ("reason",),
+    "ticket.resolved": ("summary",),
+    "closure.requested": ("note",),
+    "closure.confirmed": ("confirmed_by",),
+    "closure.rejected": ("rejected_by", "reason"),
+    "closure.expired": (),
+    "ticket.reopened": ("reason",),
+    "ticket.reclassified": ("type", "region", "priority", "reason"),
+    "ticket.escalated": ("to", "reason"),
+    "sla.breached": ("clock",),
+    "personal.data.erased": ("reason",),
 }
-"""What is said of a ticket in words, by kind of event: its heading, and the fields that have the words."""
+"""Which events are shown among what was said, and which of their fields have the words, by type without version."""
 
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
@@ -80,7 +81,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "routing": routing,
         "responsibility": responsibility,
         "talk": talk,
-        "last_action": TALK.get(f"{ticket['responsibility']['last_action']}.v1", ("", ()))[0],
+        "last_action": event_words(ticket["responsibility"]["last_action"]),
         "why_it_waits": waits_for(events["events"]) if ticket["paused"] else "",
         "articles": knowledge and knowledge["articles"],
         "escalations": escalations(alerts["alerts"] if alerts else (), ticket["ticket_id"]),
@@ -138,9 +139,10 @@ async def _chosen(asked: Asked) -> Mapping[str, str]:
 
 def said(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Give what an event says in words, with who and when; None where it has none to say. Pure."""
-    if event["event_type"] not in TALK:
+    fields = SAID.get(event["event_type"].partition(".v")[0])
+    if fields is None:
         return None
-    heading, fields = TALK[event["event_type"]]
+    heading = event_words(event["event_type"])
     texts = [_text(name, event[name]) for name in fields if event[name]]
     return {"heading": heading, "actor": event["actor"], "at": event["occurred_at"], "texts": texts}
 
