@@ -2,19 +2,14 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from starlette.applications import Starlette
 
-from bus.alert_catalogue import RULES
 from bus.alerts.alert import AlertSink
-from bus.alerts.engine.alert_service import PostgresAlertService
 from bus.app import Core
-from bus.consistency.consumer_store import all_consumers, consumer_lags
-from bus.consistency.subscription_service import PostgresSubscriptionService
 from bus.consistency.subscription_store import subscriptions
-from bus.delivery.rollout_service import PostgresRolloutService
 from bus.delivery.targets_config import TargetsConfig
 from bus.files.files import FileLimits, Files
 from bus.files.stores import store_of
@@ -25,48 +20,25 @@ from bus.gateway.auth.quota import Quota
 from bus.gateway.customer.answers import CustomerAnswers
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.answer_budget import AnswerBudget
-from bus.gateway.http.asyncapi import hosts_of
 from bus.gateway.http.body_limit import body_limit
 from bus.gateway.http.routing import Feature
-from bus.gateway.read.figures import read_figures
 from bus.gateway.read.file_view import ticket_files
 from bus.gateway.read.practice_view import PracticeSources
 from bus.gateway.read.ticket_rows import PostgresTicketReader
-from bus.gateway.routes.alerts import alert_routes
-from bus.gateway.routes.audit import audit_routes
-from bus.gateway.routes.board import BoardSources, board_routes
-from bus.gateway.routes.calendars import calendar_routes
 from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.closure_page import closure_page_routes
-from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.customer_link import customer_link_routes
-from bus.gateway.routes.deadletters import deadletter_routes
-from bus.gateway.routes.devices import device_routes
-from bus.gateway.routes.drift import DriftSources, drift_routes
-from bus.gateway.routes.dwell import DwellSources, dwell_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
-from bus.gateway.routes.fairness import fairness_routes
-from bus.gateway.routes.figures import figure_routes
 from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.identity import identity_routes
-from bus.gateway.routes.insight import insight_routes
-from bus.gateway.routes.knowledge import knowledge_routes
-from bus.gateway.routes.people import people_routes
 from bus.gateway.routes.practice import practice_routes
-from bus.gateway.routes.probes import probe_routes
 from bus.gateway.routes.reads import read_routes
-from bus.gateway.routes.reconciliations import reconcile_routes
-from bus.gateway.routes.rejected import rejected_routes
-from bus.gateway.routes.rollouts import rollout_routes
-from bus.gateway.routes.selfcheck import selfcheck_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
-from bus.gateway.routes.subscriptions import subscription_routes
 from bus.gateway.routes.ticket_page import ticket_page_routes
 from bus.gateway.routes.tickets import ticket_routes
-from bus.gateway.routes.topics import topic_routes
 from bus.gateway.routes.work_orders import work_order_routes
 from bus.gateway.source_arrivals import SourceArrivals
 from bus.gateway.stream.event_filter import DeclaredSubscriptions, StreamFilters, TicketContexts
@@ -80,31 +52,17 @@ from bus.gateway.write.upload import Uploads
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.disk_floor import FILES_ROLE, INTAKE_ROLES, DiskFloor
 from bus.intake.dispatch import utc_now
-from bus.intake.source_adapter import Source
-from bus.journey.probes import read_probes
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
-from bus.postgres.board_rows import BoardReader
-from bus.postgres.device_rows import repairs_of
-from bus.postgres.drift_lists import read_lists
-from bus.postgres.open_tickets import open_tickets
-from bus.postgres.people_rows import people_who_left
 from bus.postgres.pool import connected, in_transaction
-from bus.postgres.routing_events import FairnessReader
-from bus.programs.audit_asked import audit_tree_of
-from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.engineer_pages import engineer_pages
 from bus.programs.hosts import disks_of_hosts
-from bus.programs.insight_watch import insight_reader_of
 from bus.programs.journeys import journeys_of
-from bus.programs.knowledge import knowledge_of
 from bus.programs.live_sources import LiveSources
-from bus.programs.people import directory_of, handler_for_customers, let_go
-from bus.programs.reconciling import reconcile_asked
+from bus.programs.operator_routes import operator_routes
+from bus.programs.people import handler_for_customers
 from bus.programs.targets import push_sessions_of
-from bus.programs.topics_check import check_all
 from bus.rules_config import customer_links
-from deadletter.rejected_listing import PostgresRejectedListing
 
 
 def gateway_app(
@@ -145,7 +103,7 @@ def gateway_app(
         ),
         *_customer_pages(core, writes),
         *_work_routes(core, writes, targets),
-        *_operator_routes(core, known),
+        *operator_routes(core, known),
         source_routes(known, writes, spool.waits),
         file_routes(uploads, core.addresses),
         *engineer_pages(core, writes, uploads),
@@ -210,62 +168,6 @@ def _work_routes(core: Core, writes: WriteSide, targets: TargetsConfig) -> Seque
         clock_routes(core.store, rules.calendars, utc_now),
         work_order_routes(core.store),
         practice_routes(writes, PracticeSources(rules=rules, contract=core.contract, targets=targets.wants)),
-    ]
-
-
-def _operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Feature]:
-    """Give what operators decide: letters, alerts, reconciliations, consumers, subscriptions, rollouts."""
-    letters = PostgresDeadLetterService(
-        pool=core.pool, clear=core.clear, sources=known, two_persons=core.settings.two_persons
-    )
-    subscribers, insight = PostgresSubscriptionService(core.pool), insight_reader_of(core)
-    return [
-        deadletter_routes(letters, core.refused),
-        alert_routes(PostgresAlertService(core.pool), RULES, core.refused),
-        reconcile_routes(functools.partial(reconcile_asked, core)),
-        consumer_routes(
-            functools.partial(in_transaction, core.pool, all_consumers),
-            lambda now: in_transaction(core.pool, consumer_lags, now),
-            utc_now,
-        ),
-        figure_routes(functools.partial(read_figures, core.pool)),
-        probe_routes(functools.partial(in_transaction, core.pool, read_probes), utc_now),
-        subscription_routes(subscribers, core.contract, hosts_of(core.settings), core.refused),
-        rollout_routes(PostgresRolloutService(core.pool), core.refused),
-        people_routes(directory_of(core), functools.partial(let_go, core), core.refused, utc_now),
-        insight_routes(insight),
-        selfcheck_routes(insight.answered),
-        calendar_routes(core.dispatcher.rules.calendars, utc_now),
-        knowledge_routes(knowledge_of(core), core.store, core.refused, utc_now),
-        board_routes(
-            BoardSources(
-                read=BoardReader(pool=core.pool, read=core.schemas.events).board,
-                limits=core.settings.dwell_limits,
-                calendars=core.dispatcher.rules.calendars,
-                now=utc_now,
-            )
-        ),
-        device_routes(lambda serial, regions, most: in_transaction(core.pool, repairs_of, serial, regions, most)),
-        dwell_routes(
-            DwellSources(
-                open_tickets=functools.partial(in_transaction, core.pool, open_tickets),
-                limits=core.settings.dwell_limits,
-                calendars=core.dispatcher.rules.calendars,
-                now=utc_now,
-            )
-        ),
-        drift_routes(
-            DriftSources(
-                open_tickets=functools.partial(in_transaction, core.pool, open_tickets),
-                left=functools.partial(in_transaction, core.pool, people_who_left),
-                lists=functools.partial(in_transaction, core.pool, read_lists),
-                now=utc_now,
-            )
-        ),
-        fairness_routes(FairnessReader(pool=core.pool, read=core.schemas.events).shares, utc_now),
-        audit_routes(audit_tree_of(core)),
-        rejected_routes(PostgresRejectedListing(pool=core.pool, keys=core.keys)),
-        topic_routes(lambda: check_all(core.settings, core.contract, utc_now())),
     ]
 
 
