@@ -17,6 +17,13 @@ from console.page import ROOT, link
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 LANGUAGES: Final = ("zh", "en")
+MACROS: Final = {
+    "parts": "parts.html",
+    "journeys": "journey_parts.html",
+    "board_parts": "board_parts.html",
+    "consumer_parts": "consumer_parts.html",
+}
+"""Macros for all templates, and for a block that is rendered alone; those that others use first."""
 
 
 class Templates:
@@ -33,9 +40,8 @@ class Templates:
         )
         self._jinja.filters |= {"when": when, "clock": clock, "ago": ago, "seconds": duration, "code": code}
         self._jinja.globals |= {"link": link, "static": static_path, "root": ROOT}
-        # Macros for all templates, and for a block that is rendered alone.
-        macros = {"parts": "parts.html", "journeys": "journey_parts.html", "board_parts": "board_parts.html"}
-        self._jinja.globals |= {name: self._jinja.get_template(file).module for name, file in macros.items()}
+        for name, file in MACROS.items():
+            self._jinja.globals[name] = self._jinja.get_template(file).module
 
     def page(self, template: str, context: Mapping[str, Any], language: str) -> str:
         """Render a whole page."""

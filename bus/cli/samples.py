@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -72,15 +71,3 @@ def write_sample(language: Language, text: str, folder: Path) -> list[Path]:
             file.write(content)
         written.append(folder / name)
     return written
-
-
-def joinable(groups: Iterable[str], version: str = "1") -> str:
-    """Give a group that one of these allows: first one that its ACL lets it join, `subscriber.bi/1`, else any. Pure.
-
-    Two versions of a subscription have each its own, or one would take what the other is to read.
-    """
-    named = [*groups]
-    of_its_acl = next((one for one in named if one.endswith("/*")), None)
-    if of_its_acl is not None:
-        return f"{of_its_acl[:-1]}{version}"
-    return next((one for one in named if not one.endswith("*")), f"{named[0].rstrip('*')}{version}")

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from bus.cli.samples import FILES, Language, joinable, sample
+from bus.cli.samples import FILES, Language, sample
+from bus.consistency.subscriptions import joinable
 from bus.settings import Settings
 from schemas.catalogue import CE_TYPES
 from schemas.topics import Contract, physical

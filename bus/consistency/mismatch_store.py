@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from psycopg.rows import dict_row
@@ -71,6 +71,11 @@ async def read_mismatches(connection: Connection) -> Sequence[TopicMismatch]:
         [TopicMismatch(**{**row, "kind": MismatchKind(row["kind"]), "members": tuple(row["members"])}) for row in rows],
         await subscriptions(connection) if rows else (),
     )
+
+
+def open_now(found: Sequence[TopicMismatch], now: datetime) -> list[TopicMismatch]:
+    """Leave out those that were last seen too long ago. Pure."""
+    return [one for one in found if one.last_at and now - one.last_at <= OPEN_FOR[one.kind]]
 
 
 def with_owners(found: Sequence[TopicMismatch], known: Sequence[Subscription]) -> list[TopicMismatch]:

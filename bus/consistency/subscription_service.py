@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bus.consistency import subscription_store
+from bus.consistency.known_readers import KnownReaders, read_known_readers
 from bus.consistency.subscriptions import ListedSubscription, Subscription
 from bus.consistency.topic_readers import TopicReader
 from bus.postgres.pool import Pool, in_transaction
@@ -22,6 +23,10 @@ class PostgresSubscriptionService:
     async def readers(self) -> Sequence[TopicReader]:
         """Give all who have been seen reading."""
         return await in_transaction(self.pool, subscription_store.seen_readers)
+
+    async def known(self) -> KnownReaders:
+        """Give who reads, is declared to read, and uses what nobody declares, as it was seen lately."""
+        return await in_transaction(self.pool, read_known_readers)
 
     async def add(self, one: Subscription, *, by: str, why: str) -> None:
         """Add a subscription that was checked. Raises CommandRefused where the client has one of that version."""

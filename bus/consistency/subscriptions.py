@@ -98,6 +98,18 @@ def groups_of(client: str, namespace: str) -> tuple[str, ...]:
     return physical(namespace, client), physical(namespace, f"subscriber.{client}/*")
 
 
+def joinable(groups: Iterable[str], version: str = FIRST_VERSION) -> str:
+    """Give a group that one of these allows: first one that its ACL lets it join, `subscriber.bi/1`, else any. Pure.
+
+    Two versions of a subscription have each its own, or one would take what the other is to read.
+    """
+    named = [*groups]
+    of_its_acl = next((one for one in named if one.endswith("/*")), None)
+    if of_its_acl is not None:
+        return f"{of_its_acl[:-1]}{version}"
+    return next((one for one in named if not one.endswith("*")), f"{named[0].rstrip('*')}{version}")
+
+
 def subscription_of(subscriptions: Iterable[Subscription], who: str) -> Subscription | None:
     """Find the subscription of a consumer group, or of a client of the gateway; the newest version of several."""
     return next((one for one in reversed([*subscriptions]) if one.is_read_by(who)), None)

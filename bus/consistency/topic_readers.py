@@ -75,11 +75,34 @@ def check_readers(
     return [
         *_own_readers(contract, namespace, seen, now),
         *_undeclared_readers(contract, namespace, seen, now),
+        *check_subscribers(contract, namespace, seen=seen, subscriptions=subscriptions, ends=ends, now=now),
+    ]
+
+
+def check_subscribers(
+    contract: Contract,
+    namespace: str,
+    *,
+    seen: Sequence[TopicReader],
+    subscriptions: Sequence[Subscription],
+    ends: Mapping[str, int],
+    now: datetime,
+) -> list[CheckResult]:
+    """Find of readers from outside those without a row, rows without a reader, and topics that were never written.
+
+    The arguments are those of `check_readers`; a topic that is not in `ends` is not judged.
+    """
+    return [
         *_without_a_row(namespace, seen, subscriptions, now),
         *(wrong for one in subscriptions for wrong in check_subscription(one, contract)),
         *(never for one in subscriptions for never in _never_seen(one, seen)),
         *_unwritten(namespace, seen, ends, now),
     ]
+
+
+def from_outside(namespace: str, seen: Iterable[TopicReader]) -> list[TopicReader]:
+    """Leave out the bus's own groups."""
+    return [one for one in seen if not _ours(namespace, one)]
 
 
 def _own_readers(

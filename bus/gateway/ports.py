@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from bus.alerts.engine.alert_admin import ListedAlert
 from bus.alerts.engine.outside_alerts import OutsideAlert
 from bus.alerts.engine.silences import Silence
+from bus.consistency.known_readers import KnownReaders
 from bus.consistency.subscriptions import ListedSubscription, Subscription
 from bus.consistency.topic_readers import TopicReader
 from bus.delivery.rollout import Figures, RolloutState
@@ -202,6 +203,10 @@ class SubscriptionService(Protocol):
 
     async def readers(self) -> Sequence[TopicReader]:
         """Give all who have been seen reading."""
+        ...
+
+    async def known(self) -> KnownReaders:
+        """Give who reads, is declared to read, and uses what nobody declares, as it was seen lately."""
         ...
 
     async def add(self, one: Subscription, *, by: str, why: str) -> None:

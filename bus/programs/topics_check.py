@@ -12,10 +12,11 @@ from bus.consistency.contract_check import check_contract
 from bus.consistency.deprecated_reads import DeprecatedRead, deprecated_reads
 from bus.consistency.filter_check import check_filters, read_filter_facts
 from bus.consistency.mismatch_store import read_mismatches, with_owners
+from bus.consistency.mismatch_text import mismatch_result
 from bus.consistency.rate_check import check_rates, read_rates
 from bus.consistency.registry_check import schema_differences
 from bus.consistency.subscription_store import seen_readers, subscriptions
-from bus.consistency.topic_mismatch import MismatchKind, TopicMismatch, allowed_topics
+from bus.consistency.topic_mismatch import MismatchKind, allowed_topics
 from bus.consistency.topic_readers import TopicReader, check_readers
 from bus.domain.text import Text
 from bus.kafka.clients import admin
@@ -26,7 +27,6 @@ from bus.postgres.pool import connected, open_pool
 from bus.programs.topic_watch import topics_in_use
 from bus.schema_registry import registry_of
 from bus.settings import Settings
-from deadletter.topic_mismatch import mend_of, mismatch_text, severity_of
 from schemas.deprecations import load_deprecations
 from schemas.topics import Contract, physical
 
@@ -74,19 +74,6 @@ def _with_now(seen: Sequence[TopicReader], reading: Sequence[TopicReader], now: 
         for one in reading
     }
     return [*rows.values()]
-
-
-def mismatch_result(one: TopicMismatch) -> CheckResult:
-    """Give an undeclared topic that is used as a result."""
-    return CheckResult(
-        code=CheckCode.UNDECLARED,
-        about=f"{one.who} → {one.topic}" if one.who else one.topic,
-        text=mismatch_text(one),
-        severity=severity_of(one),
-        evidence=one.members,
-        nearest=one.nearest,
-        mend=mend_of(one),
-    )
 
 
 def silent_result(one: Alert) -> CheckResult:

@@ -1,6 +1,6 @@
 """Consumers: who reads the topics and how that goes, the worst first, queues of deliveries likewise; lag over time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,14 +22,23 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     found = await asked.get("/v1/consumers")
     worst_first = sorted(found["consumers"], key=lambda one: (RANK[one["verdict"]], -one["lag"], one["consumer"]))
     return {
-        "consumers": [{**one, "left_s": seconds_until(one["loses_at"], asked.now)} for one in worst_first],
+        "consumers": [with_time_left(one, asked.now) for one in worst_first],
         "watched": found["watched"],
         "verdicts": VERDICTS,
     }
 
 
+def with_time_left(one: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+    """Add in how many seconds the oldest that it has not read is deleted. Pure."""
+    return {**one, "left_s": seconds_until(one["loses_at"], now)}
+
+
 async def _lags(asked: Asked) -> Mapping[str, Any]:
-    found = (await asked.get("/v1/consumers/lags"))["consumers"]
+    return drawn_lags((await asked.get("/v1/consumers/lags"))["consumers"])
+
+
+def drawn_lags(found: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Give what the table and the drawing of lags show: those that were behind, the worst first. Pure."""
     behind = sorted((one for one in found if any(one["lags"])), key=lambda one: (-max(one["lags"]), one["consumer"]))
     drawn = [
         {**one, "at": dict(zip(map(datetime.fromisoformat, one["times"]), one["lags"], strict=True))}

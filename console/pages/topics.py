@@ -19,8 +19,8 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "problem": problem,
         "topics": topic_map(topics, subscribed["subscriptions"], consumers["consumers"]),
         "watched": consumers["watched"],
-        "results": found and sorted(found["results"], key=lambda one: SEVERITIES.index(one["severity"])),
-        "severities": dict(zip(SEVERITIES, ("bad", "bad", "warn", "none"), strict=True)),
+        "results": found and worst_first(found["results"]),
+        "severities": SEVERITIES,
         "verdicts": VERDICTS,
     }
 
@@ -45,16 +45,22 @@ def topic_map(
         {
             **topic,
             "subscribed": [one for one in subscriptions if topic["name"] in one["topics"]],
-            "seen": [one for one in consumers if one["kind"] == "group" and _is(one["topic"], topic["name"])],
+            "seen": [one for one in consumers if one["kind"] == "group" and is_topic(one["topic"], topic["name"])],
         }
         for topic in topics
     ]
 
 
-def _is(physical: str, name: str) -> bool:
+def is_topic(physical: str, name: str) -> bool:
     """Say whether a topic of the broker is the declared one; a namespace stands before its name. Pure."""
     return physical == name or physical.endswith(f".{name}")
 
 
-SEVERITIES: Final = ("p1", "p2", "p3", "info")
+def worst_first(results: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Give results of a check in the order of how bad they are. Pure."""
+    return sorted(results, key=lambda one: [*SEVERITIES].index(one["severity"]))
+
+
+SEVERITIES: Final = {"p1": "bad", "p2": "bad", "p3": "warn", "info": "none"}
+"""Of each severity its colour, the worst first."""
 PAGE: Final = Page(path="/topics", title=Text("主题", "topics"), template="topics.html", read=_read, needs="consumers")

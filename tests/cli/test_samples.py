@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bus.cli.samples import FILES, VALUES, Language, folder_of, joinable, sample, write_sample
+from bus.cli.samples import FILES, VALUES, Language, folder_of, sample, write_sample
 from bus.cli.subscriber_kit import filled_sample, kit_lines
-from bus.consistency.subscriptions import Subscription
+from bus.consistency.subscriptions import Subscription, joinable
 from bus.settings import Settings
 from schemas.topics import load_contract
 

@@ -1,9 +1,10 @@
 """The console in front of a gateway whose parts are in memory, and a browser that only keeps cookies."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx2
 import pytest
@@ -24,15 +25,19 @@ HERE = "http://console.test"
 
 @dataclass
 class Visitor:
-    """Reads pages and sends their forms as a browser would; `later` moves the console's clock."""
+    """Reads pages and sends their forms as a browser would; `later` moves the console's clock.
+
+    `parts`: parts of the gateway that are not those in memory.
+    """
 
     alerts: FakeAlertService = field(default_factory=FakeAlertService)
     later: timedelta = timedelta(0)
     url: str = "http://bus.example:8080"
+    parts: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Open the console."""
-        self.gateway = Gateway(alerts=self.alerts)
+        self.gateway = Gateway(alerts=self.alerts, **self.parts)
         self.sessions = Sessions([b"a secret that gateways share"])
         api = GatewayApi(in_process(self.gateway.app, self.url), takes_host=not self.url)
         self.app: Starlette = make_console(api, self.sessions, PAGES, now=self.now, stopping=asyncio.Event())

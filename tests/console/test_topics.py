@@ -37,7 +37,7 @@ async def test_topics_page_maps_who_writes_who_reads_and_who_was_seen(visitor: V
     await visitor.sign_in("lead")
     shown = (await visitor.get("/topics")).text
     row = shown.split(">ticket.assign ")[1].split("</tr>")[0]
-    assert "bi · 数据组" in row
+    assert 'href="/console/subscriptions/bi">bi</a> · 数据组' in row
     assert "bi-loader" in row
     assert "卡住" in row
     other = shown.split(">ticket.events ")[1].split("</tr>")[0]

@@ -149,6 +149,7 @@ class Gateway(ByRole):
     drift_lists: FakeDriftLists = field(default_factory=FakeDriftLists)
     reconciling: FakeReconciling = field(default_factory=FakeReconciling)
     url: str = ""
+    namespace: str = "t"
     check: Callable[[], None] = lambda: None
     now: Callable[[], datetime] = utc_now
     handlers: dict[str, ShownHandler] = field(default_factory=dict)
@@ -219,7 +220,7 @@ class Gateway(ByRole):
             consumer_routes(giving(lambda: self.consumers), giving(lambda: self.lags), utc_now),
             probe_routes(giving(lambda: self.probes), utc_now),
             figure_routes(self._figures),
-            subscription_routes(self.subscribers, CONTRACT, Hosts(namespace="t"), self.refused),
+            subscription_routes(self.subscribers, CONTRACT, Hosts(namespace=self.namespace), self.refused),
             rollout_routes(self.rollouts, self.refused),
             people_routes(self.people, self.people.let_go, self.refused, utc_now),
             knowledge_routes(self.knowledge, self.store, self.refused, utc_now),

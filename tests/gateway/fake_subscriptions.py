@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from bus.consistency.known_readers import KnownReaders
 from bus.consistency.subscriptions import ListedSubscription, Subscription
+from bus.consistency.topic_mismatch import TopicMismatch
 from bus.consistency.topic_readers import ReaderKind, TopicReader
 from bus.domain.errors import CommandRefused
 from bus.gateway.ports import SubscriptionService
@@ -25,6 +27,8 @@ class FakeSubscriptionService:
             TopicReader(kind=ReaderKind.STREAM, who="bi", topic="ticket.assign", first_at=AT, last_at=AT)
         ]
     )
+    mismatches: list[TopicMismatch] = field(default_factory=list)
+    ends: dict[str, int] = field(default_factory=dict)
 
     async def listed(self, client: str, *, removed: bool) -> Sequence[ListedSubscription]:
         return [
@@ -33,6 +37,10 @@ class FakeSubscriptionService:
 
     async def readers(self) -> Sequence[TopicReader]:
         return self.seen
+
+    async def known(self) -> KnownReaders:
+        declared = [one.subscription for one in await self.listed("", removed=False)]
+        return KnownReaders(seen=self.seen, subscriptions=declared, mismatches=self.mismatches, ends=self.ends)
 
     async def add(self, one: Subscription, *, by: str, why: str) -> None:
         if any(row.subscription.version == one.version for row in await self.listed(one.client, removed=False)):

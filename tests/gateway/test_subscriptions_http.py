@@ -1,6 +1,8 @@
 """Subscriptions over HTTP: by those who look after the bus, with the checks of the command line."""
 
 from bus.consistency.subscription_service import PostgresSubscriptionService
+from bus.consistency.subscription_store import see_readers
+from bus.consistency.topic_readers import ReaderKind, TopicReader
 from bus.postgres.pool import Pool, connected
 from tests.gateway.conftest import Gateway
 from tests.store.conftest import database, pool
@@ -60,12 +62,20 @@ async def test_subscriptions_http_are_changed_by_those_who_look_after_the_bus(ga
 
 async def test_subscriptions_http_on_the_table(pool: Pool) -> None:
     async with connected(pool) as connection:
-        await connection.execute("TRUNCATE subscriptions, topic_readers")
+        await connection.execute("TRUNCATE subscriptions, topic_readers, topic_mismatches")
     gateway = Gateway(subscribers=PostgresSubscriptionService(pool))
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         assert (await gateway.post("/v1/subscriptions", BI)).status_code == 200
         assert (await gateway.post("/v1/subscriptions", {**BI, "owner": "财务"})).json()["code"] == "already"
         (shown,) = (await gateway.get("/v1/subscriptions/bi")).json()["subscriptions"]
         assert (shown["owner"], shown["seen"]) == ("数据组", {})
+        async with connected(pool) as connection:
+            await see_readers(connection, [TopicReader(kind=ReaderKind.STREAM, who="app", topic="ticket.sla")])
+        found = (await gateway.get("/v1/readers", "lead")).json()
+        assert [(one["who"], one["topic"], one["client"]) for one in found["readers"]] == [("app", "ticket.sla", None)]
+        assert [(one["code"], one["about"]) for one in found["results"]] == [
+            ("no_subscription", "app"),
+            ("subscriber_never_seen", "bi"),
+        ]
         gone = await gateway.post("/v1/subscriptions/bi/remove", {"why": "换了"})
         assert gone.json()["subscriptions"][0]["removed_why"] == "换了"

@@ -19,7 +19,7 @@ from tests.peers.browser import SIZES, Window, chromium
 pytestmark = pytest.mark.peers
 
 MENU = [page.path for page in PAGES if page.menu]
-BESIDE = ["/consumers/lags", "/insight/first-time-fix"]  # pages that others lead to
+BESIDE = ["/consumers/lags", "/subscriptions/bi", "/insight/first-time-fix"]  # pages that others lead to
 LIVE = "[data-live]"
 MARKUP = "<img src=x onerror=alert(1)><script>alert(2)</script>javascript:alert(3)"
 OPENING = {
@@ -74,6 +74,7 @@ async def site(bus: Bus) -> Site:
     made = {"admin": TOKEN}
     for role in ("sre", "lead", "dispatcher"):
         made[role] = bus.run("client", "add", f"a-{role}", "--role", role, "--person", f"李{role}").stdout.split()[-1]
+    bus.run("subscription", "add", "bi", "--owner", "数据组", "--contact", "bi@corp", "--topic", "ticket.assign")
     return Site(bus, made)
 
 

@@ -31,6 +31,7 @@ from bus.gateway.http.single_values import flag_of, query_of
 from bus.gateway.ports import SubscriptionService
 from bus.gateway.routes.asyncapi import asyncapi_routes
 from bus.gateway.routes.decided_requests import DecidedRequests
+from bus.gateway.routes.readers import reader_route
 from bus.intake.reserved_names import plain_name, refuse_control
 from bus.observability.masking import mask_text
 from bus.wire.rejected_input import RejectedInputStore
@@ -128,6 +129,7 @@ def subscription_routes(
         requests.route("/v1/subscriptions", AddSubscription, handlers.add, SubscriptionList),
         requests.route("/v1/subscriptions/{client}/remove", RemoveSubscription, handlers.remove, SubscriptionList),
         *asyncapi_routes(service, contract, hosts),
+        reader_route(service, contract, hosts.namespace),
     ]  # fmt: skip
 
 
