@@ -32,11 +32,11 @@ def dwell(
     from bus.cli.run import echo_json, with_core
     from bus.domain.dwell import dwells, heat_map, red_ones
     from bus.intake.dispatch import utc_now
-    from bus.postgres.open_tickets import open_tickets
+    from bus.postgres.open_tickets import tickets_in_state
     from bus.postgres.pool import in_transaction
 
     async def work(core: "Core") -> "Sequence[Dwell]":
-        tickets, rules = await in_transaction(core.pool, open_tickets), core.dispatcher.rules
+        tickets, rules = await in_transaction(core.pool, tickets_in_state), core.dispatcher.rules
         return dwells(tickets, core.settings.dwell_limits, rules.calendars, utc_now())
 
     found = with_core(data, work)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bus.domain.calendars import Calendars
-from bus.domain.dwell import RED_AFTER, DwellLimits, dwell_of
+from bus.domain.dwell import RED_AFTER, DwellLimits, dwell_of, in_state
 from bus.domain.people import Person, Skill
 from bus.domain.routed import RankedPerson
 from bus.domain.sla_clock import WARN_SHARE, Clock, due_at, passed
@@ -108,7 +108,8 @@ class BoardLane:
 def card_of(ticket: Ticket, limits: DwellLimits, calendars: Calendars, now: datetime) -> BoardCard:
     """Give a ticket's card as of now."""
     since = ticket.closed_at or ticket.state_since or ticket.opened_at
-    dwell = dwell_of(ticket, limits, calendars, now)
+    standing = in_state(ticket)
+    dwell = dwell_of(standing, limits, calendars, now) if standing else None
     return BoardCard(
         ticket_id=ticket.ticket_id,
         title=ticket.title,

@@ -15,6 +15,18 @@ RED_AFTER: Final = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TicketInState:
+    """A ticket whose dwell counts, in which state and since when: all that is measured of it."""
+
+    ticket_id: str
+    trace_id: str
+    state: State
+    region: str
+    assignee: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dwell:
     """How long a ticket is in its state, by the clock and in the working hours of its region.
 
@@ -43,28 +55,40 @@ class DwellPlace:
     longest_s: int
 
 
-def dwell_of(ticket: Ticket, limits: DwellLimits, calendars: Calendars, now: datetime) -> Dwell | None:
-    """Measure how long a ticket is in its state; None for closed, imported and virtual ones."""
+def in_state(ticket: Ticket) -> TicketInState | None:
+    """Say in which state a ticket is and since when; None for closed, imported and virtual ones."""
     if ticket.state is State.CLOSED or not has_deadlines(ticket):
         return None
-    since, working = ticket.state_since or ticket.opened_at, calendars.of_region(ticket.region).working
-    spent, limit = working.elapsed(since, now), limits.get(ticket.state, RED_AFTER)
-    return Dwell(
+    return TicketInState(
         ticket_id=ticket.ticket_id,
         trace_id=ticket.trace_id,
         state=ticket.state,
         region=ticket.region,
         assignee=ticket.assignee.person,
-        since=since,
-        wall_s=int((now - since).total_seconds()),
-        working_s=int(spent.total_seconds()),
-        red_since=working.due(since, limit) if spent > limit else None,
+        since=ticket.state_since or ticket.opened_at,
     )
 
 
-def dwells(tickets: Iterable[Ticket], limits: DwellLimits, calendars: Calendars, now: datetime) -> list[Dwell]:
+def dwell_of(ticket: TicketInState, limits: DwellLimits, calendars: Calendars, now: datetime) -> Dwell:
+    """Measure how long a ticket is in its state."""
+    working, limit = calendars.of_region(ticket.region).working, limits.get(ticket.state, RED_AFTER)
+    spent = working.elapsed(ticket.since, now)
+    return Dwell(
+        ticket_id=ticket.ticket_id,
+        trace_id=ticket.trace_id,
+        state=ticket.state,
+        region=ticket.region,
+        assignee=ticket.assignee,
+        since=ticket.since,
+        wall_s=int((now - ticket.since).total_seconds()),
+        working_s=int(spent.total_seconds()),
+        red_since=working.due(ticket.since, limit) if spent > limit else None,
+    )
+
+
+def dwells(tickets: Iterable[TicketInState], limits: DwellLimits, calendars: Calendars, now: datetime) -> list[Dwell]:
     """Measure the tickets that are open. Pure."""
-    return [one for ticket in tickets if (one := dwell_of(ticket, limits, calendars, now))]
+    return [dwell_of(one, limits, calendars, now) for one in tickets]
 
 
 def red_ones(measured: Iterable[Dwell]) -> list[Dwell]:

@@ -7,7 +7,7 @@ from bus.alerts.alert import AlertSink
 from bus.alerts.rules.dwell_red import REPORTED_EVERY, red_alerts
 from bus.domain.calendars import Calendars
 from bus.domain.dwell import DwellLimits, dwells
-from bus.postgres.open_tickets import open_tickets
+from bus.postgres.open_tickets import tickets_in_state
 from bus.postgres.pool import Pool, in_transaction
 from bus.programs.rounds import in_rounds
 
@@ -18,7 +18,7 @@ async def watch_dwell(
     """Report what is red each minute, until cancelled; waits while PostgreSQL is away."""
 
     async def look() -> None:
-        tickets = await in_transaction(pool, open_tickets)
+        tickets = await in_transaction(pool, tickets_in_state)
         for alert in red_alerts(dwells(tickets, limits, calendars, now())):
             report(alert)
 

@@ -39,7 +39,7 @@ from bus.journey.probes import read_probes
 from bus.postgres.board_rows import BoardReader
 from bus.postgres.device_rows import repairs_of
 from bus.postgres.drift_lists import read_lists
-from bus.postgres.open_tickets import open_tickets
+from bus.postgres.open_tickets import open_tickets, tickets_in_state
 from bus.postgres.people_rows import people_who_left
 from bus.postgres.pool import in_transaction
 from bus.postgres.routing_events import FairnessReader
@@ -88,7 +88,7 @@ def operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Feature
         device_routes(lambda serial, regions, most: in_transaction(core.pool, repairs_of, serial, regions, most)),
         dwell_routes(
             DwellSources(
-                open_tickets=functools.partial(in_transaction, core.pool, open_tickets),
+                read=functools.partial(in_transaction, core.pool, tickets_in_state),
                 limits=core.settings.dwell_limits,
                 calendars=core.dispatcher.rules.calendars,
                 now=utc_now,

@@ -10,7 +10,7 @@ from bus.alerts.rules.dwell_red import red_alerts
 from bus.domain.calendars import Calendars
 from bus.domain.commands import Accept, AskProgress, Assign, Command, Note, Return, Start
 from bus.domain.drift import DriftReason, drifted
-from bus.domain.dwell import Dwell, dwell_of, heat_map
+from bus.domain.dwell import Dwell, dwell_of, heat_map, in_state
 from bus.domain.evolve import evolve
 from bus.domain.inside_commands import BreachSla
 from bus.domain.terms import ClockName, State, TicketId
@@ -30,9 +30,9 @@ def lived(*commands: Command | At) -> Ticket:
 
 
 def dwell(ticket: Ticket, now: datetime, calendars: Calendars = ROUND, **limits: timedelta) -> Dwell:
-    found = dwell_of(ticket, {State(name): limit for name, limit in limits.items()}, calendars, now)
-    assert found is not None
-    return found
+    standing = in_state(ticket)
+    assert standing is not None
+    return dwell_of(standing, {State(name): limit for name, limit in limits.items()}, calendars, now)
 
 
 def test_dwell_counts_from_when_the_ticket_came_into_its_state_and_not_from_what_happened_within() -> None:
@@ -63,9 +63,9 @@ def test_dwell_of_a_night_and_a_sunday_turns_nothing_red() -> None:
 
 
 def test_dwell_is_not_measured_of_what_is_over_or_virtual() -> None:
-    assert dwell_of(lived(*CLOSED), {}, ROUND, START + HOUR) is None
+    assert in_state(lived(*CLOSED)) is None
     virtual = replace(lived(OPEN), ticket_id=TicketId("V20261122-000001"))
-    assert dwell_of(virtual, {}, ROUND, START + 9 * HOUR) is None
+    assert in_state(virtual) is None
     assert drifted(virtual, START + 9 * HOUR) is None
 
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from bus.domain.calendars import ALWAYS_ALONE
 from bus.domain.drift_list import DriftList
+from bus.domain.dwell import TicketInState, in_state
 from bus.domain.fairness import shares
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.routes.drift import DriftSources, drift_routes
@@ -27,9 +28,14 @@ def responsibility_routes(
     store: StoreThatMayBeAway, lists: FakeDriftLists, now: Callable[[], datetime]
 ) -> Sequence[HttpRoute]:
     """Make the routes of dwell, drift and fairness."""
+
+    async def in_regions(regions: Sequence[str]) -> Sequence[TicketInState]:
+        found = [in_state(one) for one in await store.open()]
+        return [one for one in found if one and (not regions or one.region in regions)]
+
     shared = giving(lambda: shares(one for log in store.log.values() for one in log))
     return [
-        *dwell_routes(DwellSources(open_tickets=store.open, limits={}, calendars=ALWAYS_ALONE, now=now)),
+        *dwell_routes(DwellSources(read=in_regions, limits={}, calendars=ALWAYS_ALONE, now=now)),
         *drift_routes(
             DriftSources(open_tickets=store.open, left=giving(lambda: {"已离岗"}), lists=lists.until, now=now)
         ),

@@ -9,13 +9,15 @@ from psycopg.types.json import Jsonb
 
 from bus.domain.board import day_began
 from bus.domain.commands import Accept, Assign, Start
+from bus.domain.dwell import in_state
 from bus.domain.events import Recorded
 from bus.domain.inside_commands import RouteTicket
 from bus.domain.routed import Unfit
 from bus.domain.terms import State, TicketId
 from bus.intake.dispatch import utc_now
 from bus.postgres.board_rows import BoardQuery, BoardReader, BoardRows
-from bus.postgres.pool import Pool, connected
+from bus.postgres.open_tickets import tickets_in_state
+from bus.postgres.pool import Pool, connected, in_transaction
 from tests.domain.people import WANG
 from tests.people import staff
 from tests.people.test_routing_store import Routed, bus, by_bus
@@ -78,6 +80,9 @@ async def test_board_rows_of_closed_tickets_only_those_of_today_and_none_of_the_
     rows = await reader.board(ALL)
     assert numbers(rows, State.CLOSED) == [today]
     assert numbers(rows, State.PENDING) == [plain]
+    (shown,) = rows.columns[State.PENDING].tickets
+    for regions, found in (((), [in_state(shown)]), ((shown.region,), [in_state(shown)]), (("西南",), [])):
+        assert await in_transaction(bus.pool, tickets_in_state, regions) == found, "dwell is measured of the same ones"
 
 
 async def test_board_rows_what_nobody_suits_has_each_candidate_and_what_nobody_heard_its_target(

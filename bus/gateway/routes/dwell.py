@@ -9,8 +9,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from bus.domain.calendars import Calendars
-from bus.domain.dwell import Dwell, DwellLimits, DwellPlace, dwells, heat_map, red_ones
-from bus.domain.ticket import Ticket
+from bus.domain.dwell import Dwell, DwellLimits, DwellPlace, TicketInState, dwells, heat_map, red_ones
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
 from bus.gateway.http.responses import json_response
@@ -30,9 +29,9 @@ class DwellAnswer(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DwellSources:
-    """What is measured, and by what: `open_tickets` raises StoreUnavailable."""
+    """What is measured, and by what. `read`: the tickets of regions, or of all; raises StoreUnavailable."""
 
-    open_tickets: Callable[[], Awaitable[Sequence[Ticket]]]
+    read: Callable[[Sequence[str]], Awaitable[Sequence[TicketInState]]]
     limits: DwellLimits
     calendars: Calendars
     now: Callable[[], datetime]
@@ -41,14 +40,11 @@ class DwellSources:
 def dwell_routes(sources: DwellSources) -> Sequence[HttpRoute]:
     """Make the route. Pure."""
 
-    async def reached(http: HttpRequest) -> Sequence[Ticket]:
-        scope = scope_of(http, await admit(http, Access.PEOPLE))
-        return [one for one in await sources.open_tickets() if scope is None or scope.reaches(one)]
-
     async def show_dwell(http: HttpRequest) -> Response:
         """Show by state and region how many tickets are there and how many are red, and each red one."""
-        tickets, now = await reached(http), sources.now()
-        measured = dwells(tickets, sources.limits, sources.calendars, now)
+        scope = scope_of(http, await admit(http, Access.PEOPLE))
+        tickets = await sources.read(scope.regions if scope else ())
+        measured = dwells(tickets, sources.limits, sources.calendars, sources.now())
         return json_response({"places": heat_map(measured), "red": red_ones(measured)})
 
     return [reading("/v1/dwell", show_dwell, "Show how long tickets are in their state", DwellAnswer)]
