@@ -18,7 +18,6 @@ from bus.domain.commands import (
     Resume,
     Return,
 )
-from bus.domain.customer_link_commands import RevokeCustomerLink
 from bus.domain.naming import kebab
 from bus.domain.terms import State, Tick, WaitingFor, words
 from bus.domain.text import Text
@@ -148,12 +147,6 @@ FORMS: Final[Sequence[CommandForm]] = (
         title=Text("代客户拒绝关闭", "decline for the customer"),
         fields=[FormField(name="rejected_by", label=Text("客户联系人", "the customer's contact")), _WHY],
         done=Text("已退回处理", "it goes on"),
-    ),
-    CommandForm(
-        command=RevokeCustomerLink,
-        title=Text("作废客户页面的链接", "revoke the customer's link"),
-        fields=[_WHY],
-        done=Text("旧链接已作废", "the old link opens nothing now"),
     ),
     CommandForm(
         command=Reopen, title=Text("重新打开", "reopen"), fields=[_WHY], done=Text("已重新打开", "it is open again")

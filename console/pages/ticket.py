@@ -9,7 +9,6 @@ from urllib.parse import quote
 from bus.domain.commands import Assign
 from bus.domain.event_words import event_words
 from bus.domain.text import Text
-from bus.wire.qr_code import qr_data_url
 from console.gateway_api import ApiProblem, refusal
 from console.page import Action, Asked, Page
 from console.pages.board import minutes
@@ -58,7 +57,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     path = f"/v1/tickets/{number}"
     ticket = await asked.get(path)
     after = max(ticket["version"] - EVENTS_SHOWN, 0)
-    clocks, routing, responsibility, events, knowledge, alerts, people, device, chosen, customer = await asyncio.gather(
+    clocks, routing, responsibility, events, knowledge, alerts, people, device, chosen = await asyncio.gather(
         asked.get(f"{path}/clocks"),
         asked.get(f"{path}/routing"),
         asked.get(f"{path}/responsibility"),
@@ -68,7 +67,6 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         asked.get_if("people", "/v1/people"),
         _device(asked, ticket["serial"]),
         _chosen(asked),
-        _customer(asked, path),
     )
     present = [one for one in people["people"] if one["left_at"] is None] if people else []
     talk = [one for event in events["events"] if (one := said(event))]
@@ -92,7 +90,6 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "elsewhere": [one for one in ticket["photos"] if one not in {each["uri"] for each in shown}],
         "forms": offered(ticket["state"], asked.session.commands, paused=ticket["paused"]),
         "chosen": chosen,
-        "customer": customer,
         "sent": asked.form.get("command", "assign" if asked.query.get("to") else ""),
         "words": WORDS,
         "minutes": minutes,
@@ -101,19 +98,6 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
 
 async def _device(asked: Asked, serial: str) -> Any:
     return await asked.get_if("people", f"/v1/devices/{quote(serial, safe='')}") if serial else None
-
-
-async def _customer(asked: Asked, path: str) -> Mapping[str, Any] | None:
-    """Read the link for the customer once it is asked for, drawn as a QR code; or why there is none."""
-    if asked.query.get("link") != "show" or not asked.may("customer-link"):
-        return None
-    try:
-        found = await asked.get(f"{path}/link")
-    except ApiProblem as problem:
-        if problem.status != 409:
-            raise
-        return {"link": "", "why": Text(problem.problem["detail"], problem.problem["detail_en"])}
-    return {**found, "drawn": qr_data_url(found["link"], title=found["ticket_id"])}
 
 
 async def _chosen(asked: Asked) -> Mapping[str, str]:

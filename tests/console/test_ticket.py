@@ -159,22 +159,6 @@ async def test_ticket_page_a_role_sees_what_it_may_and_no_more(visitor: Visitor,
     assert (refused.status_code, state_of(visitor, number).version) == (403, 1)
 
 
-async def test_ticket_page_shows_the_customer_s_link_once_it_is_asked_for(visitor: Visitor, number: str) -> None:
-    link = visitor.gateway.links.link(state_of(visitor, number))
-    assert link
-    await visitor.sign_in("dispatcher")
-    page = f"/board/{number}"
-    assert link not in (await visitor.get(page)).text
-    shown = (await visitor.get(f"{page}?link=show")).text
-    assert (f"<code>{link}</code>" in shown, "data:image/svg+xml;base64," in shown) == (True, True)
-    revoked = await visitor.send(page, f"{page}/revoke-customer-link", reason="贴错设备")
-    assert revoked.status_code == 303
-    assert link not in (await visitor.get(f"{page}?link=show")).text
-    await visitor.sign_in("sre")
-    assert "link=show" not in (await visitor.get(page)).text
-    assert "<code>http" not in (await visitor.get(f"{page}?link=show")).text
-
-
 async def test_ticket_page_a_lead_acknowledges_its_escalation(visitor: Visitor, number: str) -> None:
     late = replace(OPEN, rule="sla_escalation", about=f"{number} resolution", ticket_id=number, zh="工单已超时")
     visitor.alerts.alerts[1] = late
@@ -198,7 +182,7 @@ def test_ticket_forms_leave_empty_fields_out_and_nest_dotted_ones() -> None:
     }  # fmt: skip
     names = [*forms]
     assert [one.name for one in offered("closed", names, paused=False)] == [
-        "note", "ask-progress", "revoke-customer-link", "reopen",
+        "note", "ask-progress", "reopen",
     ]  # fmt: skip
     assert "resume" not in {one.name for one in offered("in_progress", names, paused=False)}
 
