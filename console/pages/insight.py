@@ -64,12 +64,12 @@ def by_cause(cases: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     return dict(sorted(found.items(), key=lambda one: (-len(one[1]), one[0])))
 
 
-LIST: Final = Page(path="/insight", title=Text("指标", "metrics"), template="insight.html", read=_list, needs="people")
+LIST: Final = Page(path="/insight", title=Text("指标", "metrics"), template="insight.html", read=_list, needs="insight")
 PAGE: Final = Page(
     path="/insight/{metric}",
     title=Text("指标", "metric"),
     template="insight_one.html",
     read=_one,
-    needs="people",
+    needs="insight",
     menu=False,
 )

@@ -22,5 +22,5 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
 
 
 PAGE: Final = Page(
-    path="/selfcheck", title=Text("自检", "self-check"), template="selfcheck.html", read=_read, needs="people"
+    path="/selfcheck", title=Text("自检", "self-check"), template="selfcheck.html", read=_read, needs="insight"
 )

@@ -82,7 +82,10 @@ async def test_insight_page_each_metric_has_its_tickets_one_click_away(visitor: 
     own = Binding(bound=True, regions=("西南",))
     visitor.gateway.clients.known["west"] = Client(name="west", role=Role.LEAD, binding=own)
     await visitor.sign_in("west")
-    assert "统计全部工单" in (await visitor.get("/insight")).text
+    for path in ("/insight", "/selfcheck"):
+        refused = await visitor.get(path)
+        assert (refused.status_code, "不能订阅或统计全部" in refused.text) == (403, True)
+        assert f'href="{ROOT}{path}"' not in (await visitor.get("/board")).text, "what is refused is not in the menu"
 
 
 async def test_selfcheck_page_answers_ten_questions(visitor: Visitor) -> None:

@@ -37,6 +37,10 @@ _DECIDED = {
     Access.DECIDE_KNOWLEDGE: Text("知识库", "the knowledge pool"),
 }
 
+_SOME_TICKETS = Text(
+    "此令牌只限部分工单,不能订阅或统计全部", "streams and figures are of all tickets, this token of some"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
@@ -116,8 +120,9 @@ def lacks(client: Client, wanted: type[Command] | Access) -> Text | None:
     """Say what the client's binding lacks for an access that its role allows."""
     binding = client.binding
     if wanted is Access.STREAM and (binding.regions or (client.role is Role.ENGINEER and binding.person)):
-        zh, en = "此令牌只限部分工单,不能订阅全部", "the stream is of all tickets, this token of some"
-        return Text(zh, en)
+        return _SOME_TICKETS
+    if wanted is Access.INSIGHT and client.scope("") is not None:
+        return _SOME_TICKETS
     if wanted in _DECIDED and binding.bound and not binding.person:
         how, about = f"ticketbus client bind {client.name} --person …", _DECIDED[wanted]
         return Text(

@@ -65,6 +65,7 @@ class Access(StrEnum):
     DECIDE_KNOWLEDGE = "decide-knowledge"
     CUSTOMER_LINK = "customer-link"
     PRACTISE = "practise"
+    INSIGHT = "insight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +95,12 @@ GRANTS: Mapping[Role, Grant] = {
     Role.SOURCE: Grant(_SOURCE, frozenset({Access.READ, Access.CUSTOMER_LINK})),
     Role.ENGINEER: Grant(_ENGINEER, _READS | {Access.KNOWLEDGE, Access.PRACTISE}),
     Role.DISPATCHER: Grant(
-        _DISPATCHER, _READS | {Access.PEOPLE, Access.KNOWLEDGE, Access.CUSTOMER_LINK, Access.PRACTISE}
+        _DISPATCHER, _READS | {Access.PEOPLE, Access.INSIGHT, Access.KNOWLEDGE, Access.CUSTOMER_LINK, Access.PRACTISE}
     ),
     Role.LEAD: Grant(
         _DISPATCHER | {ConfirmClosure, RejectClosure, ApproveStep, RejectStep, CancelWorkOrder},
         _READS
-        | {Access.ALERTS, Access.ACK_ESCALATIONS, Access.CONSUMERS, Access.PEOPLE, Access.DECIDE_PEOPLE}
+        | {Access.ALERTS, Access.ACK_ESCALATIONS, Access.CONSUMERS, Access.PEOPLE, Access.DECIDE_PEOPLE, Access.INSIGHT}
         | {Access.KNOWLEDGE, Access.DECIDE_KNOWLEDGE, Access.CUSTOMER_LINK, Access.PRACTISE},
     ),
     Role.SRE: Grant(frozenset(), frozenset(Access) - {Access.REPORT, Access.CUSTOMER_LINK}),

@@ -2,10 +2,8 @@
 
 from starlette.requests import Request as HttpRequest
 
-from bus.domain.errors import CommandRefused
 from bus.domain.scope import Scope
 from bus.domain.terms import TicketId
-from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.roles import Role
@@ -21,14 +19,6 @@ def scope_of(http: HttpRequest, client: Client) -> Scope | None:
         return client.scope("")
     person = query_of(http).get("person")
     return client.scope(client.acts_as(person_name(person, "person") if person else None, "person"))
-
-
-def must_reach_all(http: HttpRequest, client: Client, what: Text) -> None:
-    """Refuse a client that reaches some tickets alone what counts all of them. Raises CommandRefused."""
-    if scope_of(http, client) is not None:
-        zh = f"{what.zh}统计全部工单,此令牌只能看到一部分"
-        en = f"{what.en} count all tickets, and this token reaches some alone"
-        raise CommandRefused("not_allowed", "role", zh, en)
 
 
 async def reached_ticket(store: Store, http: HttpRequest, client: Client) -> Ticket:

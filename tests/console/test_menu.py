@@ -1,0 +1,20 @@
+"""The menu: what a token is refused is not in it."""
+
+import re
+
+import pytest
+
+from bus.gateway.auth.binding import Binding, Client
+from bus.gateway.auth.roles import Role
+from tests.console.conftest import Visitor
+
+
+@pytest.mark.parametrize("role", [Role.ENGINEER, Role.DISPATCHER, Role.LEAD, Role.SRE])
+async def test_menu_has_nothing_that_its_token_is_refused(visitor: Visitor, role: Role) -> None:
+    own = {Role.ENGINEER: Binding(bound=True, person="王磊"), Role.SRE: Binding(bound=True)}
+    binding = own.get(role, Binding(bound=True, regions=("西南",)))
+    visitor.gateway.clients.known["some"] = Client(name="some", role=role, binding=binding)
+    await visitor.sign_in("some")
+    menu = re.findall(r'<li><a href="/console(/[a-z/]+)"', (await visitor.get("/asyncapi")).text.split("<main")[0])
+    assert len(menu) > 1
+    assert {path: (await visitor.get(path)).status_code for path in menu} == dict.fromkeys(menu, 200)
