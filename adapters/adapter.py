@@ -88,12 +88,13 @@ class SourceAdapter(Generic[OptionsT]):
 class TargetAdapter(Generic[OptionsT]):
     """A way to call a system. `build` connects to nothing: it is also called to see that a target can be built.
 
-    It raises ConfigFileInvalid or SettingsInvalid.
+    It raises ConfigFileInvalid or SettingsInvalid. `by_sms`: what it sends reaches phones as SMS.
     """
 
     name: str
     options: type[OptionsT]
     build: Callable[[OptionsT, EnvironmentSecrets, TargetServices], Target]
+    by_sms: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: ChannelAdapter[Options](…) may be called, too

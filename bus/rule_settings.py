@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings
@@ -62,6 +62,11 @@ class RuleSettings(BaseSettings):
         ge=timedelta(hours=1),
         le=timedelta(days=365),
         description="after closing, until the link to the customer's page opens nothing any more",
+    )
+    customer_confirm: Literal["code", "link"] | None = Field(
+        None,
+        description="what an answer to a closure wants on the customer's page: the code of an SMS, or the link alone; "
+        "unset: the code where an SMS target takes ClosureRequested or ClosureCodeAsked, else the link",
     )
     customer_asks_again_after: Duration = Field(
         timedelta(hours=1),

@@ -218,4 +218,4 @@ def _build(options: SmsAliyunOptions, secrets: EnvironmentSecrets, services: Tar
     return LookedUpNoticeTarget(SmsAliyun(options, secrets, services), file, services)
 
 
-ADAPTER: Final = TargetAdapter(name="sms-aliyun", options=SmsAliyunOptions, build=_build)
+ADAPTER: Final = TargetAdapter(name="sms-aliyun", options=SmsAliyunOptions, build=_build, by_sms=True)

@@ -31,9 +31,7 @@ class ConfirmClosure:
 
     confirmed_by: fields.ConfirmedBy = ""
     ticks: fields.Ticks = ()
-    code: Annotated[
-        str, Doc("the six digits that the contact had by SMS and reads out; empty: confirmed in another way")
-    ] = ""
+    code: fields.ClosureCode = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +41,12 @@ class RejectClosure:
     rejected_by: fields.RejectedBy = ""
     reason: fields.Reason = ""
     reason_code: fields.RejectionCode = ""
+    code: fields.ClosureCode = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskClosureCode:
+    """Have the code sent to the customer's contact once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

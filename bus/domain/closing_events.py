@@ -48,9 +48,16 @@ class ClosureExpired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosureCodeRefused:
-    """Somebody who works on the ticket gave a wrong code: nothing is confirmed."""
+    """Somebody gave a wrong code: nothing is confirmed, nor declined."""
 
     left: Annotated[int, Doc("how often a code of this request may still be tried")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureCodeAsked:
+    """The code is to be sent to the customer's contact once more."""
+
+    number: Annotated[int, Doc("which such wish of this request it is, from 1")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

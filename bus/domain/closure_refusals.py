@@ -2,6 +2,7 @@
 
 from bus.domain.closure_proof import CODE_DIGITS
 from bus.domain.errors import CommandRefused
+from bus.domain.refusals import ALREADY
 
 
 def handler_is_no_customer() -> CommandRefused:
@@ -74,4 +75,25 @@ def code_locked() -> CommandRefused:
         "code",
         "验证码错误次数过多,已停用:请客户打开确认页面,或由客户系统确认",
         "too many wrong codes, none is taken any more: the customer opens the page, or confirms in the CRM",
+    )
+
+
+def code_sent_lately() -> CommandRefused:
+    """Refuse to send the code once more so soon."""
+    return CommandRefused(
+        ALREADY,
+        "code",
+        "验证码刚刚已发送,请查看短信;一分钟后可再获取",
+        "the code was sent a moment ago: see the SMS; it can be sent again after a minute",
+    )
+
+
+def codes_spent(most: int) -> CommandRefused:
+    """Refuse to send the code once more after so many."""
+    return CommandRefused(
+        "codes_spent",
+        "code",
+        f"验证码已重发 {most} 次,不再发送:请查看已收到的短信,或请客户打开确认页面",
+        f"the code was sent {most} times more and is not sent again: see the SMS that came, or the customer opens the "
+        "page",
     )

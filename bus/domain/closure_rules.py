@@ -32,7 +32,8 @@ REMIND_TWICE = ClosureRules()
 class PendingClosure:
     """A request that waits for the customer: `version` is its event's, `remind_at` what is still to come.
 
-    `next_at`: when the bus is to act on it next; None: never, as of an imported past.
+    `next_at`: when the bus is to act on it next; None: never, as of an imported past. `codes_asked`: how often the code
+    was wanted once more.
     """
 
     version: int
@@ -41,6 +42,8 @@ class PendingClosure:
     next_at: datetime | None = None
     reminded: int = 0
     wrong_codes: int = 0
+    codes_asked: int = 0
+    code_asked_at: datetime | None = None
 
 
 def next_at(remind_at: tuple[datetime, ...], expires_at: datetime | None) -> datetime | None:

@@ -7,7 +7,15 @@ from typing import Annotated, get_args
 from typing_extensions import Doc
 
 from bus.domain import fields
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
+from bus.domain.closing_commands import (
+    AskClosureCode,
+    ConfirmClosure,
+    RejectClosure,
+    Reopen,
+    RequestClosure,
+    Resolve,
+    Tag,
+)
 from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.customer_link_commands import RevokeCustomerLink
 from bus.domain.inside_commands import InsideCommand
@@ -189,6 +197,7 @@ Command = (
     | RevokeCustomerLink
     | Resolve
     | RequestClosure
+    | AskClosureCode
     | ConfirmClosure
     | RejectClosure
     | Tag

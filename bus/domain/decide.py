@@ -4,7 +4,15 @@ from dataclasses import replace
 from typing import assert_never
 
 from bus.domain import refusals
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
+from bus.domain.closing_commands import (
+    AskClosureCode,
+    ConfirmClosure,
+    RejectClosure,
+    Reopen,
+    RequestClosure,
+    Resolve,
+    Tag,
+)
 from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.collaborators import collaborated
 from bus.domain.commands import (
@@ -181,7 +189,7 @@ def _answer(
             return _noting(command, ticket)
         case AskProgress() | RevokeCustomerLink():
             return decide_customer_page(request, command, ticket, rules)
-        case Resolve() | RequestClosure() | ConfirmClosure() | RejectClosure() | Tag() | Reopen():
+        case Resolve() | RequestClosure() | AskClosureCode() | ConfirmClosure() | RejectClosure() | Tag() | Reopen():
             return decide_closing(request, command, ticket, rules)
         case StartWorkOrder() | SignStep() | ApproveStep() | RejectStep() | CancelWorkOrder():
             return decide_work_order(request, command, ticket, rules, facts)

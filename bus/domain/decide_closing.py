@@ -3,15 +3,18 @@
 from typing import assert_never
 
 from bus.domain import refusals
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
-from bus.domain.closing_events import (
-    ClosureRejected,
-    TicketReopened,
-    TicketResolved,
-    TicketTagged,
+from bus.domain.closing_commands import (
+    AskClosureCode,
+    ConfirmClosure,
+    RejectClosure,
+    Reopen,
+    RequestClosure,
+    Resolve,
+    Tag,
 )
+from bus.domain.closing_events import TicketReopened, TicketResolved, TicketTagged
 from bus.domain.commands import Request
-from bus.domain.decide_confirming import confirm_closure, request_closure
+from bus.domain.decide_confirming import ask_code, confirm_closure, reject_closure, request_closure
 from bus.domain.events import Event
 from bus.domain.knowledge import linked_articles
 from bus.domain.preconditions import check_photos
@@ -23,7 +26,7 @@ SCENE_TAGS_MAX = 20
 
 def decide_closing(
     request: Request,
-    command: Resolve | RequestClosure | ConfirmClosure | RejectClosure | Tag | Reopen,
+    command: Resolve | RequestClosure | AskClosureCode | ConfirmClosure | RejectClosure | Tag | Reopen,
     ticket: Ticket,
     rules: Rules,
 ) -> tuple[Event, ...]:
@@ -39,10 +42,10 @@ def decide_closing(
             return (request_closure(request, note, ticket, rules.closure),)
         case ConfirmClosure():
             return confirm_closure(request, command, ticket, rules.closure)
-        case RejectClosure(rejected_by=rejected_by, reason=reason, reason_code=code):
-            if code and code not in rules.closure.rejection_reasons:
-                raise refusals.unknown_word("reason_code", code, rules.closure.rejection_reasons)
-            return (ClosureRejected(rejected_by=rejected_by, reason=reason, reason_code=code),)
+        case RejectClosure():
+            return reject_closure(request, command, ticket, rules.closure)
+        case AskClosureCode():
+            return (ask_code(request, ticket),)
         case Tag(tags=tags):
             return _tagged(tuple(dict.fromkeys(tags)), ticket, rules)
         case Reopen(reason=reason):

@@ -1,16 +1,21 @@
-"""What happens when the customer confirms, does not answer in time, or is reminded (R20). Pure."""
+"""What happens when the customer confirms, declines, wants the code again, or does not answer in time (R20). Pure."""
+
+from datetime import timedelta
+from typing import Final
 
 from bus.domain import closure_refusals, refusals
-from bus.domain.closing_commands import ConfirmClosure
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure
 from bus.domain.closing_events import (
+    ClosureCodeAsked,
     ClosureCodeRefused,
     ClosureConfirmed,
     ClosureExpired,
+    ClosureRejected,
     ClosureReminded,
     ClosureRequested,
 )
 from bus.domain.closure_proof import CODE_TRIES, is_code, may_be_code
-from bus.domain.closure_rules import ClosureRules, reminders
+from bus.domain.closure_rules import ClosureRules, PendingClosure, reminders
 from bus.domain.commands import Request
 from bus.domain.events import Event, TicketEscalated
 from bus.domain.simplified import simplified
@@ -18,6 +23,8 @@ from bus.domain.terms import CUSTOMER_PAGE, SANDBOX, ConfirmedVia, Tick
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket, has_deadlines
 
+CODES_MAX: Final = 5  # of a request, beside the one that comes with it and with reminders
+CODE_AGAIN_AFTER: Final = timedelta(minutes=1)
 _EXPIRED = Text("客户未在期限内确认关闭", "the customer has not confirmed the closure in time")
 
 
@@ -54,10 +61,10 @@ def _via(request: Request, command: ConfirmClosure, ticket: Ticket) -> Confirmed
     workers = frozenset[str]() if request.source == SANDBOX else _workers(ticket)
     if _spelled(command.confirmed_by) in workers:
         raise closure_refusals.handler_is_no_customer()
-    if request.source == CUSTOMER_PAGE:
-        return ConfirmedVia.PAGE
     if command.code.strip():
         return ConfirmedVia.CODE
+    if request.source == CUSTOMER_PAGE:
+        return ConfirmedVia.PAGE
     engineer = request.scope is not None and bool(request.scope.person)
     if engineer or _spelled(request.actor) in workers:
         raise closure_refusals.code_wanted()
@@ -65,14 +72,44 @@ def _via(request: Request, command: ConfirmClosure, ticket: Ticket) -> Confirmed
     return ConfirmedVia.CRM if by_source else ConfirmedVia.CONSOLE
 
 
-def _wrong_code(request: Request, typed: str, ticket: Ticket, rules: ClosureRules) -> ClosureCodeRefused | None:
+def reject_closure(request: Request, command: RejectClosure, ticket: Ticket, rules: ClosureRules) -> tuple[Event, ...]:
+    """Decline the closure, or note a wrong code: a code that is given is held to be the customer's."""
+    reason_code = command.reason_code
+    if reason_code and reason_code not in rules.rejection_reasons:
+        raise refusals.unknown_word("reason_code", reason_code, rules.rejection_reasons)
+    if command.code.strip() and (wrong := _wrong_code(request, command.code, ticket, rules)):
+        return (wrong,)
+    return (ClosureRejected(rejected_by=command.rejected_by, reason=command.reason, reason_code=reason_code),)
+
+
+def ask_code(request: Request, ticket: Ticket) -> ClosureCodeAsked:
+    """Have the code sent once more: once a minute, and so often at most; none that would not be taken."""
+    if not ticket.closure_requested:
+        raise refusals.missing("closure_requested", Text("处理人先申请关闭", "the handler asks for closure first"))
+    pending = _with_code(request, ticket)
+    if pending.codes_asked >= CODES_MAX:
+        raise closure_refusals.codes_spent(CODES_MAX)
+    if pending.code_asked_at and request.at < pending.code_asked_at + CODE_AGAIN_AFTER:
+        raise closure_refusals.code_sent_lately()
+    return ClosureCodeAsked(number=pending.codes_asked + 1)
+
+
+def _with_code(request: Request, ticket: Ticket) -> PendingClosure:
+    """Give a request whose code may still be tried."""
     pending = ticket.closure
-    if pending is None or not rules.key:
+    if pending is None:
         raise closure_refusals.no_codes()
     if pending.expires_at is None or request.received_at >= pending.expires_at:
         raise closure_refusals.code_expired()
     if pending.wrong_codes >= CODE_TRIES:
         raise closure_refusals.code_locked()
+    return pending
+
+
+def _wrong_code(request: Request, typed: str, ticket: Ticket, rules: ClosureRules) -> ClosureCodeRefused | None:
+    if not rules.key:
+        raise closure_refusals.no_codes()
+    pending = _with_code(request, ticket)
     if not may_be_code(typed):
         raise closure_refusals.no_six_digits()
     if is_code(rules.key, ticket.ticket_id, pending.version, typed):

@@ -8,6 +8,7 @@ from typing_extensions import Doc
 
 from bus.domain import customer_link_events, fields, routed
 from bus.domain.closing_events import (
+    ClosureCodeAsked,
     ClosureCodeRefused,
     ClosureConfirmed,
     ClosureExpired,
@@ -249,6 +250,7 @@ Event = (
     | ClosureReminded
     | ClosureExpired
     | ClosureCodeRefused
+    | ClosureCodeAsked
     | TicketTagged
     | TicketReopened
     | SlaWarned

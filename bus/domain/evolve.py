@@ -5,6 +5,7 @@ from typing import Final, assert_never
 
 from bus.domain import sla_clock
 from bus.domain.closing_events import (
+    ClosureCodeAsked,
     ClosureCodeRefused,
     ClosureConfirmed,
     ClosureExpired,
@@ -73,7 +74,8 @@ from bus.domain.work_order_events import (
 )
 
 Answer = AssignmentAccepted | EngineerDeparted | EngineerArrived | WorkStarted
-_NO_ADVANCE: Final = (ProgressAsked, ReportJoined, CustomerLinkRevoked)  # as being asked about is none (R9)
+# As being asked about is none (R9).
+_NO_ADVANCE: Final = (ProgressAsked, ReportJoined, CustomerLinkRevoked, ClosureCodeAsked)
 
 
 def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
@@ -185,8 +187,8 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return replace(ticket, link_number=number)
         case TicketResolved():
             return _resolved(ticket, event, at)
-        case ClosureRequested() | ClosureReminded() | ClosureExpired() | ClosureCodeRefused():
-            return fold_closure(ticket, event)
+        case ClosureRequested() | ClosureReminded() | ClosureExpired() | ClosureCodeRefused() | ClosureCodeAsked():
+            return fold_closure(ticket, event, at)
         case ClosureConfirmed():
             return replace(ticket, state=State.CLOSED, closed_at=at, closure_requested=False, closure=None)
         case TicketTagged(tags=tags):

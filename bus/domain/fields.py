@@ -73,6 +73,9 @@ ConfirmedBy = Annotated[str, Doc("the customer's contact who signed, by name"), 
 ConfirmedVia = Annotated[
     terms.ConfirmedVia | None, Doc("how the contact confirmed; null: an imported past, or an event of before 0.3.0")
 ]
+ClosureCode = Annotated[
+    str, Doc("the six digits that the contact had by SMS; empty: it is proven in another way that they answer")
+]
 ReminderTimes = Annotated[tuple[datetime, ...], Doc("when the bus reminds the contact, UTC; none of an imported past")]
 Ticks = Annotated[tuple[terms.Tick, ...], Doc("what the contact ticked; all three are needed to close")]
 RejectedBy = Annotated[str, Doc("the customer's contact who declined, by name"), Personal()]

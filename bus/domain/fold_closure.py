@@ -1,16 +1,23 @@
 """How a ticket's request to confirm its closure goes on until it is answered (R20). Pure."""
 
+from datetime import datetime
 from typing import assert_never
 
-from bus.domain.closing_events import ClosureCodeRefused, ClosureExpired, ClosureReminded, ClosureRequested
+from bus.domain.closing_events import (
+    ClosureCodeAsked,
+    ClosureCodeRefused,
+    ClosureExpired,
+    ClosureReminded,
+    ClosureRequested,
+)
 from bus.domain.closure_rules import PendingClosure, next_at
 from bus.domain.fast_replace import replace
 from bus.domain.ticket import Ticket
 
+Following = ClosureRequested | ClosureReminded | ClosureExpired | ClosureCodeRefused | ClosureCodeAsked
 
-def fold_closure(
-    ticket: Ticket, event: ClosureRequested | ClosureReminded | ClosureExpired | ClosureCodeRefused
-) -> Ticket:
+
+def fold_closure(ticket: Ticket, event: Following, at: datetime) -> Ticket:
     """Fold what happens to a request; one that expired waits no more, and may be made anew."""
     pending = ticket.closure
     match event:
@@ -31,5 +38,7 @@ def fold_closure(
             )
         case ClosureCodeRefused():
             return replace(ticket, closure=pending and replace(pending, wrong_codes=pending.wrong_codes + 1))
+        case ClosureCodeAsked(number=number):
+            return replace(ticket, closure=pending and replace(pending, codes_asked=number, code_asked_at=at))
         case _ as unknown:
             assert_never(unknown)

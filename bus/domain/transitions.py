@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
+from bus.domain.closing_commands import (
+    AskClosureCode,
+    ConfirmClosure,
+    RejectClosure,
+    Reopen,
+    RequestClosure,
+    Resolve,
+    Tag,
+)
 from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.commands import (
     INSIDE,
@@ -162,6 +170,9 @@ _STEPS: Mapping[tuple[State | None, type[Command]], TransitionRule] = {
     ),
     (State.RESOLVED, RequestClosure): TransitionRule(
         to=None, action=Text("请客户确认", "ask the customer to confirm"), within=2 * HOUR
+    ),
+    (State.RESOLVED, AskClosureCode): TransitionRule(
+        to=None, action=Text("重发客户的验证码", "send the customer's code once more")
     ),
     (State.RESOLVED, ConfirmClosure): TransitionRule(
         to=State.CLOSED,

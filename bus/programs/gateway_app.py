@@ -17,7 +17,6 @@ from bus.gateway.app import Task, make_app
 from bus.gateway.auth.client_cache import ClientCache
 from bus.gateway.auth.clients import load_tokens, note_use
 from bus.gateway.auth.quota import Quota
-from bus.gateway.customer.answers import CustomerAnswers
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.answer_budget import AnswerBudget
 from bus.gateway.http.body_limit import body_limit
@@ -26,8 +25,6 @@ from bus.gateway.read.file_view import ticket_files
 from bus.gateway.read.practice_view import PracticeSources
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.routes.clocks import clock_routes
-from bus.gateway.routes.closure_page import closure_page_routes
-from bus.gateway.routes.customer_link import customer_link_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
@@ -37,7 +34,6 @@ from bus.gateway.routes.practice import practice_routes
 from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
-from bus.gateway.routes.ticket_page import ticket_page_routes
 from bus.gateway.routes.tickets import ticket_routes
 from bus.gateway.routes.work_orders import work_order_routes
 from bus.gateway.source_arrivals import SourceArrivals
@@ -55,12 +51,12 @@ from bus.intake.dispatch import utc_now
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.pool import connected, in_transaction
+from bus.programs.customer_pages import customer_pages
 from bus.programs.engineer_pages import engineer_pages
 from bus.programs.hosts import disks_of_hosts
 from bus.programs.journeys import journeys_of
 from bus.programs.live_sources import LiveSources
 from bus.programs.operator_routes import operator_routes
-from bus.programs.people import handler_for_customers
 from bus.programs.targets import push_sessions_of
 from bus.rules_config import customer_links
 
@@ -101,7 +97,7 @@ def gateway_app(
             files=functools.partial(ticket_files, core.pool, core.addresses),
             mode_of=core.dispatcher.rules.routing.mode_of,
         ),
-        *_customer_pages(core, writes),
+        *customer_pages(core, writes, targets),
         *_work_routes(core, writes, targets),
         *operator_routes(core, known),
         source_routes(known, writes, spool.waits),
@@ -147,18 +143,6 @@ def _stream(
     filters = StreamFilters(contract=core.contract, declared=declared, live=TicketContexts(core.store.events))
     most = core.settings.streams_per_client
     return stream_routes(hub, core.contract, sent_events, notes, filters, per_client=most, stopping=stopping)
-
-
-def _customer_pages(core: Core, writes: WriteSide) -> Sequence[Feature]:
-    """Give the pages that customers open by a link, and the links."""
-    rules = core.dispatcher.rules
-    answers = CustomerAnswers(rules=rules.closure, group=writes.group, check=writes.check)
-    handler = functools.partial(handler_for_customers, core)
-    return [
-        closure_page_routes(answers, core.store, utc_now),
-        ticket_page_routes(rules.customer_link, answers, core.store, handler, utc_now),
-        customer_link_routes(customer_links(core.settings, rules), rules.customer_link, core.store),
-    ]
 
 
 def _work_routes(core: Core, writes: WriteSide, targets: TargetsConfig) -> Sequence[Feature]:

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
+from bus.domain.closing_commands import (
+    AskClosureCode,
+    ConfirmClosure,
+    RejectClosure,
+    Reopen,
+    RequestClosure,
+    Resolve,
+    Tag,
+)
 from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.commands import (
     Accept,
@@ -118,6 +126,7 @@ SAMPLES: Mapping[type[Command], Command] = {
         RevokeCustomerLink(reason="链接发错了人"),
         RESOLVE,
         RequestClosure(note="请确认"),
+        AskClosureCode(),
         CONFIRM,
         RejectClosure(rejected_by="陈女士", reason="仍有异响", reason_code="not_solved"),
         Tag(tags=("after_move",)),

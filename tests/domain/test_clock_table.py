@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.domain.closing_commands import AskClosureCode, ConfirmClosure
 from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.commands import OUTSIDE, Command, IssueParts, OpenTicket, RefuseParts, RequestParts, Resume, Return
 from bus.domain.inside_commands import BreachSla
@@ -54,7 +55,7 @@ def story_before(cls: type[Command]) -> Story:
     if cls in WAY_TO_ORDERED:
         return given(*WAY_TO_ORDERED[cls])
     state = next(start for start, command in TRANSITIONS if command is cls and start)
-    return given(*(ASKED_TO_CLOSE if kebab(cls) == "confirm-closure" else WAY_TO[state]))
+    return given(*(ASKED_TO_CLOSE if cls in {AskClosureCode, ConfirmClosure} else WAY_TO[state]))
 
 
 def moved(before: Clock, after: Clock) -> str:

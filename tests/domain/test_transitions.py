@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bus.domain.closing_commands import ConfirmClosure, Reopen, Resolve
+from bus.domain.closing_commands import AskClosureCode, ConfirmClosure, Reopen, Resolve
 from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.commands import INSIDE, Accept, Assign, Command, OpenTicket, Resume
 from bus.domain.inside_commands import BreachSla, ErasePersonalData, ReplanPromises, WarnSla
@@ -35,6 +35,7 @@ from tests.domain.people import (
 PREPARED: dict[tuple[State, type[Command]], tuple[Command, ...]] = {
     (State.IN_PROGRESS, Resume): PAUSED,
     (State.IN_PROGRESS, Accept): (*WORKING, Assign(assignee=ZHAO, reason="换人")),
+    (State.RESOLVED, AskClosureCode): ASKED_TO_CLOSE,
     (State.RESOLVED, ConfirmClosure): ASKED_TO_CLOSE,
     (State.PENDING, CancelWorkOrder): (*PENDING, START_ORDER),
     (State.ASSIGNED, CancelWorkOrder): (*ASSIGNED, START_ORDER),

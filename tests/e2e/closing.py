@@ -1,4 +1,4 @@
-"""A customer who confirms closures by what an SMS says: the link, or the code that is read to the engineer (R20)."""
+"""A customer who confirms closures by what an SMS says: its link, or its code, read out or typed on a page (R20)."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,7 +11,7 @@ from tests.bus_under_test import Bus, eventually
 from tests.e2e.test_delivery import Outside
 from tests.e2e.test_whole_path import ASSIGNEE, command
 
-ASKING: Final = ["ClosureRequested", "ClosureReminded"]
+ASKING: Final = ["ClosureRequested", "ClosureReminded", "ClosureCodeAsked"]
 NOTICE: Final = {
     "events": ASKING,
     "to": "customer",
@@ -22,11 +22,18 @@ NOTICE: Final = {
     },
 }
 _TICKS: Final = [tick.value for tick in Tick]
-_RESOLVED: Final = {"photos": ["https://p.example/1.jpg"], "summary": "更换主控板", "root_cause": "control_board"}
+_RESOLVED: Final = {
+    "photos": ["https://p.example/1.jpg"],
+    "summary": "更换李雷家的主控板",
+    "root_cause": "control_board",
+}
 
 
 async def confirmed_by_link_and_code(bus: Bus, world: Outside, sms: SmsAliyunSimulator) -> tuple[str, Sequence[str]]:
-    """Let one ticket be confirmed by its link, another by its code; gives the other, and the secrets of both."""
+    """Let tickets be confirmed by a link, by a code that is read out, and by one on the page of the ticket.
+
+    Gives the second ticket, and the secrets of all.
+    """
     by_link, words = await _asked(bus, world, sms)
     async with httpx2.AsyncClient(trust_env=False) as customer:
         for link in (words["link"], words["page"]):
@@ -47,7 +54,32 @@ async def confirmed_by_link_and_code(bus: Bus, world: Outside, sms: SmsAliyunSim
         for ticket_id, way in ((by_link, "page"), (by_code, "code")):
             told = (await http.get(f"/v1/tickets/{ticket_id}/events")).json()["events"]
             assert told[-1]["via"] == way
-    return by_code, [*secrets, words["link"].rpartition(".")[2], words["code"]]
+    coded = await _confirmed_on_the_page(bus, world, sms)
+    return by_code, [*secrets, words["link"].rpartition(".")[2], words["code"], *coded]
+
+
+async def _confirmed_on_the_page(bus: Bus, world: Outside, sms: SmsAliyunSimulator) -> Sequence[str]:
+    """Let a ticket be confirmed on its page, by the code that is sent once more; gives the secrets."""
+    ticket_id, words = await _asked(bus, world, sms)
+    page, before = words["page"], sms.effects()
+    yes: dict[str, Any] = {"answer": "confirm", "tick": _TICKS, "name": "李雷"}
+    async with httpx2.AsyncClient(trust_env=False, follow_redirects=True) as customer:
+        shown = (await customer.get(page)).text
+        assert ("138****5678" in shown, "更换***家的主控板" in shown) == (True, True), "the customer's name is masked"
+        alone = await customer.post(page, data=yes)
+        assert (alone.status_code, "请填写短信验证码" in alone.text) == (422, True), "the link alone closes nothing"
+        assert "验证码已发往 138****5678" in (await customer.post(page, data={"answer": "code"})).text
+
+        async def sent() -> bool:
+            return sms.effects() > before
+
+        await eventually(sent, what=lambda: bus.log_of("worker")[-2000:])
+        code = sms.delivered[-1].content["params"]["code"]
+        assert code == words["code"], "the same request has the same code"
+        done = await customer.post(page, data={**yes, "code": code})
+    assert "已收到您的确认" in done.text, done.text
+    assert world.events(ticket_id)[-2:] == ["closure.code.asked.v1", "closure.confirmed.v1"]
+    return [page.rpartition(".")[2], words["link"].rpartition(".")[2], code]
 
 
 async def _asked(bus: Bus, world: Outside, sms: SmsAliyunSimulator) -> tuple[str, dict[str, str]]:

@@ -22,6 +22,7 @@ from bus.gateway.auth.binding import Client
 from bus.gateway.auth.quota import Quota
 from bus.gateway.auth.roles import Role
 from bus.gateway.customer.handler import NOT_LISTED, ShownHandler
+from bus.gateway.customer.page_proof import LINK_ALONE, PageProof
 from bus.gateway.deps import GatewayDeps
 from bus.gateway.http.answer_budget import AnswerBudget
 from bus.gateway.http.answers import FileAnswer
@@ -154,6 +155,7 @@ class Gateway(ByRole):
     now: Callable[[], datetime] = utc_now
     handlers: dict[str, ShownHandler] = field(default_factory=dict)
     links: CustomerLinks = LINKS
+    proof: PageProof = LINK_ALONE
     targets: TargetsConfig = NO_TARGETS
 
     def __post_init__(self) -> None:
@@ -198,7 +200,9 @@ class Gateway(ByRole):
                 in_clear=FakeClear(),
                 files=self._files_of,
             ),
-            *customer_pages(writes, self.dispatcher.rules, self.links, self._handler_of, self._now),
+            *customer_pages(
+                writes, self.dispatcher.rules, self.links, handler_of=self._handler_of, now=self._now, proof=self.proof
+            ),
             engineer_page_features(self.opener, writes),
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
             work_order_routes(self.store),

@@ -8,14 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bus.domain.closing_commands import Reopen
-from bus.domain.closure_rules import ClosureRules
 from bus.domain.commands import Command, Note, OpenTicket, Request
 from bus.domain.errors import KafkaUnavailable, MalformedInput, StoreUnavailable
 from bus.domain.events import Recorded
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
 from bus.domain.terms import KeyKind, TicketId, TraceId
-from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.domain.values import IncidentKey
 from bus.gateway.auth.binding import Client
@@ -33,15 +31,14 @@ from bus.work_orders_config import load_work_orders
 from schemas.catalogue import BY_CLASS, RECORD_TYPES
 from schemas.messages import RequestReceived
 from schemas.topics import Contract, load_contract
+from tests.gateway.customer_pages import CLOSING
 from tests.gateway.described import blank
 
 RULES = Rules(
     dedupe_window=timedelta(minutes=15),
     sla={"hardware_fault": SlaLimit(response=timedelta(minutes=15), resolution=timedelta(hours=8))},
     root_causes=frozenset({"fan"}),
-    closure=ClosureRules(
-        rejection_reasons={"came_back": Text("问题又出现了", "the problem came back"), "other": Text("其他", "else")}
-    ),
+    closure=CLOSING,
     work_orders=load_work_orders(None, ("hardware_fault",)),
 )
 CONTRACT: Contract = load_contract()

@@ -44,36 +44,38 @@ SHOWN = {
 }
 
 
-async def _opened(gateway: Gateway, until: State = State.PENDING, value: str = "SN-1") -> TicketId:
+async def opened(
+    gateway: Gateway, until: State = State.PENDING, value: str = "SN-1", phone: str = "13911112222"
+) -> TicketId:
     """Open a ticket with a customer's data, and bring it to a state."""
-    customer = {"name": "李女士", "phone": "13911112222", "address": "长宁路 1 号"}
+    customer = {"name": "李女士", "phone": phone, "address": "长宁路 1 号"}
     key = {"kind": "serial", "value": value}
     body = {**OPENING, "title": "长宁路 1 号 李女士家不制冷", "incident_key": key, "customer": customer}
     ticket_id = TicketId((await gateway.post("/v1/tickets", body)).json()["ticket_id"])
     for state, steps in STEPS.items():
-        await _take(gateway, ticket_id, *steps)
+        await take(gateway, ticket_id, *steps)
         if state is until:
             break
     return ticket_id
 
 
-async def _take(gateway: Gateway, ticket_id: TicketId, *steps: tuple[str, dict[str, Any]]) -> None:
+async def take(gateway: Gateway, ticket_id: TicketId, *steps: tuple[str, dict[str, Any]]) -> None:
     for step, body in steps:
         answer = await gateway.post(f"/v1/tickets/{ticket_id}/{step}", body)
         assert answer.status_code == 200, answer.text
 
 
-async def _ticket(gateway: Gateway, ticket_id: TicketId) -> Ticket:
+async def ticket_of(gateway: Gateway, ticket_id: TicketId) -> Ticket:
     ticket = await gateway.store.ticket(ticket_id)
     assert ticket
     return ticket
 
 
-def _link(ticket_id: TicketId, number: int = 0) -> str:
+def link_of(ticket_id: TicketId, number: int = 0) -> str:
     return f"/t/{link_token(LINK_KEY, LinkClaim(ticket_id=ticket_id, number=number))}"
 
 
-async def _press(gateway: Gateway, link: str, **fields: Any) -> httpx2.Response:
+async def press(gateway: Gateway, link: str, **fields: Any) -> httpx2.Response:
     return await gateway.http.post(link, data=fields, headers=FORM)
 
 
@@ -86,13 +88,13 @@ async def test_ticket_page_shows_every_state_and_nothing_of_anybody_r11_r16(gate
         phone="400-800-1234", dialled="4008001234", photo="https://img.example.com/wang.jpg"
     )
     for state in State:
-        ticket_id = await _opened(gateway, state, f"SN-{state}")
-        before, link = await _ticket(gateway, ticket_id), _link(ticket_id)
+        ticket_id = await opened(gateway, state, f"SN-{state}")
+        before, link = await ticket_of(gateway, ticket_id), link_of(ticket_id)
         for _ in range(2):  # a chat's preview, and the customer
             head = await gateway.http.head(link)
             shown = await gateway.http.get(link, params={"from": "singlemessage"})
             assert (head.status_code, shown.status_code) == (200, 200)
-        assert await _ticket(gateway, ticket_id) == before, "looking changes nothing"
+        assert await ticket_of(gateway, ticket_id) == before, "looking changes nothing"
         text = shown.text
         assert SHOWN[state] in text
         assert [one.zh for one in State if one.zh not in text] == []
@@ -113,33 +115,33 @@ async def test_ticket_page_shows_every_state_and_nothing_of_anybody_r11_r16(gate
 
 
 async def test_ticket_page_says_why_it_waits_when_somebody_comes_and_what_is_late_r7_r16(gateway: Gateway) -> None:
-    ticket_id = await _opened(gateway, State.ASSIGNED)
-    link, visit_at = _link(ticket_id), utc_now() + timedelta(minutes=30)
+    ticket_id = await opened(gateway, State.ASSIGNED)
+    link, visit_at = link_of(ticket_id), utc_now() + timedelta(minutes=30)
     shown_at = f"{visit_at.astimezone(CHINA):%H:%M}"
     assert "tel:" not in (await gateway.http.get(link)).text, "nobody whom the directory has a phone of"
-    await _take(gateway, ticket_id, ("depart", {"expected_at": visit_at.isoformat()}))
+    await take(gateway, ticket_id, ("depart", {"expected_at": visit_at.isoformat()}))
     on_the_way = (await gateway.http.get(link)).text
     assert [one for one in ("工程师已出发", "预计到达", f"{shown_at}</b>") if one not in on_the_way] == []
     gateway.now = lambda: visit_at
     late = (await gateway.http.get(link)).text
     assert ("已超过预计到达时间" in late, f"{shown_at}</b>" in late, ">预计到达" in late) == (True, True, False)
     gateway.now = utc_now
-    await _take(gateway, ticket_id, ("arrive", {}), ("pause", {"waiting_for": "parts", "reason": "库里没有,内部备注"}))
+    await take(gateway, ticket_id, ("arrive", {}), ("pause", {"waiting_for": "parts", "reason": "库里没有,内部备注"}))
     paused = (await gateway.http.get(link)).text
     assert ("暂停中:等备件到货" in paused, "预计完成" in paused, "内部备注" in paused) == (True, False, False)
-    await _take(gateway, ticket_id, ("resume", {"reason": "到货"}))
+    await take(gateway, ticket_id, ("resume", {"reason": "到货"}))
     gateway.now = lambda: utc_now() + timedelta(days=30)
     assert "已超过预计时间" in (await gateway.http.get(link)).text
 
 
 async def test_ticket_page_a_question_is_asked_once_however_it_is_pressed_r16_r28(gateway: Gateway) -> None:
-    ticket_id = await _opened(gateway)
-    link = _link(ticket_id)
-    pressed = await asyncio.gather(*(_press(gateway, link, answer="ask", words="什么时候来?") for _ in range(5)))
+    ticket_id = await opened(gateway)
+    link = link_of(ticket_id)
+    pressed = await asyncio.gather(*(press(gateway, link, answer="ask", words="什么时候来?") for _ in range(5)))
     assert {one.status_code for one in pressed} <= {200, 303}
     assert next(one.headers["location"] for one in pressed if one.status_code == 303) == "?done=asked"
     assert await _asked(gateway, ticket_id) == 1
-    again = await _press(gateway, link, answer="ask")
+    again = await press(gateway, link, answer="ask")
     assert (again.status_code, "以后可再催" in again.text, await _asked(gateway, ticket_id)) == (200, True, 1)
     last = (await gateway.store.events(ticket_id))[-1]
     assert (last.event, last.source) == (ProgressAsked(asked_by="", text="什么时候来?"), CUSTOMER_PAGE)
@@ -147,106 +149,106 @@ async def test_ticket_page_a_question_is_asked_once_however_it_is_pressed_r16_r2
     assert ("已收到您的催办" in page, 'value="ask"' in page) == (True, False)
     gateway.now = lambda: utc_now() + timedelta(minutes=61)
     assert 'value="ask"' in (await gateway.http.get(link)).text
-    assert (await _press(gateway, link, answer="ask")).status_code == 303
+    assert (await press(gateway, link, answer="ask")).status_code == 303
     assert await _asked(gateway, ticket_id) == 2
 
 
 async def test_ticket_page_takes_the_answer_to_a_closure_r20(gateway: Gateway) -> None:
-    ticket_id = await _opened(gateway, State.RESOLVED)
-    link, before = _link(ticket_id), await _ticket(gateway, ticket_id)
+    ticket_id = await opened(gateway, State.RESOLVED)
+    link, before = link_of(ticket_id), await ticket_of(gateway, ticket_id)
     for fields, words in (
         ({"answer": "confirm", "tick": TICKS[:2], "name": "李女士"}, "三项都勾选才能确认"),
         ({"answer": "confirm", "tick": TICKS, "name": PERSON["person"]}, "处理本工单的人不能代客户确认"),
         ({"answer": "reject", "name": "李女士", "reason": "x"}, "请选择原因"),
         ({"answer": "what"}, "请选择确认或未解决"),
     ):
-        refused = await _press(gateway, link, **fields)
+        refused = await press(gateway, link, **fields)
         assert (refused.status_code, words in refused.text) == (422, True), fields
-    assert await _ticket(gateway, ticket_id) == before
-    rejected = await _press(gateway, link, answer="reject", name="李女士", reason="came_back")
+    assert await ticket_of(gateway, ticket_id) == before
+    rejected = await press(gateway, link, answer="reject", name="李女士", reason="came_back")
     assert (rejected.status_code, rejected.headers["location"]) == (303, "?done=rejected")
-    assert (await _ticket(gateway, ticket_id)).state is State.IN_PROGRESS
-    late = await _press(gateway, link, answer="confirm", tick=TICKS, name="李女士")
+    assert (await ticket_of(gateway, ticket_id)).state is State.IN_PROGRESS
+    late = await press(gateway, link, answer="confirm", tick=TICKS, name="李女士")
     assert (late.status_code, "此前已反馈没有解决" in late.text) == (409, True), (
         "a yes after a no is not taken, and said"
     )
-    twice = await _press(gateway, link, answer="reject", name="李女士", reason="came_back")
+    twice = await press(gateway, link, answer="reject", name="李女士", reason="came_back")
     assert (twice.status_code, "已收到您的反馈" in twice.text) == (200, True)
-    assert (await _ticket(gateway, ticket_id)).state is State.IN_PROGRESS
-    await _take(gateway, ticket_id, *STEPS[State.RESOLVED])
+    assert (await ticket_of(gateway, ticket_id)).state is State.IN_PROGRESS
+    await take(gateway, ticket_id, *STEPS[State.RESOLVED])
     confirmed = await asyncio.gather(
-        *(_press(gateway, link, answer="confirm", tick=TICKS, name="李女士") for _ in range(3))
+        *(press(gateway, link, answer="confirm", tick=TICKS, name="李女士") for _ in range(3))
     )
     assert {one.status_code for one in confirmed} <= {200, 303}
-    ticket = await _ticket(gateway, ticket_id)
+    ticket = await ticket_of(gateway, ticket_id)
     assert (ticket.state, (await gateway.store.events(ticket_id))[-1].source) == (State.CLOSED, CUSTOMER_PAGE)
-    asked = await _press(gateway, link, answer="ask")
+    asked = await press(gateway, link, answer="ask")
     assert (asked.status_code, "这次的催单没有记录" in asked.text) == (409, True)
-    no = await _press(gateway, link, answer="reject", name="李女士", reason="came_back")
+    no = await press(gateway, link, answer="reject", name="李女士", reason="came_back")
     assert (no.status_code, "这次的回答没有记录" in no.text) == (409, True)
-    assert await _ticket(gateway, ticket_id) == ticket, "a closed ticket takes no question, and no no"
+    assert await ticket_of(gateway, ticket_id) == ticket, "a closed ticket takes no question, and no no"
 
 
 async def test_ticket_page_says_what_was_done_as_long_as_it_holds_r16_r20(gateway: Gateway) -> None:
     thanks = {"asked": "已收到您的催办", "confirmed": "已收到您的确认", "rejected": "已收到您的反馈"}
-    ticket_id = await _opened(gateway, State.ASSIGNED)
-    link = _link(ticket_id)
+    ticket_id = await opened(gateway, State.ASSIGNED)
+    link = link_of(ticket_id)
 
     async def shown() -> set[str]:
         pages = {done: (await gateway.http.get(link, params={"done": done})).text for done in (*thanks, "x")}
         return {done for done, page in pages.items() if thanks.get(done, "已收到您的") in page}
 
     assert await shown() == set(), "nothing was done"
-    await _press(gateway, link, answer="ask")
+    await press(gateway, link, answer="ask")
     assert await shown() == {"asked"}
     gateway.now = lambda: utc_now() + timedelta(minutes=61)
     assert await shown() == set()
-    await _take(gateway, ticket_id, ("arrive", {}), *STEPS[State.RESOLVED])
+    await take(gateway, ticket_id, ("arrive", {}), *STEPS[State.RESOLVED])
     assert await shown() == set()
-    await _press(gateway, link, answer="reject", name="李女士", reason="came_back")
+    await press(gateway, link, answer="reject", name="李女士", reason="came_back")
     assert await shown() == {"rejected"}
-    await _take(gateway, ticket_id, *STEPS[State.RESOLVED])
+    await take(gateway, ticket_id, *STEPS[State.RESOLVED])
     assert await shown() == set()
-    await _press(gateway, link, answer="confirm", tick=TICKS, name="李女士")
-    await _take(gateway, ticket_id, ("note", {"text": "内部备注"}))
+    await press(gateway, link, answer="confirm", tick=TICKS, name="李女士")
+    await take(gateway, ticket_id, ("note", {"text": "内部备注"}))
     assert await shown() == {"confirmed"}
-    await _take(gateway, ticket_id, ("reopen", {"reason": "又坏"}))
+    await take(gateway, ticket_id, ("reopen", {"reason": "又坏"}))
     assert await shown() == set(), "opened again, nothing of it holds"
 
 
 async def test_ticket_page_tells_nothing_to_whose_link_is_wrong_revoked_or_over_r16(gateway: Gateway) -> None:
-    mine, other = await _opened(gateway, State.CLOSED), await _opened(gateway, value="SN-2")
-    key = _link(mine).removeprefix("/t/")
+    mine, other = await opened(gateway, State.CLOSED), await opened(gateway, value="SN-2")
+    key = link_of(mine).removeprefix("/t/")
     wrong = [
         "/t/x",
         "/t/" + "x" * 5000,
         f"/t/{key[:-1]}{'A' if key[-1] != 'A' else 'B'}",
         f"/t/{other}.0.{key.rpartition('.')[2]}",
         f"/t/{mine}.1.{key.rpartition('.')[2]}",
-        _link(mine, 1),  # to come, once the present one is revoked
-        _link(TicketId("T20200101-000001")),  # no ticket
+        link_of(mine, 1),  # to come, once the present one is revoked
+        link_of(TicketId("T20200101-000001")),  # no ticket
     ]
     answers = [await gateway.http.get(one) for one in wrong]
     revoked = await gateway.post(f"/v1/tickets/{other}/revoke-customer-link", {"reason": "发错了人"}, role="dispatcher")
     assert revoked.status_code == 200
-    answers += [await gateway.http.get(_link(other)), await _press(gateway, _link(other), answer="ask")]
+    answers += [await gateway.http.get(link_of(other)), await press(gateway, link_of(other), answer="ask")]
     gateway.now = lambda: utc_now() + timedelta(days=29)
-    assert (await gateway.http.get(_link(mine))).status_code == 200
+    assert (await gateway.http.get(link_of(mine))).status_code == 200
     gateway.now = lambda: utc_now() + timedelta(days=31)
-    answers.append(await gateway.http.get(_link(mine)))
+    answers.append(await gateway.http.get(link_of(mine)))
     assert {one.status_code for one in answers} == {410}
     assert len({one.text for one in answers}) == 1, "not one word tells them apart"
     assert await _asked(gateway, other) == 0
-    assert (await gateway.http.get(_link(other, 1))).status_code == 200
-    await _take(gateway, mine, ("reopen", {"reason": "又坏"}))
-    assert (await gateway.http.get(_link(mine))).status_code == 200, "who has it opened again sees it again"
+    assert (await gateway.http.get(link_of(other, 1))).status_code == 200
+    await take(gateway, mine, ("reopen", {"reason": "又坏"}))
+    assert (await gateway.http.get(link_of(mine))).status_code == 200, "who has it opened again sees it again"
 
 
 async def test_ticket_page_opens_whatever_a_chat_takes_into_the_address_of_its_link_r16(gateway: Gateway) -> None:
-    link = _link(await _opened(gateway))
+    link = link_of(await opened(gateway))
     for glued in ("/", "//", ".", "。", ",", "),", "%20", "%0A", "。请点开看进度", "/?from=singlemessage", "?done="):
         assert (await gateway.http.get(link + glued)).status_code == 200, glued
-    asked = await _press(gateway, f"{link}/", answer="ask")
+    asked = await press(gateway, f"{link}/", answer="ask")
     assert (asked.status_code, asked.headers["location"]) == (303, "?done=asked")
     for wrong in ("/t/", link[:-1], f"{link[:-1]}/", f"{link[:-1]}。"):
         answer = await gateway.http.get(wrong)
@@ -254,7 +256,7 @@ async def test_ticket_page_opens_whatever_a_chat_takes_into_the_address_of_its_l
 
 
 async def test_ticket_page_wrong_links_are_limited_and_right_ones_are_not_r16(gateway: Gateway) -> None:
-    link, statuses = _link(await _opened(gateway)), list[int]()
+    link, statuses = link_of(await opened(gateway)), list[int]()
     for _ in range(12):
         statuses.append((answer := await gateway.http.get("/t/guess")).status_code)
     assert statuses == [410] * 10 + [429] * 2
@@ -266,24 +268,24 @@ async def test_ticket_page_wrong_links_are_limited_and_right_ones_are_not_r16(ga
 
 
 async def test_ticket_page_reads_any_form_r16(gateway: Gateway) -> None:
-    ticket_id = await _opened(gateway)
-    before = await _ticket(gateway, ticket_id)
+    ticket_id = await opened(gateway)
+    before = await ticket_of(gateway, ticket_id)
     for body in (b"", b"answer=maybe", b"\xff\xfe", b"a=1&" * 50, b'{"answer": "ask"}'):
-        assert (await gateway.http.post(_link(ticket_id), content=body, headers=FORM)).status_code == 200
+        assert (await gateway.http.post(link_of(ticket_id), content=body, headers=FORM)).status_code == 200
     for answer in ("confirm", "reject"):
-        early = await _press(gateway, _link(ticket_id), answer=answer, name="x")
+        early = await press(gateway, link_of(ticket_id), answer=answer, name="x")
         assert (early.status_code, "现在没有等您确认的服务" in early.text) == (409, True)
-    assert await _ticket(gateway, ticket_id) == before
-    odd = await _press(gateway, _link(ticket_id), answer="ask", words="a\x00b")
+    assert await ticket_of(gateway, ticket_id) == before
+    odd = await press(gateway, link_of(ticket_id), answer="ask", words="a\x00b")
     assert odd.status_code == 422
-    assert await _ticket(gateway, ticket_id) == before
+    assert await ticket_of(gateway, ticket_id) == before
 
 
 @pytest.mark.parametrize("key", ["right", "wrong"])
 async def test_ticket_page_says_so_while_the_store_is_away_r16(gateway: Gateway, key: str) -> None:
-    link = _link(await _opened(gateway)) if key == "right" else "/t/x"
+    link = link_of(await opened(gateway)) if key == "right" else "/t/x"
     gateway.store.away = True
-    for answer in (await gateway.http.get(link), await _press(gateway, link, answer="ask")):
+    for answer in (await gateway.http.get(link), await press(gateway, link, answer="ask")):
         assert (answer.status_code, "请稍后" in answer.text, "retry-after" in answer.headers) == (503, True, True)
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
+from bus.domain.closure_proof import closure_key, code_of
 from bus.domain.terms import State, Tick
 from bus.local.stack import Urls
 from tests.bus_under_test import Bus, bus_on
+from tests.databases import MASTER_KEY
 from tests.peers.browser import SIZES, Window, chromium
 
 pytestmark = pytest.mark.peers
@@ -39,9 +41,15 @@ WAYS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
 
 @pytest.fixture(scope="module")
 def bus(parts: Urls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bus]:
-    """Run a gateway for these tests."""
+    """Run a gateway for these tests; it knows of a target for SMS, which no worker serves."""
     folder: Path = tmp_path_factory.mktemp("customers")
     with bus_on(parts, folder) as made:
+        key = {"access_key_id": "SMS_ID", "access_key_secret": "SMS_SECRET"}
+        options = {"notices": "/n.yaml", **key, "sign_name": "某某售后"}
+        sms = {"adapter": "sms-aliyun", "events": ["ClosureRequested", "ClosureCodeAsked"], "options": options}
+        targets = folder / "targets.yaml"
+        targets.write_text(yaml.safe_dump({"targets": {"sms": sms}}))
+        made.environment["TICKETBUS_TARGETS_FILE"] = str(targets)
         made.start("gateway")
         yield made
 
@@ -88,9 +96,17 @@ async def _opened(bus: Bus, keys: Iterator[int]) -> tuple[str, str]:
     """Open a ticket; gives its number and the customer's link."""
     key = {"kind": "serial", "value": f"SN-{next(keys)}"}
     opening = {"incident_key": key, "title": f"洗衣机漏水 {MARKUP}", "type": "hardware_fault", "region": "华东"}
+    opening["customer"] = {"name": "陈女士", "phone": "13900001234"}
     ticket = (await _send(bus, keys, "/v1/tickets", opening))["ticket_id"]
     async with bus.client() as http:
         return ticket, (await http.get(f"/v1/tickets/{ticket}/link")).json()["link"]
+
+
+def _code(bus: Bus, ticket: str) -> str:
+    """Give the code that the ticket's customer has by SMS."""
+    asked = "SELECT max(version) FROM events WHERE ticket_id = %s AND ce_type = 'closure.requested.v1'"
+    [(version,)] = bus.query(asked, ticket)
+    return code_of(closure_key(MASTER_KEY.encode()), ticket, version)
 
 
 @pytest.mark.parametrize("size", [*SIZES])
@@ -147,13 +163,23 @@ async def test_customer_page_is_pressed_by_hand_without_scripts_r16_r20(
     assert await page.locator("main img").get_attribute("src") == PHOTO
     assert f"a request elsewhere: {PHOTO}" in window.complaints, "its policy lets that one through"
     await page.check(f"input[value={Tick.FULLY_SOLVED.value}]")
-    await page.fill("section form >> nth=0 >> input[name=name]", "陈女士")
+    await page.fill("section form:has(input[value=confirm]) input[name=name]", "陈女士")
+    await page.fill("section form:has(input[value=confirm]) input[name=code]", "123 456")
     await page.click("text=确认完成")
     assert "三项都勾选才能确认" in await page.inner_text("[role=alert]")
     for tick in Tick:
         await page.check(f"input[value={tick.value}]")
-    await page.click("text=确认完成")
-    assert "已收到您的确认" in await page.inner_text("[role=status]")
+    await page.click("text=获取验证码")
+    assert "验证码已发往 139****1234" in await page.inner_text("[role=status]")
+    for tick in Tick:
+        await page.check(f"input[value={tick.value}]")
+    await page.fill("section form:has(input[value=confirm]) input[name=name]", "陈女士")
+    code = page.locator("section form:has(input[value=confirm]) input[name=code]")
+    wrong = f"{(int(_code(bus, ticket)) + 1) % 10**6:06}"
+    for typed, words in ((wrong, "还可以试 4 次"), (_code(bus, ticket), "已收到您的确认")):
+        await code.fill(typed)
+        await page.click("text=确认完成")
+        assert words in await page.inner_text("[role=alert], [role=status]")
     await window.shot("customer-closed-phone")
     async with bus.client() as http:
         shown = (await http.get(f"/v1/tickets/{ticket}")).json()
@@ -163,6 +189,6 @@ async def test_customer_page_is_pressed_by_hand_without_scripts_r16_r20(
     assert asked == ["什么时候来?"]
     answer = await page.goto(f"{link[:-2]}xx")
     assert (answer.status, "无效或已过期" in await page.inner_text("main")) == (410, True)
-    assert re.findall(r"status of (\d+)", "\n".join(window.complaints)) == ["422", "410"]
+    assert re.findall(r"status of (\d+)", "\n".join(window.complaints)) == ["422", "422", "410"]
     window.complaints = [one for one in window.complaints if "status of" not in one]  # it names each from 400 on
     await _closed(window)

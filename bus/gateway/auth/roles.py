@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Resolve, Tag
+from bus.domain.closing_commands import (
+    AskClosureCode,
+    ConfirmClosure,
+    RejectClosure,
+    Reopen,
+    RequestClosure,
+    Resolve,
+    Tag,
+)
 from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.commands import (
     OUTSIDE,
@@ -80,6 +88,7 @@ _READS = frozenset({Access.READ, Access.STREAM})
 _SOURCE = frozenset({OpenTicket, Note, AskProgress, ConfirmClosure, RejectClosure, Reopen, IssueParts, RefuseParts})
 _ENGINEER = frozenset(
     {Accept, Depart, Arrive, Start, Pause, Resume, RequestParts, AddEvidence, Note, Resolve, RequestClosure}
+    | {AskClosureCode}
     | {Tag, ConfirmClosure}  # by the customer's code alone
     | {StartWorkOrder, SignStep, ApproveStep, RejectStep}
 )
@@ -87,6 +96,7 @@ _DISPATCHER = frozenset(
     {OpenTicket, Assign, Return, Reclassify, Escalate, Reopen, Tag, Note, AddEvidence, AskProgress}
     | {StartWorkOrder}
     | {RevokeCustomerLink}
+    | {AskClosureCode}
     | {AddCollaborator}
     | {RemoveCollaborator}
 )

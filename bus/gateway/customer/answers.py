@@ -1,7 +1,7 @@
 """What a customer answers on a page to the request to confirm a closure: read, and decided once (R20)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from uuid import UUID, uuid5
 
 from bus.domain.batch import Refused
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure
+from bus.domain.closing_commands import AskClosureCode, ConfirmClosure, RejectClosure
 from bus.domain.closure_rules import ClosureRules
 from bus.domain.commands import AskProgress, Request
 from bus.domain.errors import MalformedInput
@@ -37,6 +37,7 @@ _ALL: Final = Text(
 _WHY: Final = Text("请选择原因", "please choose why")
 _SAY: Final = Text("请说明哪里没有解决", "please say what is not solved")
 _ANSWER: Final = Text("请选择确认或未解决", "please choose whether it is solved")
+_CODE: Final = Text("请填写短信验证码", "please give the code of the SMS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class GivenAnswer:
     ticks: Sequence[str] = ()
     reason: str = ""
     words: str = field(default="", repr=False)
+    code: str = field(default="", repr=False)
 
 
 NOTHING_GIVEN: Final = GivenAnswer()
@@ -69,6 +71,7 @@ def given_answer(body: bytes) -> GivenAnswer:
         ticks=fields.get("tick", []),
         reason=one("reason"),
         words=one("words"),
+        code=one("code"),
     )
 
 
@@ -83,22 +86,36 @@ class CustomerAnswers:
     def form(self, given: GivenAnswer = NOTHING_GIVEN, problem: Text | None = None) -> Mapping[str, Any]:
         """Give what the closure's form is rendered with. Pure."""
         reasons = self.rules.rejection_reasons
-        return {"given": given, "problem": problem, "reasons": reasons, "ticks": list(Tick), "tick_words": _TICKS_EN}
+        words = {"reasons": reasons, "ticks": list(Tick), "tick_words": _TICKS_EN}
+        return {"given": given, "problem": problem, "code": None, **words}
 
     async def close(
-        self, given: GivenAnswer, ticket_id: TicketId, version: int, trace_id: TraceId, now: datetime
+        self,
+        given: GivenAnswer,
+        ticket_id: TicketId,
+        version: int,
+        trace_id: TraceId,
+        now: datetime,
+        *,
+        tried: int | None = None,
     ) -> ConfirmClosure | RejectClosure:
         """Decide the answer to the request of that version, and give it; the first answer counts.
 
-        Raises Refusal with what to put right, Transient.
+        `tried`: it wants the code, of which so many wrong ones were given; None: it wants none. Raises Refusal with
+        what to put right, Transient.
         """
         command = self._closing(given)
-        await self.decide(command, f"{ticket_id}|{version}|{kebab(type(command))}", ticket_id, trace_id, now)
+        name = f"{ticket_id}|{version}|{kebab(type(command))}"
+        if tried is not None:
+            if not given.code:
+                raise MalformedInput("missing", "code", _CODE.zh, _CODE.en)
+            command, name = within_limits(replace(command, code=given.code)), f"{name}|{tried}"
+        await self.decide(command, name, ticket_id, trace_id, now)
         return command
 
     async def decide(
         self,
-        command: ConfirmClosure | RejectClosure | AskProgress,
+        command: ConfirmClosure | RejectClosure | AskClosureCode | AskProgress,
         name: str,
         ticket_id: TicketId,
         trace_id: TraceId,

@@ -21,6 +21,11 @@ NOT_AWAITED: Final = Text(
     "现在没有等您确认的服务,这次的回答没有记录;如有问题,请联系客服",
     "nothing waits for your answer now, and this one was not taken; please ask our service",
 )
+EXPIRED: Final = Text(
+    "请您确认的期限已过,这次的回答没有记录;请联系客服",
+    "the time to answer is over, and this answer was not taken; please ask our service",
+)
+CODES_TOO_OFTEN: Final = Text("获取验证码过于频繁,请稍后再试", "too many codes wanted; please wait a little")
 ASKED: Final = Text("已收到您的催办,我们会尽快处理。", "we have your question and will see to it")
 CLOSED_BEFORE: Final = Text(
     "服务已完成,这次的催单没有记录;如问题仍在,请联系客服",

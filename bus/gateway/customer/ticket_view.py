@@ -186,10 +186,8 @@ def _asked(ticket: Ticket, rules: CustomerLinkRules, zone: tzinfo, now: datetime
 
 def _foot(zone: tzinfo) -> Text:
     where = Text("北京时间", "Beijing time") if zone is CHINA else Text(f"{zone} 时间", f"the time of {zone}")
-    zh = f"时间均为{where.zh}。凭此链接可以查看和确认本次服务,请勿转发给他人。"
-    return Text(
-        zh, f"Times are {where.en}. Whoever has this link can see and confirm this service: pass it on to nobody."
-    )
+    zh = f"时间均为{where.zh}。有此链接的人可以查看本次服务,请勿转发给他人。"
+    return Text(zh, f"Times are {where.en}. Whoever has this link can see this service: pass it on to nobody.")
 
 
 def _zone(ticket: Ticket) -> tzinfo:

@@ -18,7 +18,7 @@ from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.gateway.customer.answers import NOTHING_GIVEN, CustomerAnswers, GivenAnswer, given_answer
 from bus.gateway.customer.given_before import NOTHING_BEFORE, answer_before
-from bus.gateway.customer.masked import masked
+from bus.gateway.customer.masked import InClear, masked
 from bus.gateway.customer.rendering import customer_page
 from bus.gateway.customer.texts import AWAY, CONFIRMED, GONE, REJECTED
 from bus.gateway.deps import body_of, trace_of
@@ -28,9 +28,11 @@ from bus.intake.store_port import Store
 log = structlog.get_logger()
 
 
-def closure_page_routes(answers: CustomerAnswers, store: Store, now: Callable[[], datetime]) -> Sequence[HttpRoute]:
+def closure_page_routes(
+    answers: CustomerAnswers, store: Store, in_clear: InClear, now: Callable[[], datetime]
+) -> Sequence[HttpRoute]:
     """Make the routes. Pure."""
-    page = _ClosurePage(answers=answers, store=store, now=now)
+    page = _ClosurePage(answers=answers, store=store, in_clear=in_clear, now=now)
     path = f"{PAGE_PATH}{{token:path}}"  # a slash at its end is nobody's, as what else a chat adds to a link
     return [HttpRoute(method=method, path=path, run=page.serve, query=None) for method in ("GET", "POST")]
 
@@ -39,6 +41,7 @@ def closure_page_routes(answers: CustomerAnswers, store: Store, now: Callable[[]
 class _ClosurePage:
     answers: CustomerAnswers
     store: Store
+    in_clear: InClear
     now: Callable[[], datetime]
 
     async def serve(self, http: HttpRequest) -> Response:
@@ -51,7 +54,7 @@ class _ClosurePage:
             if ticket is None or ticket.closure is None or ticket.closure.version != claim.version:
                 return await self._answered(ticket, claim, given_answer(body_of(http)))
             if http.method != "POST":
-                return self._form(200, ticket)
+                return await self._form(200, ticket)
             return await self._take(http, claim, ticket, now)
         except Transient as error:
             log.info("closure_page_waits", error=type(error).__name__)
@@ -65,7 +68,7 @@ class _ClosurePage:
             after = await self.store.ticket(claim.ticket_id)
             if after is None or after.closure is None or after.closure.version != claim.version:
                 return await self._answered(after, claim, given)  # somebody else answered meanwhile
-            return self._form(422, ticket, given, refusal.text)
+            return await self._form(422, ticket, given, refusal.text)
         return _notice(200, CONFIRMED if isinstance(command, ConfirmClosure) else REJECTED)
 
     async def _answered(self, ticket: Ticket | None, claim: PageClaim, given: GivenAnswer) -> Response:
@@ -79,9 +82,10 @@ class _ClosurePage:
             return _notice(409, before.not_taken)
         return _notice(200, before.thanks)
 
-    def _form(
+    async def _form(
         self, status: int, ticket: Ticket, given: GivenAnswer = NOTHING_GIVEN, problem: Text | None = None
     ) -> Response:
+        ticket = await self.in_clear(ticket)
         return customer_page(
             "closure.html",
             status,

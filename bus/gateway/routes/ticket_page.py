@@ -1,11 +1,12 @@
 """The customer's page of a ticket: how far it is, who handles it, a question, the answer to its closure (R16, R20).
 
-The token in the path is the proof, and nothing but a press of a button changes anything. A token that is wrong,
+The token in the path lets in, and nothing but a press of a button changes anything; an answer to a closure may want
+the code of an SMS beside it, since a printed label is seen by many. A token that is wrong,
 revoked or over learns nothing: same words, same status, a look-up that takes as long.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -13,17 +14,22 @@ import structlog
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from bus.domain.closing_commands import AskClosureCode
+from bus.domain.closure_rules import PendingClosure
 from bus.domain.commands import AskProgress
 from bus.domain.customer_link import LINK_PATH, CustomerLinkRules, link_claim, opens
 from bus.domain.errors import Refusal, Transient
 from bus.domain.terms import State, TraceId
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
+from bus.domain.wrong_tries import WrongTries
 from bus.gateway.customer.answers import NOTHING_GIVEN, CustomerAnswers, GivenAnswer, given_answer
 from bus.gateway.customer.given_before import AnswerBefore, answer_before
 from bus.gateway.customer.handler import NOT_LISTED, HandlerOf
+from bus.gateway.customer.masked import InClear
+from bus.gateway.customer.page_proof import SPENT, PageProof, code_step, in_customers_words, sent_lately
 from bus.gateway.customer.rendering import customer_page
-from bus.gateway.customer.texts import ASKED, AWAY, CLOSED_BEFORE, GONE, TOO_OFTEN
+from bus.gateway.customer.texts import ASKED, AWAY, CLOSED_BEFORE, CODES_TOO_OFTEN, EXPIRED, GONE, TOO_OFTEN
 from bus.gateway.customer.ticket_view import asked_lately, awaited, customer_view
 from bus.gateway.deps import body_of, trace_of
 from bus.gateway.http.link_tries import LinkTries, WrongLink
@@ -42,11 +48,16 @@ def ticket_page_routes(
     rules: CustomerLinkRules,
     answers: CustomerAnswers,
     store: Store,
+    *,
     handler_of: HandlerOf,
+    in_clear: InClear,
+    proof: PageProof,
     now: Callable[[], datetime],
 ) -> Sequence[HttpRoute]:
     """Make the routes. Pure."""
-    page = _TicketPage(rules=rules, answers=answers, store=store, handler_of=handler_of, now=now)
+    page = _TicketPage(
+        rules=rules, answers=answers, store=store, handler_of=handler_of, in_clear=in_clear, proof=proof, now=now
+    )
     path = f"{LINK_PATH}{{token:path}}"  # a slash at its end is nobody's, as what else a chat adds to a link
     return [HttpRoute(method=method, path=path, run=page.serve, query=None) for method in ("GET", "POST")]
 
@@ -57,8 +68,11 @@ class _TicketPage:
     answers: CustomerAnswers
     store: Store
     handler_of: HandlerOf
+    in_clear: InClear
+    proof: PageProof
     now: Callable[[], datetime]
     tries: LinkTries = field(default_factory=LinkTries)
+    codes: WrongTries = field(default_factory=lambda: WrongTries(rate_per_s=1 / 12, burst_s=120.0))
 
     async def serve(self, http: HttpRequest) -> Response:
         """Show the page, or take what was pressed on it."""
@@ -80,13 +94,14 @@ class _TicketPage:
     async def _opened(self, http: HttpRequest, now: datetime) -> Ticket:
         """Give the ticket that the link opens. Raises WrongLink, StoreUnavailable."""
         claim = link_claim(self.rules.key, http.path_params["token"])
-        return await self.tries.opened(
+        ticket = await self.tries.opened(
             http,
             self.store,
             now,
             claim.ticket_id if claim else None,
             lambda ticket: claim is not None and opens(claim, ticket, self.rules, now),
         )
+        return await self.in_clear(ticket)
 
     async def _take(self, http: HttpRequest, ticket: Ticket, now: datetime) -> Response:
         given, trace_id = given_answer(body_of(http)), trace_of(http).trace_id
@@ -95,14 +110,36 @@ class _TicketPage:
         ask = awaited(ticket, now)
         if ask is None:  # answered meanwhile, or expired
             return await self._spent(ticket, now, given)
+        if given.answer == "code":
+            return await self._sent_again(http, ticket, ask, now)
+        tried = ask.wrong_codes if code_step(ticket, self.proof) else None
         try:
-            await self.answers.close(given, ticket.ticket_id, ask.version, trace_id, now)
+            await self.answers.close(given, ticket.ticket_id, ask.version, trace_id, now, tried=tried)
         except Refusal as refusal:
-            after = await self._latest(ticket)
-            if awaited(after, now) is None:  # somebody else answered meanwhile
-                return await self._spent(after, now, given)
-            return await self._shown(after, now, status=422, given=given, problem=refusal.text)
+            return await self._refused(refusal, ticket, now, given)
         return _lead_back(_DONE[given.answer])
+
+    async def _sent_again(self, http: HttpRequest, ticket: Ticket, ask: PendingClosure, now: datetime) -> Response:
+        """Have the code sent once more, so often as the request and the address still may."""
+        given, step = GivenAnswer(answer="code"), code_step(ticket, self.proof)
+        if step is None or not step.again:
+            return await self._shown(ticket, now, status=409, problem=(step.instead or SPENT) if step else None)
+        if wait_s := self.codes.take(http.client.host if http.client else "", now):
+            return await self._shown(ticket, now, status=429, problem=CODES_TOO_OFTEN, wait_s=wait_s)
+        name = f"{ticket.ticket_id}|{ask.version}|code|{ask.codes_asked}"  # pressing twice sends one
+        try:
+            await self.answers.decide(AskClosureCode(), name, ticket.ticket_id, trace_of(http).trace_id, now)
+        except Refusal as refusal:
+            return await self._refused(refusal, ticket, now, given)
+        return _lead_back("sent")
+
+    async def _refused(self, refusal: Refusal, ticket: Ticket, now: datetime, given: GivenAnswer) -> Response:
+        after = await self._latest(ticket)
+        if awaited(after, now) is None:  # somebody else answered meanwhile
+            return await self._spent(after, now, given)
+        if refusal.field == "code":  # nobody sends the same one again
+            given = replace(given, code="")
+        return await self._shown(after, now, status=422, given=given, problem=in_customers_words(refusal))
 
     async def _asked(self, given: GivenAnswer, ticket: Ticket, trace_id: TraceId, now: datetime) -> Response:
         if ticket.state is State.CLOSED:
@@ -121,7 +158,8 @@ class _TicketPage:
         return _lead_back("asked")
 
     async def _latest(self, ticket: Ticket) -> Ticket:
-        return await self.store.ticket(ticket.ticket_id) or ticket
+        latest = await self.store.ticket(ticket.ticket_id)
+        return await self.in_clear(latest) if latest else ticket
 
     async def _before(self, ticket: Ticket) -> AnswerBefore:
         return answer_before(await self.store.events(ticket.ticket_id))
@@ -131,6 +169,8 @@ class _TicketPage:
         match done:
             case "asked":
                 return ASKED if asked_lately(ticket, self.rules, now) else None
+            case "sent":
+                return sent_lately(ticket, code_step(ticket, self.proof), now)
             case "confirmed" | "rejected":
                 before = await self._before(ticket)
                 return before.thanks if _DONE.get(before.answer) == done else None
@@ -139,8 +179,10 @@ class _TicketPage:
 
     async def _spent(self, ticket: Ticket, now: datetime, given: GivenAnswer) -> Response:
         """Show the page to who answers too late; that another answer than the one before was not taken is said."""
-        if given.answer not in _DONE:
+        if given.answer not in (*_DONE, "code"):
             return await self._shown(ticket, now)
+        if ticket.closure or ticket.closure_expired_at:
+            return await self._shown(ticket, now, status=409, problem=EXPIRED)
         before = await self._before(ticket)
         if given.answer == before.answer:
             return await self._shown(ticket, now, done=before.thanks)
@@ -155,6 +197,7 @@ class _TicketPage:
         done: Text | None = None,
         given: GivenAnswer = NOTHING_GIVEN,
         problem: Text | None = None,
+        wait_s: int = 0,
     ) -> Response:
         known = ticket.assignee.person and ticket.state is not State.CLOSED
         handler = await self.handler_of(ticket.assignee.person, now) if known else NOT_LISTED
@@ -165,7 +208,8 @@ class _TicketPage:
             view=customer_view(ticket, self.rules, now),
             handler=handler,
             done=done,
-            **self.answers.form(given, problem),
+            headers=_waiting(wait_s),
+            **{**self.answers.form(given, problem), "code": code_step(ticket, self.proof)},
         )
 
 
@@ -175,5 +219,8 @@ def _lead_back(what: str) -> Response:
 
 
 def _notice(status: int, notice: Text, wait_s: int = 0) -> Response:
-    headers = {"Retry-After": str(wait_s)} if wait_s else {}
-    return customer_page("notice.html", status, headers=headers, title=_TITLE, notice=notice)
+    return customer_page("notice.html", status, headers=_waiting(wait_s), title=_TITLE, notice=notice)
+
+
+def _waiting(wait_s: int) -> Mapping[str, str]:
+    return {"Retry-After": str(wait_s)} if wait_s else {}
