@@ -8,6 +8,7 @@ import { addRecords, allTickets, changeRecord, forgetOld, recordsOf, ticketOf } 
 import { DROPPED, news, REFUSED, synced, WAITING } from "./sync.js";
 
 const AGAIN_S = { first: 5, most: 120 };
+const LOOK_MS = 300_000; // no oftener: each read of the customer's data is recorded
 const [, LINK = ""] = /^\/e\/([\w-]+(?:\.[\w-]+)*)/.exec(location.pathname) ?? []; // without what a chat put behind it
 const part = (id) => document.getElementById(id);
 const dialog = part("form");
@@ -125,10 +126,16 @@ async function rounds() {
   if (outcome.kind !== "later") {
     waitS = AGAIN_S.first;
     if (outcome.kind === "done") syncedAt = Date.now() + (kept?.offset ?? 0);
+    if (outcome.kind !== "ended") timer = setTimeout(look, LOOK_MS);
     return;
   }
   timer = setTimeout(again, Math.max(waitS, outcome.again ?? 0) * 1_000);
   waitS = Math.min(waitS * 2, AGAIN_S.most);
+}
+
+// What others do with the ticket is seen without a press; a page that is not looked at waits until it is.
+function look() {
+  if (!document.hidden) again();
 }
 
 async function announce() {
