@@ -44,24 +44,36 @@ class MapVersion:
         return hashlib.sha256((self.content or "").encode()).hexdigest()
 
 
-async def apply(connection: AsyncConnection, source: str, content: str | None, *, by: str, why: str) -> int:
-    """Add a version, which is in force from the commit on; `content` None takes the source off. Gives its number.
+class NewerVersion(Conflict):
+    """Somebody applied a version since the one that the request was made over."""
 
-    Raises Conflict where it is what is in force.
+
+def refuse_newer(known: Sequence[MapVersion], over: int | None) -> None:
+    """Refuse to go over a version that whoever asks has not seen; `over` None asks nothing. Raises NewerVersion. Pure.
+
+    `known`: the versions of the source, the newest first; `over` 0: there was none.
     """
-    await connection.execute(_LOCK)
-    now = next(iter(await versions(connection, source)), None)
-    if (now.content if now else None) == content:
+    newest = known[0].version if known else 0
+    if over is None or over == newest:
+        return
+    if not known:
+        raise NewerVersion(Text("还没有任何版本", "there is no version yet"))
+    one = known[0]
+    zh = f"{one.made_by} 已在 {one.made_at:%Y-%m-%d %H:%M:%S %z} 生效第 {one.version} 版:{one.reason};请先看它改了什么"
+    en = f"{one.made_by} applied version {one.version} meanwhile: {one.reason}; look first at what it changed"
+    raise NewerVersion(Text(zh, en))
+
+
+def refuse_unchanged(known: Sequence[MapVersion], source: str, content: str | None) -> None:
+    """Refuse what is in force already. Raises Conflict. Pure."""
+    if (known[0].content if known else None) == content:
         zh = f"“{source}”的对照表没有变化" if content else f"没有“{source}”的对照表"
         en = f"the map of {source!r} is in force already" if content else f"there is no map of {source!r}"
         raise Conflict(Text(zh, en))
-    return await _add(connection, source, content, by=by, why=why, copy_of=None)
 
 
-async def rollback(connection: AsyncConnection, source: str, to: int | None, *, by: str, why: str) -> MapVersion:
-    """Bring an earlier version into force again, as a new one; without `to` the one before. Raises Conflict."""
-    await connection.execute(_LOCK)
-    known = await versions(connection, source)
+def to_bring_back(known: Sequence[MapVersion], source: str, to: int | None) -> MapVersion:
+    """Choose the version that a rollback copies; without `to` the one before. Raises Conflict. Pure."""
     if to is None:
         found = known[1] if len(known) > 1 else None
     else:
@@ -71,6 +83,34 @@ async def rollback(connection: AsyncConnection, source: str, to: int | None, *, 
         raise Conflict(
             Text(f"“{source}”没有这个版本,现有:{numbers}", f"{source!r} has no such version; there are {numbers}")
         )
+    return found
+
+
+async def apply(
+    connection: AsyncConnection, source: str, content: str | None, *, by: str, why: str, over: int | None = None
+) -> int:
+    """Add a version, which is in force from the commit on; `content` None takes the source off. Gives its number.
+
+    Raises Conflict where it is what is in force, NewerVersion where `over` is not the newest.
+    """
+    await connection.execute(_LOCK)
+    known = await versions(connection, source)
+    refuse_newer(known, over)
+    refuse_unchanged(known, source, content)
+    return await _add(connection, source, content, by=by, why=why, copy_of=None)
+
+
+async def rollback(
+    connection: AsyncConnection, source: str, to: int | None, *, by: str, why: str, over: int | None = None
+) -> MapVersion:
+    """Bring an earlier version into force again, as a new one; without `to` the one before.
+
+    Raises Conflict where there is no such version, NewerVersion where `over` is not the newest.
+    """
+    await connection.execute(_LOCK)
+    known = await versions(connection, source)
+    refuse_newer(known, over)
+    found = to_bring_back(known, source, to)
     version = await _add(connection, source, found.content, by=by, why=why, copy_of=found.version)
     return next(one for one in await versions(connection, source) if one.version == version)
 

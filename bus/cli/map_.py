@@ -83,6 +83,7 @@ def apply(file: MapFile, *, by: By, why: Why, data: Data = None) -> None:
     Example: ticketbus map apply zendesk.yaml --by 张工 --why "接入 Zendesk"
     """
     from adapters.mapped import versions
+    from adapters.mapped.way import place_of
     from bus.cli.run import with_core
     from bus.postgres.pool import in_transaction
 
@@ -90,8 +91,7 @@ def apply(file: MapFile, *, by: By, why: Why, data: Data = None) -> None:
     made = with_core(
         data, lambda core: in_transaction(core.pool, versions.apply, mapped.source, content, by=by, why=why)
     )
-    kind = mapped.transport.kind
-    way = f"POST /v1/sources/{mapped.source}/webhook"
+    kind, way = mapped.transport.kind, place_of(mapped)
     if kind != "webhook":
         way = f"由 worker 读取({kind}),不接收推送 / a worker reads it ({kind}), nobody sends"
     echo(f"{mapped.source}: 第 {made} 版已生效 / version {made} is in force; {way}")

@@ -68,7 +68,10 @@ _BOUND: dict[Role, tuple[str, str]] = {
     ),
     Role.LEAD: ("as a dispatcher", "those of the regions, else all"),
 }
-_PERSON_TO_DECIDE = ("a person (`--person`), for `decide-letters`, `decide-alerts` and `decide-consumers`", "all")
+_PERSON_TO_DECIDE = (
+    "a person (`--person`), for `decide-letters`, `decide-alerts`, `decide-consumers` and `decide-maps`",
+    "all",
+)
 _UNBOUND: dict[Role, tuple[str, str]] = {
     Role.HOST: ("nothing: its name is the host's, or the Alertmanager's", "none"),
     Role.SRE: _PERSON_TO_DECIDE,

@@ -55,6 +55,10 @@ class LiveSources(Mapping[str, Source]):
         """Say which maps cannot be taken up here; of a program that proves no sender, that is all of its trouble."""
         return "; ".join(self._refused.values()) or None
 
+    def refusal_of(self, name: str) -> str:
+        """Say why the newest version of a source's map cannot be taken up here; empty where it can."""
+        return self._refused.get(name, "")
+
     async def run(self) -> None:
         """Take up what is applied, a second after at most, until cancelled; while PostgreSQL is away all stays."""
         while True:

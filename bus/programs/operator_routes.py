@@ -1,7 +1,7 @@
 """The routes of what operators see and decide, put together of the core's parts."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bus.alert_catalogue import RULES
 from bus.alerts.engine.alert_service import PostgresAlertService
@@ -25,6 +25,7 @@ from bus.gateway.routes.fairness import fairness_routes
 from bus.gateway.routes.figures import figure_routes
 from bus.gateway.routes.insight import insight_routes
 from bus.gateway.routes.knowledge import knowledge_routes
+from bus.gateway.routes.maps import map_routes
 from bus.gateway.routes.people import people_routes
 from bus.gateway.routes.probes import probe_routes
 from bus.gateway.routes.reconciliations import reconcile_routes
@@ -34,7 +35,6 @@ from bus.gateway.routes.selfcheck import selfcheck_routes
 from bus.gateway.routes.subscriptions import subscription_routes
 from bus.gateway.routes.topics import topic_routes
 from bus.intake.dispatch import utc_now
-from bus.intake.source_adapter import Source
 from bus.journey.probes import read_probes
 from bus.postgres.board_rows import BoardReader
 from bus.postgres.device_rows import repairs_of
@@ -47,14 +47,17 @@ from bus.programs.audit_asked import audit_tree_of
 from bus.programs.deadletter_service import PostgresDeadLetterService
 from bus.programs.insight_watch import insight_reader_of
 from bus.programs.knowledge import knowledge_of
+from bus.programs.live_sources import LiveSources
+from bus.programs.map_trials import MapTrials
+from bus.programs.maps import PostgresMaps
 from bus.programs.people import directory_of, let_go
 from bus.programs.reconciling import reconcile_asked
 from bus.programs.topics_check import check_all
 from deadletter.rejected_listing import PostgresRejectedListing
 
 
-def operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Feature]:
-    """Give what operators decide: letters, alerts, reconciliations, consumers, subscriptions, rollouts."""
+def operator_routes(core: Core, known: LiveSources) -> Sequence[Feature]:
+    """Give what operators decide: letters, alerts, reconciliations, consumers, subscriptions, rollouts, maps."""
     letters = PostgresDeadLetterService(
         pool=core.pool, clear=core.clear, sources=known, two_persons=core.settings.two_persons
     )
@@ -72,6 +75,7 @@ def operator_routes(core: Core, known: Mapping[str, Source]) -> Sequence[Feature
         probe_routes(functools.partial(in_transaction, core.pool, read_probes), utc_now),
         subscription_routes(subscribers, core.contract, hosts_of(core.settings), core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),
+        map_routes(PostgresMaps(core.pool, known, MapTrials(core.dispatcher.rules)), core.refused),
         people_routes(directory_of(core), functools.partial(let_go, core), core.refused, utc_now),
         insight_routes(insight),
         selfcheck_routes(insight.answered),

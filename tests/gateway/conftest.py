@@ -29,6 +29,7 @@ from bus.gateway.http.answers import FileAnswer
 from bus.gateway.http.asyncapi import Hosts
 from bus.gateway.http.openapi import document
 from bus.gateway.http.routing import Feature, HttpRoute
+from bus.gateway.map_service import MapService
 from bus.gateway.ports import AlertService, DeadLetterService, RolloutService, SubscriptionService
 from bus.gateway.read.figures import DayFigures, FigureRow, spread, window
 from bus.gateway.routes.alerts import alert_routes
@@ -44,6 +45,7 @@ from bus.gateway.routes.health import health_routes
 from bus.gateway.routes.hosts import DiskAnswer, host_routes
 from bus.gateway.routes.identity import identity_routes
 from bus.gateway.routes.knowledge import knowledge_routes
+from bus.gateway.routes.maps import map_routes
 from bus.gateway.routes.people import people_routes
 from bus.gateway.routes.probes import probe_routes
 from bus.gateway.routes.reads import read_routes
@@ -83,6 +85,7 @@ from tests.gateway.fake_drift_lists import FakeDriftLists, responsibility_routes
 from tests.gateway.fake_insight import FakeInsight, insight_features
 from tests.gateway.fake_journey import journey_of
 from tests.gateway.fake_knowledge import FakeKnowledge
+from tests.gateway.fake_maps import FakeMaps
 from tests.gateway.fake_people import FakePeople
 from tests.gateway.fake_reconciling import FakeReconciling
 from tests.gateway.fake_rejected import FakeRejectedInputs
@@ -143,6 +146,7 @@ class Gateway(ByRole):
     topics_checking: Callable[[], None] = lambda: None
     subscribers: SubscriptionService = field(default_factory=FakeSubscriptionService)
     rollouts: RolloutService = field(default_factory=FakeRolloutService)
+    maps: MapService = field(default_factory=FakeMaps)
     people: FakePeople = field(default_factory=FakePeople)
     insight: FakeInsight = field(default_factory=FakeInsight)
     repairs: dict[str, Sequence[RepairRow]] = field(default_factory=dict)
@@ -226,6 +230,7 @@ class Gateway(ByRole):
             figure_routes(self._figures),
             subscription_routes(self.subscribers, CONTRACT, Hosts(namespace=self.namespace), self.refused),
             rollout_routes(self.rollouts, self.refused),
+            map_routes(self.maps, self.refused),
             people_routes(self.people, self.people.let_go, self.refused, utc_now),
             knowledge_routes(self.knowledge, self.store, self.refused, utc_now),
             topic_routes(self._check_topics),

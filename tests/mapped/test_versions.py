@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.databases import drop_database, make_database
 from tests.mapped.maps import CONTENT, SECRET
 
 ENVIRONMENT = {"DESK_SECRET": SECRET}
-WHO = {"by": "张工", "why": "接入"}
+WHO: dict[str, Any] = {"by": "张工", "why": "接入"}
 
 
 @pytest.fixture

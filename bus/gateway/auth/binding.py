@@ -35,6 +35,7 @@ _DECIDED = {
     Access.DECIDE_CONSUMERS: Text("订阅与灰度", "subscriptions and rollouts"),
     Access.DECIDE_PEOPLE: Text("人员", "the directory of people"),
     Access.DECIDE_KNOWLEDGE: Text("知识库", "the knowledge pool"),
+    Access.DECIDE_MAPS: Text("对照表", "maps of sources"),
 }
 
 _SOME_TICKETS = Text(

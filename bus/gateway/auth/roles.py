@@ -74,6 +74,8 @@ class Access(StrEnum):
     CUSTOMER_LINK = "customer-link"
     PRACTISE = "practise"
     INSIGHT = "insight"
+    MAPS = "maps"
+    DECIDE_MAPS = "decide-maps"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ _TAGS = {
     "hosts": "主机 / readings of hosts",
     "subscriptions": "订阅 / who reads from outside, and whom to ask",
     "rollouts": "灰度 / new versions of targets, step by step",
+    "maps": "对照表 / how sources are read",
     "people": "人员 / who takes tickets, and how they are reached",
     "knowledge": "知识库 / what closed tickets taught",
     "dwell": "滞留 / how long tickets are in their state",

@@ -1,0 +1,69 @@
+"""The process in which a gateway tries somebody's map: it knows no secret, and ends by itself when it takes too much.
+
+`python -m adapters.mapped.trial_child` reads one pickled TrialAsked of its parent, and answers in JSON.
+"""
+
+import asyncio
+import pickle
+import resource
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from adapters.mapped.read_map import SourceMapInvalid, read_map
+from adapters.mapped.trial import tried
+from adapters.mapped.way import place_of
+from bus.domain.rules import Rules
+
+CPU_S_MAX: Final = 10
+MEMORY_BYTES_MAX: Final = 1024**3
+ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
+FAULTS_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialAsked:
+    """A map and the samples to play under it, in order; without samples it is checked alone. `headers`: of each."""
+
+    content: str
+    samples: Mapping[str, bytes]
+    headers: Mapping[str, str]
+    rules: Rules
+    now: datetime
+
+
+async def answered(asked: TrialAsked) -> Mapping[str, Any]:
+    """Give the faults of the map, or what it is and what each sample would become."""
+    try:
+        mapped = read_map(asked.content, ticket_types=asked.rules.sla)
+    except SourceMapInvalid as error:
+        faults = [asdict(one) for one in error.faults[:FAULTS_MAX]]
+        return {"source": "", "kind": "", "place": "", "commands": 0, "faults": faults, "samples": []}
+    found = await tried(mapped, asked.samples, asked.headers, asked.rules, asked.now)
+    return {
+        "source": mapped.source,
+        "kind": mapped.transport.kind,
+        "place": place_of(mapped),
+        "commands": len(mapped.commands),
+        "faults": [],
+        "samples": [asdict(one) for one in found],
+    }
+
+
+def main() -> None:
+    """Answer what the parent asks; exits with 1 where the answer is too large."""
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S_MAX, CPU_S_MAX))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+    asked = pickle.load(sys.stdin.buffer)  # noqa: S301 - the parent's own
+    answer = orjson.dumps(asyncio.run(answered(asked)), default=str)
+    if len(answer) > ANSWER_BYTES_MAX:
+        sys.exit(1)
+    sys.stdout.buffer.write(answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""What the page of a map shows: samples and headers as typed, faults beside their lines, lines that differ."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from difflib import unified_diff
+from typing import Any, Final, NamedTuple
+
+from bus.domain.text import Text
+from console.gateway_api import refusal
+
+CONTEXT_LINES: Final = 3
+_SOURCE: Final = re.compile(r"^source:.*$", re.MULTILINE)
+
+
+class DiffLine(NamedTuple):
+    """A line of a difference; `sign`: + added, − gone, empty as before, … lines left out."""
+
+    sign: str
+    text: str
+
+
+class ShownFault(NamedTuple):
+    """A fault of a map, with the line of what was typed that it is about."""
+
+    line: int
+    column: int
+    path: str
+    why: str
+    text: str
+
+
+def plain(typed: str) -> str:
+    """Give a text as it was pasted: browsers send every line end as CRLF (HTML 4.10.21.4). Pure."""
+    return typed.replace("\r\n", "\n")
+
+
+def samples_of(typed: Sequence[str]) -> list[str]:
+    """Give the samples that were typed; fields left empty are none. Pure."""
+    return [plain(one) for one in typed if one.strip()]
+
+
+def headers_of(typed: str) -> dict[str, str]:
+    """Read headers, `name: value` a line. Raises ApiProblem (422)."""
+    found = dict[str, str]()
+    for number, line in enumerate(plain(typed).splitlines(), 1):
+        name, colon, value = line.partition(":")
+        if not line.strip():
+            continue
+        if not colon or not name.strip():
+            text = Text(f"第 {number} 行须写作“名称: 值”", f"line {number} is written as `name: value`")
+            raise refusal(422, "wrong_form", text, field="headers")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def named(content: str, source: str) -> str:
+    """Give a map that comes with the bus the name that a source is to have here. Pure."""
+    return _SOURCE.sub(f"source: {source}", content, count=1)
+
+
+def diff_lines(before: str, after: str) -> list[DiffLine]:
+    """Give the lines that differ, with a few of those around them; empty where nothing does. Pure."""
+    found = list[DiffLine]()
+    lines = unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=CONTEXT_LINES)
+    for line in list(lines)[2:]:
+        match line[0]:
+            case "@":
+                found += [DiffLine("…", "")] if found else []
+            case "+":
+                found.append(DiffLine("+", line[1:]))
+            case "-":
+                found.append(DiffLine("−", line[1:]))
+            case _:
+                found.append(DiffLine("", line[1:]))
+    return found
+
+
+def shown_faults(faults: Sequence[Mapping[str, Any]], content: str) -> list[ShownFault]:
+    """Put each fault beside its line. Pure."""
+    lines = content.splitlines()
+    return [ShownFault(text=lines[one["line"] - 1] if one["line"] <= len(lines) else "", **one) for one in faults]
+
+
+def shown_fields(command: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Give the fields of a command that was tried, each value in JSON. Pure."""
+    return [(name, json.dumps(value, ensure_ascii=False)) for name, value in command["fields"].items()]

@@ -1,0 +1,114 @@
+"""Maps of sources over HTTP: tried on samples, applied, rolled back, removed, by those who look after the bus."""
+
+import json
+from typing import Any
+
+import pytest
+
+from bus.postgres.pool import Pool, connected
+from bus.programs import map_trials
+from bus.programs.live_sources import LiveSources
+from bus.programs.map_trials import MapTrials
+from bus.programs.maps import PostgresMaps
+from tests.domain.people import RULES
+from tests.gateway.conftest import Gateway
+from tests.gateway.fake_maps import FakeMaps
+from tests.mapped.maps import CONTENT, SECRET, body_of, created
+from tests.store.conftest import database, pool
+
+__all__ = ["database", "pool"]
+WRONG = CONTENT.replace("number: detail.id", "nummer: detail.id")
+SAMPLE = body_of(created(requester={"name": "王女士", "phone": "13800000001"})).decode()
+APPLY = "/v1/maps/desk/apply"
+
+
+def applying(content: str, over: int = 0) -> dict[str, Any]:
+    return {"content": content, "over": over, "why": "接入"}
+
+
+async def test_maps_http_are_kept_in_the_table_and_served_by_this_gateway_at_once(
+    pool: Pool,
+) -> None:
+    async with connected(pool) as connection:
+        await connection.execute("TRUNCATE source_maps")
+    environment = {"DESK_SECRET": SECRET}
+    live = LiveSources({}, pool, environment)
+    gateway = Gateway(maps=PostgresMaps(pool, live, MapTrials(RULES), environment), sources=live)
+    async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
+        refused = await gateway.post(APPLY, applying(WRONG), role="sre")
+        assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (422, "map_invalid", "content")
+        assert {(one["line"], one["path"]) for one in refused.json()["faults"]} >= {(11, "nummer")}
+        applied = await gateway.post(APPLY, applying(CONTENT), role="sre")
+        state = applied.json()
+        assert [state[name] for name in ("version", "made_by", "reason", "kind", "place", "secrets", "trouble")] == [
+            1, "a-sre", "接入", "webhook", "POST /v1/sources/desk/webhook", [{"name": "DESK_SECRET", "set": True}], "",
+        ]  # fmt: skip
+        environment.clear()
+        second = (await gateway.post(APPLY, applying(CONTENT.replace("中}", "低}"), 1))).json()
+        assert (second["version"], second["secrets"][0]["set"], "DESK_SECRET" in second["trouble"]) == (2, False, True)
+        for decision in ("rollback", "remove"):
+            late = await gateway.post(f"/v1/maps/desk/{decision}", {"over": 1, "why": "w"})
+            assert (late.status_code, late.json()["code"], late.json()["field"]) == (409, "newer_version", "over")
+            assert "a-admin 已在" in late.json()["detail"]
+        back = (await gateway.post("/v1/maps/desk/rollback", {"over": 2, "why": "标题取错"}, role="admin")).json()
+        assert (back["version"], back["copy_of"], back["made_by"]) == (3, 1, "a-admin")
+        assert (await gateway.get("/v1/maps/desk/versions/3")).json()["content"] == CONTENT
+        none = await gateway.post("/v1/maps/desk/rollback", {"over": 3, "to": 9, "why": "w"})
+        assert (none.status_code, none.json()["code"]) == (409, "unchanged")
+        off = (await gateway.post("/v1/maps/desk/remove", {"over": 3, "why": "合同到期"})).json()
+        assert (off["removed"], [one["version"] for one in off["versions"]]) == (True, [4, 3, 2, 1])
+        assert "desk" not in live
+        again = await gateway.post("/v1/maps/desk/remove", {"over": 4, "why": "w"})
+        assert (again.status_code, again.json()["code"]) == (409, "unchanged")
+        (listed,) = (await gateway.get("/v1/maps")).json()["maps"]
+        assert (listed["source"], listed["version"], listed["removed"]) == ("desk", 4, True)
+
+
+async def test_maps_http_a_trial_shows_what_a_sample_becomes_and_keeps_nothing(gateway: Gateway) -> None:
+    body = {"content": CONTENT, "samples": [SAMPLE, "{}"], "headers": {"X-Any": "1"}}
+    opened, other = (await gateway.post("/v1/maps/try", body, role="sre")).json()["samples"]
+    (command,) = opened["commands"]
+    assert (opened["sample"], opened["outcome"], command["command"], command["number"]) == (
+        "1", "accepted", "open-ticket", "5158",
+    )  # fmt: skip
+    assert command["fields"]["customer"]["phone"] == "13800000001"
+    assert (other["outcome"], other["commands"]) == ("passed over", [])
+    learned = (await gateway.post("/v1/maps/learn", {"source": "desk", "samples": [SAMPLE]})).json()
+    assert 'title: "detail.subject"' in learned["content"]
+    for sample in ("not json", json.dumps([1, 2])):
+        refused = await gateway.post("/v1/maps/learn", {"source": "desk", "samples": [sample]})
+        assert (refused.status_code, refused.json()["field"]) == (422, "samples")
+    assert (await gateway.get("/v1/maps")).json()["maps"] == []
+    assert gateway.store.log == {}
+    assert gateway.refused.kept == {}
+
+
+async def test_maps_http_a_trial_that_takes_too_long_is_ended(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(map_trials, "TIME_S_MAX", 0.01)
+    slow = await gateway.post("/v1/maps/try", {"content": CONTENT})
+    assert (slow.status_code, slow.json()["code"], slow.json()["field"]) == (422, "too_much", "content")
+    assert isinstance(gateway.maps, FakeMaps)
+    assert not gateway.maps.trials.turns.locked()
+
+
+async def test_maps_http_what_is_wrong_is_named_by_field(gateway: Gateway) -> None:
+    for field, value in {"content": "", "over": -1, "why": " "}.items():
+        answer = await gateway.post(APPLY, {**applying(CONTENT), field: value})
+        assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
+    other = await gateway.post("/v1/maps/other/apply", applying(CONTENT))
+    assert (other.json()["code"], other.json()["faults"][0]["path"]) == ("map_invalid", "source")
+    assert (await gateway.post("/v1/maps/Desk/apply", applying(CONTENT))).json()["field"] == "source"
+    for path, field in {"desk": "source", "desk/versions/1": "version", "shipped/zendes": "name"}.items():
+        absent = await gateway.get(f"/v1/maps/{path}")
+        assert (absent.status_code, absent.json()["field"]) == (404, field)
+    assert (await gateway.get("/v1/maps/shipped/zendesk")).json()["content"].startswith("# Zendesk")
+
+
+async def test_maps_http_are_read_tried_and_decided_by_those_who_look_after_the_bus(gateway: Gateway) -> None:
+    for role in ("lead", "dispatcher", "engineer", "source", "subscriber", "host"):
+        for path in ("/v1/maps", "/v1/maps/desk", "/v1/maps/desk/versions/1", "/v1/maps/shipped/zendesk"):
+            assert (await gateway.get(path, role)).status_code == 403, (role, path)
+        for path in ("try", "learn", "desk/apply", "desk/rollback", "desk/remove"):
+            assert (await gateway.post(f"/v1/maps/{path}", {}, role=role)).status_code == 403, (role, path)
