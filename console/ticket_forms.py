@@ -1,7 +1,7 @@
 """What people do with a ticket on its page: a form per command, and the body that a filled one asks for. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure
@@ -22,13 +22,16 @@ from bus.domain.naming import kebab
 from bus.domain.terms import State, Tick, WaitingFor, words
 from bus.domain.text import Text
 from bus.domain.transitions import legal_in
+from console.gateway_api import ApiProblem
+from console.page import Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormField:
     """A field by its name in the command, dotted into records; of a choice the words, by value; `many`: several.
 
-    `offers`: the list of the page whose entries it offers, beside what is typed.
+    `offers`: the list of the page whose entries it offers, beside what is typed. `one_of`: that whose entries are all
+    that there are, unless it has none.
     """
 
     name: str
@@ -37,6 +40,7 @@ class FormField:
     many: bool = False
     long: bool = False
     offers: Literal["", "people", "roles"] = ""
+    one_of: Literal["", "roles"] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,7 @@ class CommandForm:
         return kebab(self.command)
 
 
+CHOOSE: Final = Text("请选择", "choose")
 _WHY: Final = FormField(name="reason", label=Text("原因", "why"))
 FORMS: Final[Sequence[CommandForm]] = (
     CommandForm(
@@ -61,7 +66,7 @@ FORMS: Final[Sequence[CommandForm]] = (
         title=Text("指派", "assign"),
         fields=[
             FormField(name="assignee.person", label=Text("谁", "who"), offers="people"),
-            FormField(name="assignee.role", label=Text("角色", "role"), offers="roles"),
+            FormField(name="assignee.role", label=Text("角色", "role"), one_of="roles"),
             FormField(name="assignee.contact", label=Text("联系方式", "contact")),
             FormField(name="assignee.backup_person", label=Text("备份人", "backup"), offers="people"),
             FormField(name="assignee.backup_contact", label=Text("备份人联系方式", "backup's contact")),
@@ -159,6 +164,31 @@ def offered(state: str, commands: Sequence[str], *, paused: bool) -> list[Comman
     legal = frozenset(legal_in(State(state)))
     other = Pause if paused else Resume
     return [one for one in FORMS if one.command in legal and one.command is not other and one.name in commands]
+
+
+def filled(form: CommandForm, lists: Mapping[str, Mapping[str, Text]]) -> CommandForm:
+    """Give a form with the choices that its page has for it. Pure."""
+    fields = [
+        replace(one, choices={"": CHOOSE, **lists[one.one_of]}) if lists.get(one.one_of) else one for one in form.fields
+    ]
+    return replace(form, fields=fields)
+
+
+async def sent(form: CommandForm, asked: Asked, path: str) -> None:
+    """Send a filled form to a ticket's path; a refusal names its fields as the form does. Raises ApiProblem."""
+    try:
+        await asked.post(f"{path}/{form.name}", body_of(form, asked.fields))
+    except ApiProblem as problem:
+        raise ApiProblem(problem.status, labelled(form, problem.problem)) from None
+
+
+def labelled(form: CommandForm, problem: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Call the fields that a problem quotes by what the form calls them. Pure."""
+    zh, en = str(problem.get("detail", "")), str(problem.get("detail_en", ""))
+    for one in form.fields:
+        zh = zh.replace(f"“{one.name}”", f"“{one.label.zh}”")
+        en = en.replace(repr(one.name), repr(one.label.en))
+    return {**problem, "detail": zh, "detail_en": en}
 
 
 def body_of(form: CommandForm, fields: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing_extensions import Doc
 
 from bus.domain import refusals
 from bus.domain.calendars import AROUND_THE_CLOCK
+from bus.domain.contacts import is_contact
 from bus.domain.departments import is_department, is_nobody
 from bus.domain.errors import CommandRefused
 from bus.domain.personal import Personal
@@ -80,6 +81,8 @@ def check_people(people: Sequence[Person], present: Collection[str], rules: Rule
             if is_blank(getattr(one, field)):
                 zh, en = f"“{one.person}”缺少 {field}", f"{one.person!r} has no {field}"
                 raise CommandRefused("missing", field, zh, en)
+        if not is_contact(one.contact):
+            raise _of(one, refusals.no_contact("contact", one.contact))
 
 
 def assignee_of(person: Person, directory: Mapping[str, Person]) -> Assignee | None:

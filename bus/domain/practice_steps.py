@@ -16,6 +16,7 @@ from bus.domain.values import Assignee
 
 PHOTO: Final = "oss://sandbox/practice.jpg"
 _ORDER: Final = (*State,)
+_CONTACT: Final = "practice@sandbox.invalid"
 
 
 class PracticeRole(Term):
@@ -140,7 +141,9 @@ def played(step: PracticeStep, practiser: str, rules: Rules, own: PracticeRole |
     engineer = person_of(PracticeRole.ENGINEER, practiser, own)
     filled: dict[type[Command], Command] = {
         Assign: Assign(
-            assignee=Assignee(role="演练", person=engineer, contact="-", backup_person="演练备份", backup_contact="-")
+            assignee=Assignee(
+                role="演练", person=engineer, contact=_CONTACT, backup_person="演练备份", backup_contact=_CONTACT
+            )
         ),
         Accept: Accept(),
         Start: Start(substate=Substate.REMOTE_DIAGNOSIS),

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 
 from bus.domain import refusals
 from bus.domain.commands import Command, OpenTicket, Request
+from bus.domain.contacts import is_contact
 from bus.domain.departments import is_department, is_nobody
 from bus.domain.events import Event, ReportJoined
 from bus.domain.evidence_uri import is_signed, may_be_followed
@@ -73,12 +74,15 @@ def check_erased(ticket: Ticket, events: Sequence[Event]) -> None:
 
 
 def check_person(assignee: Assignee, rules: Rules) -> None:
-    """Hold to R6: a person and another person, never a department."""
+    """Hold to R6: a person and another person, never a department, and each with a contact."""
     for field, name in (("assignee.person", assignee.person), ("assignee.backup_person", assignee.backup_person)):
         if is_nobody(name) or is_department(name, rules.departments):
             raise refusals.no_person(field, name)
     if assignee.person.strip() == assignee.backup_person.strip():
         raise refusals.own_backup("assignee.backup_person", assignee.backup_person)
+    for field, text in (("assignee.contact", assignee.contact), ("assignee.backup_contact", assignee.backup_contact)):
+        if not is_contact(text):
+            raise refusals.no_contact(field, text)
 
 
 def check_sha256(text: str) -> None:

@@ -238,6 +238,16 @@ def no_person(field: str, name: str) -> CommandRefused:
     )
 
 
+def no_contact(field: str, text: str) -> CommandRefused:
+    """Refuse a contact by which nobody can be reached."""
+    return CommandRefused(
+        "no_contact",
+        field,
+        f"“{visible(text)}”不是联系方式:请写电话、邮箱,或写明软件的账号,如 微信:wang_01",
+        f"{text!r} reaches nobody: give a phone, a mail address, or an account with its service, as wecom:wang_01",
+    )
+
+
 def own_backup(field: str, name: str) -> CommandRefused:
     """Refuse that a person is their own backup (R6): nobody would stand in."""
     return CommandRefused(

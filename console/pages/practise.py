@@ -15,7 +15,7 @@ from bus.domain.terms import words
 from bus.domain.text import Text
 from bus.rules_config import root_cause_words
 from console.page import Action, Asked, Page, link
-from console.ticket_forms import FORMS, CommandForm, FormField, body_of
+from console.ticket_forms import CHOOSE, FORMS, CommandForm, FormField, sent
 from console.words import WORDS
 
 ROLES: Final = words(PracticeRole)
@@ -49,7 +49,7 @@ _OF_PRACTICE: Final = (
             FormField(
                 name="root_cause",
                 label=Text("根因", "root cause"),
-                choices={"": Text("请选择", "choose"), **root_cause_words()},
+                choices={"": CHOOSE, **root_cause_words()},
             ),
         ],
         done=Text("已解决", "resolved"),
@@ -100,7 +100,7 @@ def heading(event_type: str) -> Text:
 
 
 async def _take(form: CommandForm, asked: Asked) -> str:
-    await asked.post(f"{_path(asked)}/{form.name}", body_of(form, asked.fields))
+    await sent(form, asked, _path(asked))
     return ""
 
 

@@ -12,7 +12,7 @@ from bus.domain.text import Text
 from console.gateway_api import ApiProblem, refusal
 from console.page import Action, Asked, Page
 from console.pages.board import minutes
-from console.ticket_forms import FORMS, CommandForm, body_of, offered
+from console.ticket_forms import FORMS, CommandForm, filled, offered, sent
 from console.words import WORDS
 
 EVENTS_SHOWN: Final = 200  # the last ones
@@ -71,6 +71,8 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     present = [one for one in people["people"] if one["left_at"] is None] if people else []
     talk = [one for event in events["events"] if (one := said(event))]
     files = ticket.get("files", ()) if asked.api.beside else ()
+    roles = sorted({one["role"] for one in present})
+    lists = {"roles": {one: Text(one, one) for one in roles}}
     shown = [one for one in files if one["media_type"].startswith("image/")]
     return {
         "ticket": ticket,
@@ -84,11 +86,13 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "articles": knowledge and knowledge["articles"],
         "escalations": escalations(alerts["alerts"] if alerts else (), ticket["ticket_id"]),
         "people": [one["person"] for one in present],
-        "roles": sorted({one["role"] for one in present}),
+        "roles": roles,
         "device": device,
         "photos": shown,
         "elsewhere": [one for one in ticket["photos"] if one not in {each["uri"] for each in shown}],
-        "forms": offered(ticket["state"], asked.session.commands, paused=ticket["paused"]),
+        "forms": [
+            filled(one, lists) for one in offered(ticket["state"], asked.session.commands, paused=ticket["paused"])
+        ],
         "chosen": chosen,
         "sent": asked.form.get("command", "assign" if asked.query.get("to") else ""),
         "words": WORDS,
@@ -153,7 +157,7 @@ async def _send(form: CommandForm, asked: Asked) -> str:
     path = f"/v1/tickets/{quote(asked.path['ticket'], safe='')}"
     if form.command is Assign:
         await _check_handler(asked, path)
-    await asked.post(f"{path}/{form.name}", body_of(form, asked.fields))
+    await sent(form, asked, path)
     return ""
 
 

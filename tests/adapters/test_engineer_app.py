@@ -14,9 +14,9 @@ EVENT: dict[str, Any] = {
     "assignee": {
         "role": "field_engineer",
         "person": "张伟",
-        "contact": "1",
+        "contact": "801",
         "backup_person": "陈静",
-        "backup_contact": "2",
+        "backup_contact": "802",
     },
     "previous_person": "",
     "reason": "",

@@ -16,7 +16,7 @@ from tests.audit.keys import made_up_key
 
 AT = datetime(2026, 1, 18, 8, 0, tzinfo=UTC)
 KEY = made_up_key()
-WANG = Assignee(role="engineer", person="王磊", contact="1", backup_person="赵敏", backup_contact="2")
+WANG = Assignee(role="engineer", person="王磊", contact="801", backup_person="赵敏", backup_contact="802")
 PHONE = "13800001111"
 ONE, TWO = "(ticket_id LIKE '%-000002' AND version = 2)", "(ticket_id LIKE '%-000003' AND version = 2)"
 

@@ -24,7 +24,7 @@ from schemas.topics import LOG, physical
 from tests.bus_under_test import Bus, bus_on
 
 AT = datetime(2026, 1, 18, 8, 0, tzinfo=UTC)
-WANG = Assignee(role="engineer", person="王磊", contact="1", backup_person="赵敏", backup_contact="2")
+WANG = Assignee(role="engineer", person="王磊", contact="801", backup_person="赵敏", backup_contact="802")
 TICKETS = 40
 
 

@@ -165,3 +165,9 @@ def test_assignment_in_history_a_ticket_may_lose_its_handler_and_keep_its_state(
     assert story.ticket.assignee == NOBODY
     assert (story.ticket.state, story.ticket.paused_for) == (before.state, before.paused_for)
     assert story.ticket.resolution == before.resolution
+
+
+@pytest.mark.parametrize("field", ["contact", "backup_contact"])
+def test_assignment_a_contact_by_which_nobody_is_reached_is_refused_r6(field: str) -> None:
+    assign = Assign(assignee=replace(WANG, **{field: "随便"}))
+    given(OPEN).when(assign).then_refused("no_contact", f"assignee.{field}")

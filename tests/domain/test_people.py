@@ -30,6 +30,7 @@ def test_people_who_stand_in_for_each_other_may_come_in_one_file() -> None:
         ({"shift": "夜班"}, "shift", "unknown_word"),
         ({"role": " "}, "role", "missing"),
         ({"contact": ""}, "contact", "missing"),
+        ({"contact": "abc"}, "contact", "no_contact"),
     ],
 )
 def test_people_what_is_wrong_is_named_by_field_and_never_a_department_taken(

@@ -27,7 +27,7 @@ from tests.files import samples
 
 BYTES_MAX = 300_000
 DOCS = Path(__file__).parents[2] / "docs" / "files.md"
-ASSIGNEE = {"role": "engineer", "person": "王工", "contact": "1", "backup_person": "李工", "backup_contact": "2"}
+ASSIGNEE = {"role": "engineer", "person": "王工", "contact": "801", "backup_person": "李工", "backup_contact": "802"}
 OPENING = {"title": "不制冷", "type": "hardware_fault", "region": "east"}
 
 

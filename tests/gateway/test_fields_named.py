@@ -23,7 +23,7 @@ ROOT = Path(bus.__file__).parent.parent
 FIELD_AT = {
     "HttpProblem": 2, "MalformedInput": 1, "CommandRefused": 1, "_bad": 0, "_malformed": 0, "_unknown": 1,
     "missing": 0, "already": 0, "out_of_range": 0, "in_future": 0, "too_late": 0, "no_person": 0, "not_historic": 0,
-    "unknown_word": 0, "own_backup": 0,
+    "unknown_word": 0, "own_backup": 0, "no_contact": 0,
 }  # fmt: skip
 """Which argument is the field, wherever a refusal is made."""
 DEEP = b'{"a":' * 40

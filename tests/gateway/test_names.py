@@ -87,9 +87,9 @@ def test_names_of_assignees_are_not_the_bus_s(name: str, field: str) -> None:
     assignee = {
         "role": "field_engineer",
         "person": "张伟",
-        "contact": "1",
+        "contact": "801",
         "backup_person": "陈",
-        "backup_contact": "2",
+        "backup_contact": "802",
     }
     with pytest.raises(MalformedInput) as refused:
         build(Assign, {"assignee": {**assignee, field: name}})

@@ -104,7 +104,7 @@ async def apply(bus: Bus, name: str, broker: MqttBroker, *alarms: dict[str, Any]
 
 async def assign(bus: Bus, ticket: str) -> None:
     """Have somebody take a ticket up."""
-    who = Assignee(role="field_engineer", person="王强", contact="1", backup_person="陈静", backup_contact="2")
+    who = Assignee(role="field_engineer", person="王强", contact="801", backup_person="陈静", backup_contact="802")
     now = datetime.now(UTC)
     request = Request(
         command_id=CommandId(uuid4()), command=Assign(assignee=who), source="console", actor="调度", at=now,

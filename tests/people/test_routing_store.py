@@ -123,7 +123,7 @@ async def test_routing_store_the_timer_assigns_retries_and_leaves_what_somebody_
     now = utc_now()
     by_hand, first = [await bus.opened() for _ in range(2)]
     elsewhere = await bus.opened(region="西南", skills=("compresor",))
-    hand = Assignee(role="engineer", person="孙工", contact="1", backup_person="李工", backup_contact="2")
+    hand = Assignee(role="engineer", person="孙工", contact="801", backup_person="李工", backup_contact="802")
     await bus.ask(Assign(assignee=hand), ticket_id=by_hand)
     claimed = await asyncio.gather(*(bus.timer.fire(now) for _ in range(4)))
     assert sum(claimed) == 2
@@ -150,7 +150,7 @@ async def test_routing_store_a_ticket_that_is_taken_up_again_is_not_who_left_r6(
     await bus.staff(LI, WANG)
     reopened, stays = await bus.opened(), await bus.opened()
     for ticket_id, person in ((reopened, "李工"), (stays, "孙工")):
-        named = Assignee(role="engineer", person=person, contact="1", backup_person="王师傅", backup_contact="2")
+        named = Assignee(role="engineer", person=person, contact="801", backup_person="王师傅", backup_contact="802")
         for one in (Assign(assignee=named), Start(substate=Substate.ON_SITE), RESOLVE):
             assert isinstance(await bus.ask(one, ticket_id=ticket_id), Accepted)
     await bus.directory.leave("李工", Decided(by="张工", at=utc_now()))

@@ -31,7 +31,7 @@ from bus.reconcile.store import declare_lists, missing_named
 NOW = datetime.now(UTC).replace(microsecond=0)
 BEGIN = NOW - timedelta(hours=3)
 WINDOW = ListWindow(since=BEGIN, until=NOW - timedelta(minutes=5))
-ZHOU = Assignee(role="engineer", person="周师傅", contact="13800000001", backup_person="吴工", backup_contact="2")
+ZHOU = Assignee(role="engineer", person="周师傅", contact="13800000001", backup_person="吴工", backup_contact="802")
 
 
 def opening(number: str, minute: float, key: str = "") -> OpenTicket:

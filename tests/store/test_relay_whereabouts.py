@@ -25,7 +25,7 @@ from tests.store.test_relay import dispatcher, drained, relay, settings
 
 __all__ = ["database", "dispatcher", "pool", "postgres_store", "relay", "settings"]
 
-LI = replace(WANG, person="李工, 夜班", backup_person="赵敏", backup_contact="2")
+LI = replace(WANG, person="李工, 夜班", backup_person="赵敏", backup_contact="802")
 OTHER = Assign(assignee=LI, reason="换人")
 SUZHOU = "苏州"
 MOVED = Reclassify(region=SUZHOU, reason="客户搬迁")
