@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
@@ -69,7 +70,6 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         _chosen(asked),
     )
     present = [one for one in people["people"] if one["left_at"] is None] if people else []
-    talk = [one for event in events["events"] if (one := said(event))]
     files = ticket.get("files", ()) if asked.api.beside else ()
     roles = sorted({one["role"] for one in present})
     lists = {"roles": {one: Text(one, one) for one in roles}}
@@ -80,7 +80,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "next_step": clocks["next_step"],
         "routing": routing,
         "responsibility": responsibility,
-        "talk": talk,
+        "talk": talk(events["events"]),
         "last_action": event_words(ticket["responsibility"]["last_action"]),
         "why_it_waits": waits_for(events["events"]) if ticket["paused"] else "",
         "articles": knowledge and knowledge["articles"],
@@ -123,6 +123,22 @@ async def _chosen(asked: Asked) -> Mapping[str, str]:
         "assignee.backup_person": backup["person"],
         "assignee.backup_contact": backup["contact"],
     }
+
+
+def talk(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Give what was said, in order of version; `reported_at`: of what was reported after something later. Pure."""
+    found: list[Mapping[str, Any]] = []
+    latest = ""
+    for event in events:
+        latest, before = max(latest, event["occurred_at"], key=_moment), latest
+        if one := said(event):
+            late = _moment(event["occurred_at"]) < _moment(before)
+            found.append({**one, "reported_at": event["recorded_at"] if late else None})
+    return found
+
+
+def _moment(at: str) -> datetime:
+    return datetime.fromisoformat(at) if at else datetime.min.replace(tzinfo=UTC)
 
 
 def said(event: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -11,7 +11,7 @@ from bus.domain.routing_rules import RoutingMode
 from bus.domain.terms import State, TicketId
 from bus.postgres.people_rows import PersonRow
 from console.page import ROOT
-from console.pages.ticket import said, waits_for
+from console.pages.ticket import said, talk, waits_for
 from console.ticket_forms import FORMS, body_of, offered
 from tests.console.conftest import HERE, Visitor
 from tests.console.form import fields_of_form
@@ -194,3 +194,12 @@ def test_ticket_page_says_what_an_event_has_in_words_and_why_it_waits() -> None:
     assert [getattr(one, "zh", one) for one in told["texts"]] == ["等待客户", "不在家"]
     assert said({**paused, "event_type": "sla.warned.v1"}) is None
     assert (waits_for([paused, {**paused, "event_type": "note.added.v1"}]), waits_for([])) == ("不在家", "")
+
+
+def test_ticket_page_says_of_what_was_reported_after_something_later_when_that_was() -> None:
+    times = [("2026-11-30T01:00:00+00:00", 1), ("2026-11-30T02:00:00Z", 2), ("2026-11-30T09:30:00+08:00", 3)]
+    events = [
+        {"event_type": "note.added.v1", "actor": "王工", "text": "x", "occurred_at": at, "recorded_at": f"at {n}"}
+        for at, n in times
+    ]
+    assert [one["reported_at"] for one in talk(events)] == [None, None, "at 3"]
