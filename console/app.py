@@ -1,7 +1,7 @@
 """The console's ASGI app: its routes."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol
@@ -17,7 +17,7 @@ from starlette.types import Scope
 from console.gateway_api import ApiProblem, GatewayApi
 from console.live import LiveBlocks
 from console.page import ROOT, Page, link
-from console.render import static_path
+from console.render import Templates, static_path
 from console.session import Sessions
 from console.sign_in import SignIn
 from console.site import NotSignedIn, Site
@@ -43,13 +43,14 @@ def make_console(
     *,
     now: Callable[[], datetime],
     stopping: asyncio.Event,
+    ticket_types: Mapping[str, str] | None = None,
     provider: Callable[[SignIn], OtherSignIn] | None = None,
 ) -> Starlette:
     """Make the app; it answers every path below /console. The first page is where one begins. Pure.
 
-    Streams of news end once `stopping` is set.
+    Streams of news end once `stopping` is set. `ticket_types`: their names in Chinese; of others the code is shown.
     """
-    site = Site(api, sessions, pages, now, LiveBlocks(stopping))
+    site = Site(api, sessions, pages, now, blocks=LiveBlocks(stopping), templates=Templates(ticket_types))
     sign_in = SignIn(site, oidc=provider is not None)
     routes: list[Route | Mount] = [
         Route(ROOT, site.begin),

@@ -29,8 +29,9 @@ MACROS: Final = {
 class Templates:
     """The templates of the package; a name that is not given fails, so that nothing is silently left out."""
 
-    def __init__(self) -> None:
-        """Set Jinja2 up."""
+    def __init__(self, ticket_types: Mapping[str, str] | None = None) -> None:
+        """Set Jinja2 up. `ticket_types`: the names in Chinese, by code."""
+        names = {one: Text(name, one.replace("_", " ")) for one, name in (ticket_types or {}).items()}
         self._jinja = jinja2.Environment(
             loader=jinja2.PackageLoader("console"),
             autoescape=True,
@@ -39,7 +40,8 @@ class Templates:
             lstrip_blocks=True,
         )
         self._jinja.filters |= {"when": when, "clock": clock, "ago": ago, "seconds": duration, "code": code}
-        self._jinja.globals |= {"link": link, "static": static_path, "root": ROOT}
+        self._jinja.filters["type_name"] = lambda one: names.get(one, Text(one, one))
+        self._jinja.globals |= {"link": link, "static": static_path, "root": ROOT, "ticket_types": [*names]}
         for name, file in MACROS.items():
             self._jinja.globals[name] = self._jinja.get_template(file).module
 

@@ -48,11 +48,13 @@ class Site:
         sessions: Sessions,
         pages: Sequence[Page],
         now: Callable[[], datetime],
+        *,
         blocks: LiveBlocks,
+        templates: Templates,
     ) -> None:
         """Take what pages need."""
         self.api, self.sessions, self.pages, self.now = api, sessions, pages, now
-        self.templates, self.blocks = Templates(), blocks
+        self.templates, self.blocks = templates, blocks
         self.done = {_named(page, action): action.done for page in pages for action in page.actions}
         self.routes = [(page, Route(ROOT + page.path, self.begin)) for page in pages]
 

@@ -18,6 +18,7 @@ from bus.intake.dispatch import utc_now
 from bus.programs.lifecycle import run_until_stopped, stop_on_signals
 from bus.programs.listening import listening_socket
 from bus.programs.serving import serving_of
+from bus.rules_config import ticket_type_names
 from bus.settings import Settings, secret_bytes
 from console.app import CONTRACT, OtherSignIn, make_console
 from console.gateway_api import TIMEOUT_S, GatewayApi, in_process
@@ -33,7 +34,7 @@ STOP_S_MAX = 3
 def console_beside(gateway: ASGIApp, core: Core, stopping: asyncio.Event) -> ASGIApp:
     """Serve /console and /asyncapi by the console, which calls the gateway in this process, all else by the gateway.
 
-    Raises ConfigFileInvalid for an OIDC file that cannot be used.
+    Raises ConfigFileInvalid for an OIDC file or promises that cannot be used.
     """
     sessions = _sessions(core.settings)
     provider = _provider(core, sessions)
@@ -43,6 +44,7 @@ def console_beside(gateway: ASGIApp, core: Core, stopping: asyncio.Event) -> ASG
         PAGES,
         now=utc_now,
         stopping=stopping,
+        ticket_types=ticket_type_names(core.settings),
         provider=provider,
     )
 
@@ -56,13 +58,16 @@ def console_beside(gateway: ASGIApp, core: Core, stopping: asyncio.Event) -> ASG
 async def run_console(settings: Settings, *, gateway: str, host: str, port: int) -> None:
     """Serve the console alone, in front of the gateway at that address, until SIGTERM.
 
-    Raises PortTaken, CertificateUnusable.
+    Raises PortTaken, CertificateUnusable, ConfigFileInvalid.
     """
     serving = serving_of(settings)
     stopping = asyncio.Event()
     stop_on_signals(stopping)
     async with client_at(gateway, settings, timeout_s=TIMEOUT_S) as http:
-        app = make_console(GatewayApi(http), _sessions(settings), PAGES, now=utc_now, stopping=stopping)
+        types = ticket_type_names(settings)
+        app = make_console(
+            GatewayApi(http), _sessions(settings), PAGES, now=utc_now, stopping=stopping, ticket_types=types
+        )
         config = uvicorn.Config(
             app,
             log_config=None,

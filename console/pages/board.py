@@ -18,7 +18,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     return {
         "board": board,
         "filters": filters,
-        "known": known(board),
+        "known": known(board, filters),
         "words": WORDS,
         "dwell_colour": dwell_colour,
         "minutes": minutes,
@@ -27,14 +27,15 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     }
 
 
-def known(board: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
-    """Give the words that a board has for each of its filters, to choose from. Pure."""
+def known(board: Mapping[str, Any], chosen: Mapping[str, str]) -> Mapping[str, Sequence[str]]:
+    """Give the words that a board has for each of its filters, to choose from, and what is chosen. Pure."""
     cards = [card for column in board["columns"] for card in column["cards"]]
     lanes = board["lanes"]
     regions = {one["region"] for one in cards} | {name for one in lanes for name in one["regions"]}
+    types = {one["type"] for one in cards} | {name for one in lanes for name in one["types"]} | {chosen["type"]}
     return {
         "region": sorted(regions - {""}),
-        "type": sorted({one["type"] for one in cards} | {name for one in lanes for name in one["types"]}),
+        "type": sorted(types - {""}),
         "person": [one["person"] for one in lanes],
     }
 

@@ -11,6 +11,8 @@ import pytest
 from starlette.applications import Starlette
 
 from bus.intake.dispatch import utc_now
+from bus.rules_config import ticket_type_names
+from bus.settings import Settings
 from console.app import make_console
 from console.gateway_api import GatewayApi, in_process
 from console.page import ROOT
@@ -40,7 +42,14 @@ class Visitor:
         self.gateway = Gateway(alerts=self.alerts, **self.parts)
         self.sessions = Sessions([b"a secret that gateways share"])
         api = GatewayApi(in_process(self.gateway.app, self.url), takes_host=not self.url)
-        self.app: Starlette = make_console(api, self.sessions, PAGES, now=self.now, stopping=asyncio.Event())
+        self.app: Starlette = make_console(
+            api,
+            self.sessions,
+            PAGES,
+            now=self.now,
+            stopping=asyncio.Event(),
+            ticket_types=ticket_type_names(Settings()),
+        )
         self.http = self.browser()
 
     def now(self) -> datetime:

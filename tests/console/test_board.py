@@ -61,6 +61,7 @@ async def test_board_page_shows_columns_what_is_pinned_and_engineers(visitor: Vi
         "首次响应 剩",
         "工时停留 3h",
         "在班",
+        '<span class="small">硬件故障',
     ):
         assert shown in columns, shown
     assert columns.count('class="ticket bad"') == 1
@@ -81,6 +82,12 @@ async def test_board_page_is_filtered_and_goes_on_in_one_column(visitor: Visitor
     assert "没有工单符合筛选" not in page
     nothing = (await visitor.get("/board?region=east&type=hardware")).text
     assert "没有工单符合筛选,请核对写法: east · hardware" in nothing
+    assert '<option value="hardware" selected>hardware</option>' in nothing, "a type that nobody declared"
+    named = await visitor.get("/board?type=complaint")
+    assert ('<option value="complaint" selected>投诉</option>' in named.text, numbers[0] in named.text) == (True, False)
+    await visitor.send("/board", "/language/en")
+    assert '<option value="hardware_fault">hardware fault</option>' in (await visitor.get("/board")).text
+    await visitor.send("/board", "/language/zh")
     first = (await visitor.get("/board?region=east")).text
     assert "还有 5 张" in first
     address = first.split("还有 5 张")[0].rpartition('href="')[2].partition('"')[0].replace("&amp;", "&")
@@ -117,6 +124,6 @@ def test_board_page_counts_whole_minutes_and_knows_the_words_to_filter_by() -> N
     assert [minutes(one) for one in (59.9, 60, -61)] == [0, 60, 60]
     lanes = [{"person": "李工", "regions": ["华东"], "types": []}]
     cards = [{"region": "", "type": "complaint"}, {"region": "华南", "type": "complaint"}]
-    assert known({"columns": [{"cards": cards}], "lanes": lanes}) == {
-        "region": ["华东", "华南"], "type": ["complaint"], "person": ["李工"],
+    assert known({"columns": [{"cards": cards}], "lanes": lanes}, {"type": "own"}) == {
+        "region": ["华东", "华南"], "type": ["complaint", "own"], "person": ["李工"],
     }  # fmt: skip
