@@ -45,8 +45,8 @@ class BoardCard:
     """A ticket as a column shows it, without anybody's contact.
 
     `working_s` and `red`: how long it is in its state in working hours of its region, and whether that is beyond
-    `red_after_s`, the state's limit. `clock`: null when no promise is open. `unroutable`: why nobody suits, as codes
-    with commas.
+    `red_after_s`, the state's limit; `works_now`: whether these hours run now. `clock`: null when no promise is open.
+    `unroutable`: why nobody suits, as codes with commas.
     """
 
     ticket_id: TicketId
@@ -60,6 +60,7 @@ class BoardCard:
     working_s: int
     red_after_s: int
     red: bool
+    works_now: bool
     clock: BoardClock | None
     handler: str
     backup: str
@@ -122,6 +123,7 @@ def card_of(ticket: Ticket, limits: DwellLimits, calendars: Calendars, now: date
         working_s=dwell.working_s if dwell else 0,
         red_after_s=int(limits.get(ticket.state, RED_AFTER).total_seconds()),
         red=dwell is not None and dwell.red_since is not None,
+        works_now=calendars.of_region(ticket.region).working.works_at(now),
         clock=pressing(ticket, now),
         handler=ticket.assignee.person,
         backup=ticket.assignee.backup_person,

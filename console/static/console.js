@@ -40,6 +40,14 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Going back from a ticket leads to its card, however the board was filtered.
+document.addEventListener("click", (event) => {
+  const card = event.target.closest("[data-card]");
+  if (card) history.replaceState(null, "", `#${card.id}`);
+});
+const left = document.getElementById(location.hash.slice(1)); // :target is not there yet
+if (left?.matches("[data-card]")) left.focus();
+
 // The board: arrows move among its cards, "j" goes to the first.
 const MOVES = { ArrowDown: [0, 1], ArrowUp: [0, -1], ArrowRight: [1, 0], ArrowLeft: [-1, 0] };
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from bus.domain.calendars import Calendar, Calendars
 from bus.domain.terms import Substate, TicketId, WaitingFor
+from bus.domain.working_time import OFF, WorkingTime
 from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
 from bus.postgres.people_rows import PersonRow
@@ -69,6 +71,18 @@ async def test_board_page_shows_columns_what_is_pinned_and_engineers(visitor: Vi
     assert '<span class="full">3 / 3</span>' in columns
     assert MARKUP not in page
     assert "13800000001" not in page, "no contact is on the board"
+
+
+async def test_board_page_says_that_no_time_counts_outside_working_hours() -> None:
+    closed = Calendar(name="closed", title="不上班", working=WorkingTime(zone="Asia/Shanghai", week=(OFF,) * 7))
+    visitor = Visitor(parts={"calendars": Calendars(by_name={"closed": closed}, default="closed", lists={})})
+    async with visitor.gateway.group.running(), visitor.http:
+        number = await visitor.gateway.opened("SN-night")
+        await visitor.sign_in("dispatcher")
+        page = (await visitor.get("/board")).text
+        assert "工时停留 不到 1 分钟 · 非工作时间" in page.split(f'id="ticket-{number}"')[1]
+        back = (await visitor.get(f"/board/{number}")).text
+    assert f'href="{ROOT}/board#ticket-{number}"' in back
 
 
 async def test_board_page_is_filtered_and_goes_on_in_one_column(visitor: Visitor, numbers: list[str]) -> None:

@@ -37,6 +37,14 @@ def test_board_the_promise_that_presses_counts_working_time_alone() -> None:
     assert (late.left_s, late.warned) == (-15 * 60, True)
 
 
+def test_board_r15_a_card_says_whether_its_time_counts_now() -> None:
+    story = Story(OFFICE_RULES)
+    story.when(At(FRIDAY, OPEN))
+    sunday = FRIDAY + timedelta(days=2)
+    at = {now: card_of(story.ticket, {}, OFFICE_RULES.calendars, now) for now in (FRIDAY, sunday)}
+    assert [(one.works_now, one.working_s) for one in at.values()] == [(True, 0), (False, 30 * 60)]
+
+
 def test_board_a_wait_says_for_whom_and_its_promise_stands() -> None:
     story = (OPEN, ASSIGN, Accept(), Arrive(), At(START + HOUR, PAUSE))
     one = card(*story, now=START + 5 * HOUR)

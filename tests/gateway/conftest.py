@@ -15,7 +15,7 @@ from bus.consistency.check_result import CheckResult
 from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
 from bus.delivery.targets_config import TargetsConfig
-from bus.domain.calendars import ALWAYS_ALONE
+from bus.domain.calendars import ALWAYS_ALONE, Calendars
 from bus.domain.customer_link import CustomerLinks
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
@@ -155,6 +155,7 @@ class Gateway(ByRole):
     reconciling: FakeReconciling = field(default_factory=FakeReconciling)
     url: str = ""
     namespace: str = "t"
+    calendars: Calendars = ALWAYS_ALONE
     check: Callable[[], None] = lambda: None
     now: Callable[[], datetime] = utc_now
     handlers: dict[str, ShownHandler] = field(default_factory=dict)
@@ -216,7 +217,7 @@ class Gateway(ByRole):
                 BoardSources(
                     read=board_of(self.store, lambda: [*self.people.rows.values()]),
                     limits={},
-                    calendars=ALWAYS_ALONE,
+                    calendars=self.calendars,
                     now=self.deps.now,
                 )
             ),

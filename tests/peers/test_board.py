@@ -114,7 +114,7 @@ async def test_board_a_morning_as_a_dispatcher(bus: Bus, browser: Any) -> None:
 
     await page.keyboard.press("j")
     await page.keyboard.press("ArrowDown")
-    assert await page.evaluate("document.activeElement.id") == f"pending-{east}"
+    assert await page.evaluate("document.activeElement.id") == f"ticket-{east}"
     await page.keyboard.press("ArrowUp")
     await page.keyboard.press("Enter")
     await page.wait_for_url(f"**/console/board/{lost}")
@@ -127,11 +127,19 @@ async def test_board_a_morning_as_a_dispatcher(bus: Bus, browser: Any) -> None:
     assert "客户下午在家" in await page.inner_text(".talk")
     await looked_at(window, rules, "ticket")
 
-    await window.go("/board")
+    await page.click("main a:has-text('派单台')")
     await page.wait_for_selector(f".column li:has-text('{lost}') >> text=未接单")
+    assert await page.evaluate("document.activeElement.id") == f"ticket-{lost}", "where one was, in its new column"
+    await window.go("/board?region=华东")
+    await page.click(f"#ticket-{east}")
+    await page.wait_for_url(f"**/console/board/{east}")
+    await page.go_back()
+    await page.wait_for_function(f"document.activeElement.id === 'ticket-{east}'")
+    assert "region" in page.url, "its filter is still there"
+    await window.go("/board")
     assert await page.locator(f"#lost-{lost}").count() == 0
     fresh = await opened(bus, 3, "华东")
-    await page.locator(f"#pending-{fresh}").wait_for(timeout=60_000)
+    await page.locator(f"#ticket-{fresh}").wait_for(timeout=60_000)
     await window.close()
 
 
@@ -143,7 +151,7 @@ async def test_board_moves_focus_stays_on_a_card_while_news_come_in(bus: Bus, br
     await window.page.keyboard.press("j")
     focused = await window.page.evaluate("document.activeElement.id")
     fresh = await opened(bus, 4, "华东")
-    await window.page.locator(f"#pending-{fresh}").wait_for(timeout=60_000)
+    await window.page.locator(f"#ticket-{fresh}").wait_for(timeout=60_000)
 
     async def still() -> bool:
         return bool(await window.page.evaluate("document.activeElement.id") == focused)
