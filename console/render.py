@@ -39,7 +39,14 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._jinja.filters |= {"when": when, "clock": clock, "ago": ago, "seconds": duration, "code": code}
+        self._jinja.filters |= {
+            "when": when,
+            "minute": minute,
+            "clock": clock,
+            "ago": ago,
+            "seconds": duration,
+            "code": code,
+        }
         self._jinja.filters["type_name"] = lambda one: names.get(one, Text(one, one))
         self._jinja.globals |= {"link": link, "static": static_path, "root": ROOT, "ticket_types": [*names]}
         for name, file in MACROS.items():
@@ -68,9 +75,25 @@ def when(at: str | datetime | None) -> str | Markup:
     """Show a moment in China's zone, with its offset; a dash where there is none."""
     if not at:
         return "–"
-    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
-    shown = moment.astimezone(ZONE)
-    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), f"{shown:%m-%d %H:%M:%S} +08:00")
+    moment = _moment(at)
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), _to_the_second(moment))
+
+
+def minute(at: str | datetime | None) -> str | Markup:
+    """Show a moment as service people read it, to the minute in China; its title has the second and the zone."""
+    if not at:
+        return "–"
+    moment = _moment(at)
+    shown = f"{moment.astimezone(ZONE):%m-%d %H:%M}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(moment.isoformat(), _to_the_second(moment), shown)
+
+
+def _moment(at: str | datetime) -> datetime:
+    return datetime.fromisoformat(at) if isinstance(at, str) else at
+
+
+def _to_the_second(moment: datetime) -> str:
+    return f"{moment.astimezone(ZONE):%m-%d %H:%M:%S} +08:00"
 
 
 def code(text: str) -> Markup:
@@ -88,8 +111,7 @@ def ago(at: str | datetime | None, now: datetime) -> str:
     """Say how long ago a moment is, as 2h 5m; a dash where there is none."""
     if not at:
         return "–"
-    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return duration((now - moment).total_seconds())
+    return duration((now - _moment(at)).total_seconds())
 
 
 def seconds_until(at: str | None, now: datetime) -> float | None:
