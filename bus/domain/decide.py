@@ -70,7 +70,7 @@ from bus.domain.inside_commands import (
     WithdrawOffer,
 )
 from bus.domain.no_key import plain_word
-from bus.domain.preconditions import check, check_names, check_person, check_photos, check_sha256
+from bus.domain.preconditions import check, check_names, check_person, check_photos, check_sha256, check_visit
 from bus.domain.replan import changed_promises
 from bus.domain.routing import Staff, offer_withdrawn, routed
 from bus.domain.rules import Rules
@@ -230,6 +230,7 @@ def _dispatching(
                 raise refusals.already("accepted", "该工单已接单", "the ticket is accepted already")
             return (AssignmentAccepted(note=note, automatic=_automatic(request, rules)),)
         case Depart(expected_at=expected_at):
+            check_visit(request, expected_at, rules)
             return (EngineerDeparted(expected_at=expected_at, automatic=_automatic(request, rules)),)
         case Arrive(place=place):
             return (EngineerArrived(place=place, automatic=_automatic(request, rules)),)

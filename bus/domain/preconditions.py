@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 
 from bus.domain import refusals
 from bus.domain.commands import Command, OpenTicket, Request
@@ -20,6 +21,7 @@ from bus.domain.values import Assignee
 
 PHOTOS_MAX = 50
 URI_CHARS_MAX = 2000
+VISIT_WITHIN = timedelta(days=7)
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -83,6 +85,24 @@ def check_person(assignee: Assignee, rules: Rules) -> None:
     for field, text in (("assignee.contact", assignee.contact), ("assignee.backup_contact", assignee.backup_contact)):
         if not is_contact(text):
             raise refusals.no_contact(field, text)
+
+
+def check_visit(request: Request, expected_at: datetime | None, rules: Rules) -> None:
+    """Refuse a visit before setting out, or long after: a date that was mistyped. By the command's own time."""
+    if expected_at is None or request.historic:
+        return
+    if expected_at < request.at - rules.clock_skew_max:
+        raise refusals.out_of_range(
+            "expected_at",
+            "预计到达时间早于出发时间,请核对日期和时间",
+            "the visit is expected before setting out: see its date",
+        )
+    if expected_at > request.at + VISIT_WITHIN:
+        raise refusals.out_of_range(
+            "expected_at",
+            f"预计到达时间晚于出发后 {VISIT_WITHIN.days} 天,请核对日期",
+            f"the visit is expected more than {VISIT_WITHIN.days} days after setting out: see its date",
+        )
 
 
 def check_sha256(text: str) -> None:

@@ -1,6 +1,7 @@
 """Responsibility: an assignment names people, never a department (R6); handover, return, claim."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -15,14 +16,27 @@ from bus.domain.events import (
     TicketReturned,
     WorkStarted,
 )
-from bus.domain.preconditions import check_person
+from bus.domain.preconditions import VISIT_WITHIN, check_person
 from bus.domain.terms import State, Substate
 from bus.domain.ticket import NOBODY
 from bus.domain.values import Assignee
 from bus.rules_config import load_rules
 from bus.settings import Settings
-from tests.domain.given import given
-from tests.domain.people import ASSIGN, ASSIGNED, OPEN, PAUSED, RESOLVED, START, WANG, WORKING, ZHAO
+from tests.domain.given import At, given
+from tests.domain.people import (
+    ASSIGN,
+    ASSIGNED,
+    MINUTE,
+    OPEN,
+    PAUSED,
+    RESOLVED,
+    RULES,
+    START,
+    TICK_OF_TIME,
+    WANG,
+    WORKING,
+    ZHAO,
+)
 
 HANDOVER = Assign(assignee=ZHAO, reason="王师傅休假")
 
@@ -140,6 +154,18 @@ def test_assignment_setting_out_arriving_and_starting_say_where_the_work_stands(
     assert (story.ticket.state, story.ticket.substate) == (State.IN_PROGRESS, Substate.ON_SITE)
     story.when(Start(substate=Substate.PARTS, reason="缺件")).then(WorkStarted(substate=Substate.PARTS, reason="缺件"))
     story.when(Start(substate=Substate.PARTS)).then_refused("already", "substate")
+
+
+def test_assignment_a_visit_is_expected_after_setting_out_and_within_days_by_the_commands_own_time() -> None:
+    out_at, told_at = START + MINUTE, START + timedelta(days=6)  # recorded without a network, and sent late
+    skew = RULES.clock_skew_max
+    for at in (out_at - skew - TICK_OF_TIME, out_at + VISIT_WITHIN + TICK_OF_TIME):
+        setting_out = At(out_at, Depart(expected_at=at))
+        given(*ASSIGNED).when(setting_out, received_at=told_at).then_refused("out_of_range", "expected_at")
+        given(*ASSIGNED).when(setting_out, historic=True).then(EngineerDeparted)
+    for at in (out_at - skew, out_at + VISIT_WITHIN):
+        story = given(*ASSIGNED).when(At(out_at, Depart(expected_at=at)), received_at=told_at)
+        story.then(EngineerDeparted(expected_at=at))
 
 
 def test_assignment_a_return_needs_a_reason_and_leaves_nobody_responsible() -> None:

@@ -140,7 +140,7 @@ async def test_ticket_is_worked_to_its_end_and_read_back_at_once(gateway: Gatewa
     steps = [
         ("dispatcher", "assign", {"assignee": PERSON}),
         ("engineer", "accept", {"actor": "王工", "at": opened_at.isoformat()}),
-        ("engineer", "depart", {"expected_at": "2026-11-22T12:00:00+08:00"}),
+        ("engineer", "depart", {"expected_at": (utc_now() + timedelta(hours=1)).isoformat()}),
         ("engineer", "arrive", {"place": "上海"}),
         ("engineer", "add-evidence", {"kind": "photo", "uri": "s3://b/a.jpg"}),
         ("engineer", "resolve", {"summary": "换风扇", "root_cause": "fan"}),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ LISTED = {"role": "engineer", "regions": ["华东"], "capacity": 9, "contact": "
 WAYS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "pending": (),
     "assigned": (("assign", {"assignee": PERSON}),),
-    "on-the-way": (("depart", {"expected_at": "2030-12-03T06:30:00Z"}),),
+    "on-the-way": (("depart", {"expected_at": f"{datetime.now(UTC) + timedelta(hours=2):%FT%TZ}"}),),
     "working": (("arrive", {}),),
     "paused": (("pause", {"waiting_for": "parts", "reason": "主控板缺货"}),),
     "resolved": (

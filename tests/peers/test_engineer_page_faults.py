@@ -121,6 +121,13 @@ async def test_engineer_page_speaks_in_its_own_words_and_in_the_time_of_the_bus_
     assert "硬件故障" in await page.inner_text("#facts")
     day = (datetime.now(UTC) + timedelta(days=2)).date()
     expected = f"预计到达(北京时间) {day:%m/%d} 02:30"
+    await page.click("#actions button[data-command=depart]")
+    for wrong in (day - timedelta(days=3), day + timedelta(days=7)):
+        await page.fill("#form [name=expected_at]", f"{wrong}T02:30")
+        await page.click("#form form > button:not(.plain)")
+        await page.locator("#form .problem:has-text('请核对日期')").wait_for()
+        await page.fill("#form [name=expected_at]", "")
+    await page.click("#form form > button.plain")
     await done(page, "depart", expected_at=f"{day}T02:30")
     await done(page, "add-evidence", photos=photos(tmp_path, samples.JPEG + uuid4().bytes))
     await done(page, "arrive")

@@ -10,6 +10,7 @@ import { DROPPED, news, REFUSED, synced, WAITING } from "./sync.js";
 const AGAIN_S = { first: 5, most: 120 };
 const LOOK_MS = 300_000; // no oftener: each read of the customer's data is recorded
 const [, LINK = ""] = /^\/e\/([\w-]+(?:\.[\w-]+)*)/.exec(location.pathname) ?? []; // without what a chat put behind it
+const VISIT_MS = { before: 3_600_000, after: 7 * 86_400_000 }; // the bus holds to it by the record's own time
 const part = (id) => document.getElementById(id);
 const dialog = part("form");
 let kept; // the ticket as this phone has it
@@ -234,6 +235,8 @@ async function submitted(step, form, ticket) {
     if (field.kind === "time") {
       const at = instant(fields[field.name]);
       if (Number.isNaN(at.getTime())) return [`看不懂这个时间:${value}`, `not a time: ${value}`];
+      const ahead = at - Date.now() - (kept?.offset ?? 0);
+      if (ahead < -VISIT_MS.before || ahead > VISIT_MS.after) return ["请核对日期和时间:应在今后 7 天内", "a time within 7 days"];
       fields[field.name] = at.toISOString();
     }
     if (field.kind === "parts") {
