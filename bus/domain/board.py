@@ -109,8 +109,8 @@ class BoardLane:
 def card_of(ticket: Ticket, limits: DwellLimits, calendars: Calendars, now: datetime) -> BoardCard:
     """Give a ticket's card as of now."""
     since = ticket.closed_at or ticket.state_since or ticket.opened_at
-    standing = in_state(ticket)
-    dwell = dwell_of(standing, limits, calendars, now) if standing else None
+    measured = in_state(ticket)
+    dwell = dwell_of(measured, limits, calendars, now) if measured else None
     return BoardCard(
         ticket_id=ticket.ticket_id,
         title=ticket.title,

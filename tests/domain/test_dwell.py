@@ -30,9 +30,9 @@ def lived(*commands: Command | At) -> Ticket:
 
 
 def dwell(ticket: Ticket, now: datetime, calendars: Calendars = ROUND, **limits: timedelta) -> Dwell:
-    standing = in_state(ticket)
-    assert standing is not None
-    return dwell_of(standing, {State(name): limit for name, limit in limits.items()}, calendars, now)
+    measured = in_state(ticket)
+    assert measured is not None
+    return dwell_of(measured, {State(name): limit for name, limit in limits.items()}, calendars, now)
 
 
 def test_dwell_counts_from_when_the_ticket_came_into_its_state_and_not_from_what_happened_within() -> None:
