@@ -1,6 +1,6 @@
 """What people do with a ticket on its page: a form per command, and the body that a filled one asks for. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -58,8 +58,9 @@ class CommandForm:
         return kebab(self.command)
 
 
+Made = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 CHOOSE: Final = Text("请选择", "choose")
-_WHY: Final = FormField(name="reason", label=Text("原因", "why"))
+WHY: Final = FormField(name="reason", label=Text("原因", "why"))
 FORMS: Final[Sequence[CommandForm]] = (
     CommandForm(
         command=Assign,
@@ -70,7 +71,7 @@ FORMS: Final[Sequence[CommandForm]] = (
             FormField(name="assignee.contact", label=Text("联系方式", "contact")),
             FormField(name="assignee.backup_person", label=Text("备份人", "backup"), offers="people"),
             FormField(name="assignee.backup_contact", label=Text("备份人联系方式", "backup's contact")),
-            _WHY,
+            WHY,
         ],
         done=Text("已指派", "assigned"),
     ),
@@ -84,12 +85,12 @@ FORMS: Final[Sequence[CommandForm]] = (
     CommandForm(
         command=Pause,
         title=Text("挂起", "pause"),
-        fields=[FormField(name="waiting_for", label=Text("等谁", "for whom"), choices=words(WaitingFor)), _WHY],
+        fields=[FormField(name="waiting_for", label=Text("等谁", "for whom"), choices=words(WaitingFor)), WHY],
         done=Text("已挂起", "paused"),
     ),
-    CommandForm(command=Resume, title=Text("恢复处理", "go on"), fields=[_WHY], done=Text("已恢复", "it goes on")),
+    CommandForm(command=Resume, title=Text("恢复处理", "go on"), fields=[WHY], done=Text("已恢复", "it goes on")),
     CommandForm(
-        command=Return, title=Text("退回待分派", "return"), fields=[_WHY], done=Text("已退回待分派", "returned")
+        command=Return, title=Text("退回待分派", "return"), fields=[WHY], done=Text("已退回待分派", "returned")
     ),
     CommandForm(
         command=Reclassify,
@@ -98,14 +99,14 @@ FORMS: Final[Sequence[CommandForm]] = (
             FormField(name="type", label=Text("类型(空:不变)", "type (empty: as it is)")),
             FormField(name="region", label=Text("区域(空:不变)", "region (empty: as it is)")),
             FormField(name="priority", label=Text("优先级(空:不变)", "priority (empty: as it is)")),
-            _WHY,
+            WHY,
         ],
         done=Text("已更改", "reclassified"),
     ),
     CommandForm(
         command=Escalate,
         title=Text("升级", "escalate"),
-        fields=[FormField(name="to", label=Text("升级给哪个角色", "to which role's board"), offers="roles"), _WHY],
+        fields=[FormField(name="to", label=Text("升级给哪个角色", "to which role's board"), offers="roles"), WHY],
         done=Text("已升级", "escalated"),
     ),
     CommandForm(
@@ -120,7 +121,7 @@ FORMS: Final[Sequence[CommandForm]] = (
     CommandForm(
         command=RemoveCollaborator,
         title=Text("移除协作人", "remove a collaborator"),
-        fields=[FormField(name="person", label=Text("谁", "who"), offers="people"), _WHY],
+        fields=[FormField(name="person", label=Text("谁", "who"), offers="people"), WHY],
         done=Text("已移除", "removed"),
     ),
     CommandForm(
@@ -150,11 +151,11 @@ FORMS: Final[Sequence[CommandForm]] = (
     CommandForm(
         command=RejectClosure,
         title=Text("代客户拒绝关闭", "decline for the customer"),
-        fields=[FormField(name="rejected_by", label=Text("客户联系人", "the customer's contact")), _WHY],
+        fields=[FormField(name="rejected_by", label=Text("客户联系人", "the customer's contact")), WHY],
         done=Text("已退回处理", "it goes on"),
     ),
     CommandForm(
-        command=Reopen, title=Text("重新打开", "reopen"), fields=[_WHY], done=Text("已重新打开", "it is open again")
+        command=Reopen, title=Text("重新打开", "reopen"), fields=[WHY], done=Text("已重新打开", "it is open again")
     ),
 )
 
@@ -174,10 +175,14 @@ def filled(form: CommandForm, lists: Mapping[str, Mapping[str, Text]]) -> Comman
     return replace(form, fields=fields)
 
 
-async def sent(form: CommandForm, asked: Asked, path: str) -> None:
-    """Send a filled form to a ticket's path; a refusal names its fields as the form does. Raises ApiProblem."""
+async def sent(form: CommandForm, asked: Asked, path: str, made: Made | None = None) -> None:
+    """Send a filled form to a ticket's path; a refusal names its fields as the form does. Raises ApiProblem.
+
+    `made`: what the command is made of, where the form's fields are not its own.
+    """
+    body = body_of(form, asked.fields)
     try:
-        await asked.post(f"{path}/{form.name}", body_of(form, asked.fields))
+        await asked.post(f"{path}/{form.name}", made(body) if made else body)
     except ApiProblem as problem:
         raise ApiProblem(problem.status, labelled(form, problem.problem)) from None
 

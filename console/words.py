@@ -7,6 +7,7 @@ from bus.domain.drift import DriftReason
 from bus.domain.routed import Unfit
 from bus.domain.terms import ClockName, EvidenceKind, State, Substate, WaitingFor, words
 from bus.domain.text import Text
+from bus.domain.work_order import StepStatus
 
 WORDS: Final[Mapping[str, Mapping[str, Text]]] = {
     "state": words(State),
@@ -16,4 +17,5 @@ WORDS: Final[Mapping[str, Mapping[str, Text]]] = {
     "kind": words(EvidenceKind),
     "unfit": words(Unfit),
     "drift": words(DriftReason),
+    "step_status": words(StepStatus),
 }

@@ -90,7 +90,7 @@ def _started(command: StartWorkOrder, ticket: Ticket, rules: Rules) -> WorkOrder
     template = rules.work_orders.get(command.template)
     if template is None:
         raise refusals.unknown_word("template", command.template, rules.work_orders)
-    if template.types and ticket.type not in template.types:
+    if not template.fits(ticket.type):
         raise work_order_refusals.another_type(template, ticket.type)
     return WorkOrderStarted(template=template, reason=command.reason)
 

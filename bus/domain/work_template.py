@@ -54,3 +54,7 @@ class WorkOrderTemplate:
     types: Annotated[tuple[str, ...], Doc("the ticket types that it fits; empty: all")]
     required: Annotated[bool, Doc("tickets of these types are resolved with it alone")]
     steps: Annotated[tuple[WorkStep, ...], Doc("the steps, first to last")]
+
+    def fits(self, ticket_type: str) -> bool:
+        """Say whether a ticket of a type may have it."""
+        return not self.types or ticket_type in self.types

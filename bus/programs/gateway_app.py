@@ -150,7 +150,7 @@ def _work_routes(core: Core, writes: WriteSide, targets: TargetsConfig) -> Seque
     rules = core.dispatcher.rules
     return [
         clock_routes(core.store, rules.calendars, utc_now),
-        work_order_routes(core.store),
+        work_order_routes(core.store, rules.work_orders),
         practice_routes(writes, PracticeSources(rules=rules, contract=core.contract, targets=targets.wants)),
     ]
 

@@ -7,16 +7,20 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
-from bus.domain.commands import Assign
+from bus.domain.commands import Assign, Command
 from bus.domain.event_words import event_words
+from bus.domain.naming import kebab
 from bus.domain.text import Text
+from bus.domain.work_order_commands import SignStep
 from console.gateway_api import ApiProblem, refusal
 from console.page import Action, Asked, Page
 from console.pages.board import minutes
 from console.ticket_forms import FORMS, CommandForm, filled, offered, sent
 from console.words import WORDS
+from console.work_order_forms import DONE, level_text, signing_body, work_order_forms
 
 EVENTS_SHOWN: Final = 200  # the last ones
+_MOVED_ON: Final = Text("作业单已有变化,请看现在的步骤", "the work order has moved on: look at its steps")
 ESCALATION: Final = "sla_escalation"
 SAID: Final[Mapping[str, Sequence[str]]] = {
     "ticket.opened": ("description",),
@@ -47,6 +51,11 @@ SAID: Final[Mapping[str, Sequence[str]]] = {
     "ticket.reopened": ("reason",),
     "ticket.reclassified": ("type", "region", "priority", "reason"),
     "ticket.escalated": ("to", "reason"),
+    "work.order.started": ("reason",),
+    "step.signed.off": ("step", "note"),
+    "step.approved": ("step", "level", "reason"),
+    "step.rejected": ("step", "level", "reason"),
+    "work.order.cancelled": ("reason",),
     "sla.breached": ("clock",),
     "personal.data.erased": ("reason",),
 }
@@ -58,11 +67,12 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     path = f"/v1/tickets/{number}"
     ticket = await asked.get(path)
     after = max(ticket["version"] - EVENTS_SHOWN, 0)
-    clocks, routing, responsibility, events, knowledge, alerts, people, device, chosen = await asyncio.gather(
+    clocks, routing, responsibility, events, order, knowledge, alerts, people, device, chosen = await asyncio.gather(
         asked.get(f"{path}/clocks"),
         asked.get(f"{path}/routing"),
         asked.get(f"{path}/responsibility"),
         asked.get(f"{path}/events", cursor=str(after) if after else None, limit=EVENTS_SHOWN),
+        asked.get(f"{path}/work-order"),
         asked.get_if("knowledge", f"{path}/knowledge"),
         asked.get_if("alerts", "/v1/alerts"),
         asked.get_if("people", "/v1/people"),
@@ -72,6 +82,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     present = [one for one in people["people"] if one["left_at"] is None] if people else []
     files = ticket.get("files", ()) if asked.api.beside else ()
     roles = sorted({one["role"] for one in present})
+    commands = asked.session.commands
     lists = {"roles": {one: Text(one, one) for one in roles}}
     shown = [one for one in files if one["media_type"].startswith("image/")]
     return {
@@ -91,8 +102,11 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "photos": shown,
         "elsewhere": [one for one in ticket["photos"] if one not in {each["uri"] for each in shown}],
         "forms": [
-            filled(one, lists) for one in offered(ticket["state"], asked.session.commands, paused=ticket["paused"])
+            *(filled(one, lists) for one in offered(ticket["state"], commands, paused=ticket["paused"])),
+            *work_order_forms(order, ticket["photos"], commands, ticket["state"]),
         ],
+        "order": order["work_order"],
+        "level_text": level_text,
         "chosen": chosen,
         "sent": asked.form.get("command", "assign" if asked.query.get("to") else ""),
         "words": WORDS,
@@ -189,6 +203,18 @@ async def _check_handler(asked: Asked, path: str) -> None:
         raise refusal(409, "handed_over", changed, field="assignee.person")
 
 
+async def _send_order(command: type[Command], asked: Asked) -> str:
+    """Send a form of the work order, as the order asks for it now."""
+    path = f"/v1/tickets/{quote(asked.path['ticket'], safe='')}"
+    ticket, order = await asyncio.gather(asked.get(path), asked.get(f"{path}/work-order"))
+    forms = work_order_forms(order, ticket["photos"], asked.session.commands, ticket["state"])
+    form = next((one for one in forms if one.command is command), None)
+    if form is None:
+        raise refusal(409, "not_now", _MOVED_ON)
+    await sent(form, asked, path, signing_body if command is SignStep else None)
+    return ""
+
+
 async def _acknowledge(asked: Asked) -> str:
     alert = quote(asked.form.get("alert", ""), safe="")
     await asked.post(f"/v1/alerts/{alert}/ack", {"why": asked.form.get("why", "")})
@@ -204,6 +230,7 @@ PAGE: Final = Page(
     menu=False,
     actions=[
         *(Action(name=form.name, run=partial(_send, form), done=form.done) for form in FORMS),
+        *(Action(name=kebab(one), run=partial(_send_order, one), done=done) for one, done in DONE.items()),
         Action(name="acknowledge", run=_acknowledge, done=Text("已认领", "acknowledged")),
     ],
 )

@@ -210,7 +210,7 @@ class Gateway(ByRole):
             ),
             engineer_page_features(self.opener, writes),
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
-            work_order_routes(self.store),
+            work_order_routes(self.store, self.dispatcher.rules.work_orders),
             practice_features(writes, self.dispatcher.rules, lambda: self.targets),
             responsibility_routes(self.store, self.drift_lists, self.deps.now),
             board_routes(

@@ -61,8 +61,19 @@ class WorkOrderView(TypedDict):
     steps: list[StepAnswer]
 
 
+class TemplateAnswer(TypedDict):
+    """A template that an order may start from; `required`: the ticket is resolved with it alone."""
+
+    key: str
+    version: str
+    zh: str
+    en: str
+    required: bool
+
+
 class WorkOrderAnswer(TypedDict):
-    """The work order of a ticket; null: it has none."""
+    """The work order of a ticket; null: it has none, and `templates` are those that fit its type."""
 
     ticket_id: str
     work_order: WorkOrderView | None
+    templates: list[TemplateAnswer]

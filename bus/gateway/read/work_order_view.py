@@ -1,14 +1,20 @@
 """How far a work order has come, step by step, with who signed: for HTTP and the command line (R48). Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bus.domain.closing_events import ClosureRejected, TicketReopened
 from bus.domain.events import Recorded
 from bus.domain.work_order import CHANGES, REOPENED, WorkOrder, next_steps, progressed, unfinished
 from bus.domain.work_order_events import StepApproved, StepRejected, StepSignedOff, WorkOrderStarted
-from bus.domain.work_template import WorkStep
-from bus.gateway.http.work_order_answers import MeasuredAnswer, SignatureAnswer, StepAnswer, WorkOrderView
+from bus.domain.work_template import WorkOrderTemplate, WorkStep
+from bus.gateway.http.work_order_answers import (
+    MeasuredAnswer,
+    SignatureAnswer,
+    StepAnswer,
+    TemplateAnswer,
+    WorkOrderView,
+)
 
 HANDLER = "handler"
 
@@ -44,6 +50,15 @@ def work_order_view(events: Iterable[Recorded]) -> WorkOrderView | None:
         "finished": unfinished(order) is None,
         "steps": [_step(order, one, courses[one.key]) for one in template.steps],
     }
+
+
+def fitting(templates: Mapping[str, WorkOrderTemplate], ticket_type: str) -> list[TemplateAnswer]:
+    """Name the templates that an order of a ticket of this type may start from."""
+    return [
+        {"key": one.key, "version": one.version, "zh": one.zh, "en": one.en, "required": one.required}
+        for one in templates.values()
+        if one.fits(ticket_type)
+    ]
 
 
 def work_order_lines(view: WorkOrderView) -> Iterator[str]:

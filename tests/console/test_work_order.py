@@ -1,0 +1,84 @@
+"""A work order on a ticket's page: begun, signed with values and photos, approved and cancelled by who may (R48)."""
+
+from dataclasses import replace
+
+import pytest
+
+from bus.domain.terms import TicketId
+from bus.gateway.auth.binding import Binding, Client
+from bus.gateway.auth.roles import Role
+from console.page import ROOT
+from console.work_order_forms import signing_body
+from tests.console.conftest import HERE, Visitor
+from tests.console.form import fields_of_form
+from tests.gateway.conftest import PERSON
+
+PHOTO = "oss://p/1.jpg"
+
+
+@pytest.fixture
+async def page(visitor: Visitor) -> str:
+    """Give the page of a ticket that 王工 works on, with 李工 standing in; their tokens have their names."""
+    gateway = visitor.gateway
+    number = await gateway.opened("SN-1")
+    for name, body in (("assign", {"assignee": PERSON}), ("start", {"substate": "on_site"})):
+        assert (await gateway.post(f"/v1/tickets/{number}/{name}", body)).status_code == 200
+    for token, role, person in (("wang", Role.ENGINEER, "王工"), ("li", Role.LEAD, "李工")):
+        binding = Binding(bound=True, person=person)
+        gateway.clients.known[token] = Client(name=token, role=role, binding=binding)
+    return f"/board/{number}"
+
+
+async def test_work_order_page_r48_is_signed_and_approved_step_by_step(visitor: Visitor, page: str) -> None:
+    await visitor.sign_in("wang")
+
+    async def do(name: str, **typed: str) -> str:
+        answer = await visitor.send(page, f"{page}/{name}", **typed)
+        return answer.text if answer.status_code != 303 else (await visitor.get(page)).text
+
+    assert '<option value="electrical-repair">' in (await visitor.get(page)).text
+    begun = await do("start-work-order", template="electrical-repair")
+    assert ('role="status">作业单已启动' in begun, "start-work-order" in begun) == (True, False)
+    assert 'id="sign-step-photos-error">缺少“照片地址' in await do("sign-step", step="cut-power")
+    signed = await do("sign-step", step="cut-power", photos=PHOTO)
+    offered = [f"{page}/{one}" in signed for one in ("sign-step", "approve-step", "cancel-work-order")]
+    assert ("待批准" in signed, offered) == (True, [False, True, False])
+    own = await do("approve-step", step="cut-power", level="safety")
+    assert ("王工" in own, 'role="alert"' in own) == (True, True), "nobody approves what they signed"
+
+    await visitor.sign_in("li")
+    approved = await do("approve-step", step="cut-power", level="safety")
+    assert ("安全签核 李工" in approved, f"{page}/sign-step" in approved) == (True, False)
+
+    await visitor.sign_in("wang")
+    assert f'name="photos" value="{PHOTO}"' in (await visitor.get(page)).text, "a proof of the ticket is chosen"
+    assert 'role="status">已签核' in await do("sign-step", step="repair", photos=PHOTO)
+    measured = {"step": "insulation", "values.resistance": "x", "values.leakage": "0.5"}
+    assert 'id="sign-step-values-resistance-error">请填一个数' in await do("sign-step", **measured)
+    low = await do("sign-step", **{**measured, "values.resistance": "1"})
+    assert ('id="sign-step-values-resistance-error"' in low, "绝缘电阻(MΩ ≥ 2)" in low) == (True, True)
+    shown = await do("sign-step", **{**measured, "values.resistance": "5.2"})
+    assert ("绝缘电阻 5.2 MΩ" in shown, "签核步骤</strong>" in shown) == (True, True)
+
+    await visitor.sign_in("li")
+    assert 'role="status">已撤销作业单' in await do("cancel-work-order", reason="换模板")
+    assert visitor.gateway.store._tickets[TicketId(page.rpartition("/")[2])].work_order is None
+
+
+async def test_work_order_page_r48_says_that_the_order_has_moved_on(visitor: Visitor, page: str) -> None:
+    await visitor.sign_in("wang")
+    await visitor.send(page, f"{page}/start-work-order", template="electrical-repair")
+    form = fields_of_form((await visitor.get(page)).text, f"{ROOT}{page}/sign-step")
+    store = visitor.gateway.store
+    ticket = store._tickets[TicketId(page.rpartition("/")[2])]
+    store._tickets[ticket.ticket_id] = replace(ticket, work_order=None)
+    sent = {**form, "step": "cut-power"}
+    late = await visitor.http.post(f"{ROOT}{page}/sign-step", data=sent, headers={"Origin": HERE})
+    assert (late.status_code, "作业单已有变化" in late.text) == (409, True)
+
+
+def test_work_order_forms_make_a_sign_off_of_numbers_and_lists() -> None:
+    assert signing_body({"step": "a", "values": {"x": "1.5"}, "photos": PHOTO}) == {
+        "step": "a", "values": [{"key": "x", "value": 1.5}], "photos": [PHOTO],
+    }  # fmt: skip
+    assert signing_body({"photos": [PHOTO]}) == {"values": [], "photos": [PHOTO]}
