@@ -7,7 +7,7 @@ from urllib.parse import quote
 from bus.domain.text import Text
 from console.forms import number_of
 from console.gateway_api import ApiProblem, refusal
-from console.map_view import diff_lines, headers_of, named, plain, samples_of, shown_faults, shown_fields
+from console.map_view import DiffLine, diff_lines, headers_of, named, plain, samples_of, shown_faults, shown_fields
 from console.page import Action, Asked, Page, link
 
 SAMPLE_FIELDS_MIN: Final = 2
@@ -56,7 +56,7 @@ async def _one(asked: Asked) -> Mapping[str, Any]:
         "outcomes": OUTCOMES,
         "trial": None,
         "faults": [],
-        "against": None,
+        "against": [],
     }
 
 
@@ -98,7 +98,7 @@ async def _try(asked: Asked) -> Mapping[str, Any]:
     return {
         "trial": {**trial, "samples": shown},
         "faults": shown_faults(trial["faults"], content),
-        "against": diff_lines(await _in_force(asked), content),
+        "against": await _against(asked, content),
     }
 
 
@@ -112,9 +112,10 @@ async def _with_samples(asked: Asked, path: str, body: Mapping[str, Any]) -> Any
         raise
 
 
-async def _in_force(asked: Asked) -> str:
+async def _against(asked: Asked, content: str) -> list[DiffLine]:
+    """Give what a text changes of the newest version; of a source that has none, nothing."""
     state = await _state(asked)
-    return await _content(asked, state["version"]) if state else ""
+    return diff_lines(await _content(asked, state["version"]), content) if state else []
 
 
 async def _learn(asked: Asked) -> Mapping[str, Any]:
@@ -136,7 +137,7 @@ async def _apply(asked: Asked) -> str | Mapping[str, Any]:
         if problem.problem.get("code") == "newer_version":
             state = await _state(asked)
             newest = state["version"] if state else 0
-            return {"problem": problem, "over": newest, "against": diff_lines(await _in_force(asked), content)}
+            return {"problem": problem, "over": newest, "against": await _against(asked, content)}
         raise
     return link(f"/maps/{quote(asked.path['source'], safe='')}")
 

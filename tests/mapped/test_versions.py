@@ -61,6 +61,13 @@ async def test_versions_two_that_apply_at_once_get_two_numbers(own: Pool) -> Non
     contents = [CONTENT.replace("中}", f"中{n}}}") for n in range(8)]
     numbers = await asyncio.gather(*(applied(own, one) for one in contents))
     assert sorted(numbers) == list(range(1, 9))
+    over = {**WHO, "over": 8}
+    outcomes = await asyncio.gather(
+        *(in_transaction(own, versions.apply, "desk", CONTENT.replace("中}", f"低{n}}}"), **over) for n in range(4)),
+        return_exceptions=True,
+    )
+    assert min(map(str, outcomes)) == "9"
+    assert [type(one) for one in outcomes].count(versions.NewerVersion) == 3
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -14,6 +14,7 @@ from bus.local.stack import Urls
 from console.pages import PAGES
 from schemas.topics import LOG, physical
 from tests.bus_under_test import TOKEN, Bus, bus_on, eventually
+from tests.mapped.vendors import sample
 from tests.peers.browser import SIZES, Window, chromium
 
 pytestmark = pytest.mark.peers
@@ -95,15 +96,61 @@ async def test_console_every_page_of_a_role_is_readable_by_all(
     beside += [f"/tickets/{ticket}", f"/board/{ticket}", *([f"/board/{ticket}/customer"] if role != "sre" else [])]
     for path in [*(one.removeprefix("/console") for one in links), *beside]:
         assert await window.go(path) == 200, path
-        await window.page.evaluate(rules)
-        found = await window.page.evaluate("axe.run()")
-        problems = [(one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]]
-        assert not problems, (path, problems)
-        wide = await window.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, f"{path} scrolls sideways by {wide} px"
+        await _readable_by_all(window, rules, path)
         if role == "admin":
             name = path.strip("/").replace("/", "-").replace(ticket, "of-one")
             await window.shot(f"{name}-{size}")
+    await window.close()
+
+
+async def _readable_by_all(window: Window, rules: str, path: str) -> None:
+    await window.page.evaluate(rules)
+    found = await window.page.evaluate("axe.run()")
+    problems = [(one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]]
+    assert not problems, (path, problems)
+    wide = await window.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"{path} scrolls sideways by {wide} px"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_console_a_map_is_tried_and_applied(site: Site, browser: Any, size: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.async_playwright")
+    rules = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    window = await Window(browser, site.bus.url, {"viewport": SIZES[size], "bypass_csp": True}).open()
+    await window.sign_in(site.tokens["sre"])
+    page, source = window.page, f"desk-{size}"
+    await window.go("/maps")
+    await page.select_option("main select[name=shipped]", "zendesk")
+    await page.fill("main input[name=source]", source)
+    await page.click("main button.primary")
+    await page.wait_for_url(f"**/maps/{source}?shipped=zendesk")
+    await _readable_by_all(window, rules, "/maps/NAME")
+    right = await page.input_value("#content")
+    assert f"source: {source}" in right
+    await page.fill("#content", right.replace("number: detail.id", "nummer: detail.id"))
+    await page.fill("#sample-1", sample("zendesk", "created").decode())
+    await page.click("text=试一试")
+    await page.wait_for_selector("#faults")
+    await _readable_by_all(window, rules, "/maps/NAME/try, with a fault")
+    await page.fill("#content", right)
+    await page.click("text=试一试")
+    await page.wait_for_selector("#trial")
+    assert "水泵不转" in await page.inner_text("section[aria-labelledby=trial]")
+    await _readable_by_all(window, rules, "/maps/NAME/try")
+    await window.shot(f"maps-tried-{size}")
+    await page.fill("#content", right.replace("title: detail.subject", "title: detail.type"))
+    for why in ("接入", "标题不对"):
+        await page.fill("form.record input[name=why]", why)
+        await page.click("button[formaction$='/apply']")
+        await page.wait_for_selector(".done")
+        await page.fill("#content", right)
+    assert "+" in await page.inner_text("table.lines tr:has(ins) td:first-child")
+    await _readable_by_all(window, rules, "/maps/NAME, with versions")
+    await window.shot(f"maps-of-one-{size}")
+    await page.select_option("main select[name=to]", "1")
+    await page.fill("form[action$='/rollback'] input[name=why]", "改回去")
+    await page.click("form[action$='/rollback'] button")
+    await page.wait_for_selector("text=同第 1 版")
     await window.close()
 
 
