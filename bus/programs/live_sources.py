@@ -33,6 +33,7 @@ class LiveSources(Mapping[str, Source]):
         self._mapped = dict[str, MappedSource]()
         self._refused = dict[str, str]()
         self._rows = 0
+        self._turn = asyncio.Lock()
 
     def __getitem__(self, name: str) -> Source:
         found = self._fixed.get(name) or self._mapped.get(name)
@@ -70,14 +71,15 @@ class LiveSources(Mapping[str, Source]):
 
     async def refresh(self) -> None:
         """Take up every version in force. Raises StoreUnavailable."""
-        async with connected(self._pool) as connection:
-            rows = await count(connection)
-            if rows == self._rows:
-                return
-            versions = await in_force(connection)
-        self._rows = rows
-        for one in versions:
-            self._take(one)
+        async with self._turn:  # of two at once the one that read first could end last
+            async with connected(self._pool) as connection:
+                rows = await count(connection)
+                if rows == self._rows:
+                    return
+                versions = await in_force(connection)
+            self._rows = rows
+            for one in versions:
+                self._take(one)
 
     def _take(self, one: MapVersion) -> None:
         now = self._mapped.get(one.source)

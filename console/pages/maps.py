@@ -43,7 +43,7 @@ async def _one(asked: Asked) -> Mapping[str, Any]:
     if not began and shipped:
         found = await asked.get(f"/v1/maps/shipped/{quote(shipped, safe='')}")
         began = named(found["content"], source)
-    samples = asked.chosen("sample")
+    samples = [one for one in asked.chosen("sample") if one.strip()]
     return {
         "source": source,
         "state": state,
@@ -51,7 +51,7 @@ async def _one(asked: Asked) -> Mapping[str, Any]:
         "changes": diff_lines(await _before(asked, state, chosen), content) if state else [],
         "content": form.get("content", began),
         "over": form.get("over", newest),
-        "samples": samples + [""] * (SAMPLE_FIELDS_MIN - len(samples)),
+        "samples": samples + [""] * max(SAMPLE_FIELDS_MIN - len(samples), 1),
         "headers": form.get("headers", ""),
         "outcomes": OUTCOMES,
         "trial": None,

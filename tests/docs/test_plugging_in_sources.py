@@ -25,10 +25,14 @@ from adapters.mapped.trial import tried
 from bus.cli import app
 from bus.domain.closing_commands import Reopen
 from bus.domain.errors import MalformedInput
+from console.page import ROOT as PAGES_ROOT
+from tests.console.conftest import HERE, Visitor, visitor
+from tests.console.form import fields_of_form
 from tests.history.uci import ROOT
 from tests.mapped.maps import NOW
 from tests.mapped.vendors import RULES, sample
 
+__all__ = ["visitor"]
 PAGE = (ROOT / "docs" / "plugging-in-sources.md").read_text(encoding="utf-8")
 SENSORS = (ROOT / "docs" / "sensors.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
@@ -150,3 +154,24 @@ def test_plugging_in_sources_every_key_of_the_language_is_on_the_page() -> None:
     for proof in Proof.__origin__.__args__:  # type: ignore[attr-defined]  # each kind of the union
         assert f"| `{proof.model_fields['kind'].annotation.__args__[0]}` |" in tables
         assert all(f"`{name}`" in tables for name in proof.model_fields if name != "kind")
+
+
+async def test_plugging_in_sources_the_browser_shows_what_the_command_does(visitor: Visitor) -> None:
+    section = PAGE.split("### In the browser 在浏览器中")[1].split("\n## ")[0]
+    await visitor.sign_in("sre")
+    begun = await visitor.send("/maps", "/maps/open-map", source="quan-desk", shipped="")
+    at = begun.headers["location"].removeprefix(PAGES_ROOT)
+    given = {"content": blocks("yaml")[0], "sample": blocks("json")[0], "why": "接入泉台"}
+    tried = (await visitor.send(at, f"{at}/try", **given)).text
+    names = [line.split(":")[0].strip() for line in blocks("text")[0].splitlines() if line.startswith("    ")]
+    assert re.findall(r"<dt><code>(\w+)</code></dt>", tried) == names
+    form = fields_of_form(tried, f"{PAGES_ROOT}{at}/try")
+    origin = {"Origin": HERE}
+    for text in (blocks("yaml")[0], f"{blocks('yaml')[0]}# 2\n"):
+        sent = form | given | {"content": text}
+        applied = await visitor.http.post(f"{PAGES_ROOT}{at}/apply", data=sent, headers=origin)
+        assert applied.status_code == 303, applied.text
+        form = fields_of_form((await visitor.get(at)).text, f"{PAGES_ROOT}{at}/try")
+    pages = (await visitor.get("/maps")).text + (await visitor.get(at)).text
+    for words in re.findall(r"接入\w+|打开编辑|样例 \d|由样例生成初稿|试一试|为什么生效|生效|回退|停用", section):
+        assert words in pages, words
