@@ -46,7 +46,7 @@ def make_console(
     ticket_types: Mapping[str, str] | None = None,
     provider: Callable[[SignIn], OtherSignIn] | None = None,
 ) -> Starlette:
-    """Make the app; it answers every path below /console. The first page is where one begins. Pure.
+    """Make the app; it answers every path below /console. Pure.
 
     Streams of news end once `stopping` is set. `ticket_types`: their names in Chinese; of others the code is shown.
     """

@@ -84,8 +84,9 @@ class Action:
 class Page:
     """A page below /console. `needs`: the access without which it is not in the menu.
 
-    An `open` page is shown to who is not signed in, too. `live`: the template's block `live` is sent anew whenever what
-    it shows has changed, looked at every `every_s` seconds (0: as usual); it holds no form.
+    `begins`: the roles whose sign-in leads here, not to the first page of their menu. An `open` page is shown to who is
+    not signed in, too. `live`: the template's block `live` is sent anew whenever what it shows has changed, looked at
+    every `every_s` seconds (0: as usual); it holds no form.
     """
 
     path: str
@@ -97,6 +98,7 @@ class Page:
     live: bool = False
     every_s: float = 0.0
     open: bool = False
+    begins: Sequence[str] = ()
     actions: Sequence[Action] = ()
 
 

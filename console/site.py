@@ -59,9 +59,11 @@ class Site:
         self.routes = [(page, Route(ROOT + page.path, self.begin)) for page in pages]
 
     async def begin(self, request: Request) -> Response:
-        """Lead to the first page that the client may see."""
+        """Lead to where the client's role begins, else to the first page that it may see."""
         session = self.opened(request)
-        return go_to(next((ROOT + one.path for one in self._menu(session)), link("/sign-in")))
+        menu = self._menu(session)
+        first = next((one for one in menu if session.role in one.begins), menu[0] if menu else None)
+        return go_to(link(first.path if first else "/sign-in"))
 
     async def show(self, page: Page, request: Request) -> Response:
         """Show a page."""

@@ -60,4 +60,5 @@ PAGE: Final = Page(
     needs="people",
     live=True,
     every_s=0.8,
+    begins=("dispatcher", "lead"),  # what is unassigned or red is their first question; an SRE's is what is wrong
 )

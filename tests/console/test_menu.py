@@ -6,7 +6,23 @@ import pytest
 
 from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
+from console.page import ROOT
 from tests.console.conftest import Visitor
+
+
+@pytest.mark.parametrize(
+    ("role", "first"),
+    [
+        (Role.DISPATCHER, "/board"),
+        (Role.LEAD, "/board"),
+        (Role.SRE, "/now"),
+        (Role.ADMIN, "/now"),
+        (Role.SUBSCRIBER, "/asyncapi"),
+    ],
+)
+async def test_menu_a_sign_in_begins_where_the_role_s_work_does(visitor: Visitor, role: Role, first: str) -> None:
+    await visitor.sign_in(role.value)
+    assert (await visitor.http.get(ROOT)).headers["location"] == ROOT + first
 
 
 @pytest.mark.parametrize("role", [Role.ENGINEER, Role.DISPATCHER, Role.LEAD, Role.SRE])
