@@ -123,7 +123,7 @@ class LoadedState:
     numbers: list[int]
     traces: set[TraceId] = field(default_factory=set)
     reported: set[tuple[TicketId, str]] = field(default_factory=set)
-    files: frozenset[str] = frozenset()
+    files: Mapping[str, str] = field(default_factory=dict)
     articles: frozenset[str] = frozenset()
     people: frozenset[str] = frozenset()
     left: frozenset[str] = frozenset()

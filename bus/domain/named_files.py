@@ -1,6 +1,6 @@
 """Files of our own store as evidence names them: `ticketbus-file:` and the SHA-256 of their bytes. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from bus.domain import refusals
 from bus.domain.closing_commands import Resolve
@@ -8,6 +8,7 @@ from bus.domain.closing_events import TicketResolved
 from bus.domain.commands import AddEvidence, Command
 from bus.domain.events import Event, EvidenceAdded
 from bus.domain.evidence_uri import FILE_SCHEME, file_of
+from bus.domain.terms import EvidenceKind
 from bus.domain.work_order_commands import SignStep
 from bus.domain.work_order_events import StepSignedOff
 
@@ -29,8 +30,10 @@ def named_files(record: Command | Event) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sha256 for uri in uris if (sha256 := file_of(uri))))
 
 
-def check_files(command: Command, known: Collection[str]) -> None:
-    """Refuse evidence that names a file which is not in the store, or another SHA-256 than the file's.
+def check_files(command: Command, known: Mapping[str, str]) -> None:
+    """Refuse evidence that names a file which is not in the store, another SHA-256 than its own, or no image as photo.
+
+    `known`: the media types of files by their SHA-256.
 
     Raises CommandRefused.
     """
@@ -40,3 +43,9 @@ def check_files(command: Command, known: Collection[str]) -> None:
             raise refusals.no_such_file(field, file_uri(sha256))
         if isinstance(command, AddEvidence) and command.sha256 and command.sha256.strip().lower() != sha256:
             raise refusals.another_file()
+        if _as_photo(command) and not known[sha256].startswith("image/"):
+            raise refusals.no_image(field, known[sha256])
+
+
+def _as_photo(command: Command) -> bool:
+    return not isinstance(command, AddEvidence) or command.kind is EvidenceKind.PHOTO

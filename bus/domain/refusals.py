@@ -118,6 +118,16 @@ def another_file() -> CommandRefused:
     return CommandRefused("another_file", "sha256", zh, en)
 
 
+def no_image(field: str, media_type: str) -> CommandRefused:
+    """Refuse a file as a photo that is no image."""
+    return CommandRefused(
+        "no_image",
+        field,
+        f"文件不是图片,而是 {media_type}:照片请上传图片;视频、文档、日志用 add-evidence 的 kind",
+        f"the file is no image but {media_type}: upload an image, or give the kind of other evidence in add-evidence",
+    )
+
+
 def ticket_full(ticket_id: TicketId, most: int) -> CommandRefused:
     """Refuse to write more on a ticket that has all the events it may have; what works on it is still taken."""
     return CommandRefused(

@@ -30,7 +30,8 @@ MP4: Final = FileType("video/mp4", "mp4")
 QUICKTIME: Final = FileType("video/quicktime", "mov")
 PDF: Final = FileType("application/pdf", "pdf", inline=False)
 TEXT: Final = FileType("text/plain", "txt", inline=False)
-TYPES: Final = {one.media_type: one for one in (JPEG, PNG, GIF, WEBP, HEIC, MP4, QUICKTIME, PDF, TEXT)}
+IMAGES: Final = (JPEG, PNG, GIF, WEBP, HEIC)
+TYPES: Final = {one.media_type: one for one in (*IMAGES, MP4, QUICKTIME, PDF, TEXT)}
 
 _BEGINS: Final = (
     (b"\xff\xd8\xff", JPEG),

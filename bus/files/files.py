@@ -51,11 +51,12 @@ class Files:
     _putting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PUTS_AT_ONCE))
 
     async def take(
-        self, parts: AsyncIterator[bytes], *, client: str, declared: int | None, now: datetime
+        self, parts: AsyncIterator[bytes], *, client: str, declared: int | None, now: datetime, image: bool = False
     ) -> StoredFile:
         """Take in a file, `declared` bytes long where its sender says so; the same file again is the same row.
 
-        Nothing is left of what is refused. Raises FileRefused, FilesAway, StoreUnavailable, and what `parts` raises.
+        `image`: it is to be one. Nothing is left of what is refused. Raises FileRefused, FilesAway, StoreUnavailable,
+        and what `parts` raises.
         """
         try:
             with self._turn(client):
@@ -63,7 +64,7 @@ class Files:
                 await self._check_limits(client, declared, now)
                 bytes_max = self.limits.bytes_max
                 with self._reserved(parts, declared or bytes_max, await self.store.free_bytes()) as counted:
-                    async with received(counted, self.store.incoming, bytes_max=bytes_max) as file:
+                    async with received(counted, self.store.incoming, bytes_max=bytes_max, image=image) as file:
                         stored = await self._stored(file, client, now)
         except FileRefused as refused:
             metrics.FILES_REFUSED.labels(refused.code).inc()

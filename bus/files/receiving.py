@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 
 from bus.files.directory_store import failing
 from bus.files.errors import FileRefused, too_large
-from bus.files.file_type import HEAD_BYTES, TEXT, TYPES, FileType, TextCheck, file_type
+from bus.files.file_type import HEAD_BYTES, IMAGES, TEXT, TYPES, FileType, TextCheck, file_type
 
 PREFIX: Final = "upload-"
 BLOCK_BYTES: Final = 256 * 1024
@@ -30,16 +30,19 @@ class ReceivedFile:
 
 
 @asynccontextmanager
-async def received(parts: AsyncIterator[bytes], incoming: Path, *, bytes_max: int) -> AsyncIterator[ReceivedFile]:
+async def received(
+    parts: AsyncIterator[bytes], incoming: Path, *, bytes_max: int, image: bool = False
+) -> AsyncIterator[ReceivedFile]:
     """Write what comes to a file in `incoming`, which is gone after the block unless it was renamed.
 
+    `image`: it is to be one, as a photo is.
     Raises FileRefused, StoreFull, FilesAway, and what `parts` raises.
     """
     with failing():
         handle, name = await asyncio.to_thread(tempfile.mkstemp, dir=incoming, prefix=PREFIX)  # 0600
     path = Path(name)
     try:
-        writer = _Writer(os.fdopen(handle, "wb"), bytes_max)
+        writer = _Writer(os.fdopen(handle, "wb"), bytes_max, image=image)
         try:
             async for block in _blocks(parts):
                 await asyncio.to_thread(writer.write, block)
@@ -71,6 +74,7 @@ class _Writer:
 
     file: BinaryIO
     bytes_max: int
+    image: bool
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     size: int = 0
     type: FileType | None = None
@@ -83,6 +87,8 @@ class _Writer:
             self.type = file_type(block[:HEAD_BYTES])
         if self.type is None or (self.type is TEXT and not self.text.takes(block)):
             raise _no_type()
+        if self.image and self.type not in IMAGES:
+            raise _no_image(self.type)
         self.size += len(block)
         self.digest.update(block)
         with failing():
@@ -106,3 +112,10 @@ def _no_type() -> FileRefused:
     names = list(TYPES)
     zh = f"按内容判断不是可接收的文件类型;可以:{'、'.join(names)}"
     return FileRefused("file_type", "body", zh, f"by its bytes it is none of {', '.join(names)}", legal=names)
+
+
+def _no_image(known: FileType) -> FileRefused:
+    names = [one.media_type for one in IMAGES]
+    zh = f"不是图片:按内容判断是 {known.media_type};照片须是 {'、'.join(names)}"
+    en = f"no image: by its bytes it is {known.media_type}, and a photo is one of {', '.join(names)}"
+    return FileRefused("file_type", "body", zh, en, legal=names)

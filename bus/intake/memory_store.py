@@ -33,7 +33,7 @@ class MemoryStore:
         self._done: dict[CommandId, ProcessedCommand] = {}
         self._numbers = count(1)
         self._turn = asyncio.Lock()
-        self.files: set[str] = set()
+        self.files = dict[str, str]()
         self.articles: set[str] = set()
         self.people: dict[str, Person] = {}
         self.left = set[str]()
@@ -123,7 +123,7 @@ class MemoryTransaction:
             roles={name: store.people[name].role for name in wanted.approvers if name in store.people},
             done={i: store._done[i] for i in wanted.command_ids if i in store._done},
             reported={one for one in wanted.reported if any(e.source == one[1] for e in store.log.get(one[0], ()))},
-            files=frozenset(store.files & {*wanted.files}),
+            files={one: store.files[one] for one in wanted.files if one in store.files},
             people=frozenset(store.people),
             left=frozenset(store.left),
             articles=frozenset(store.articles & {*wanted.articles}),

@@ -1,12 +1,12 @@
 """Uploaded files as evidence names them: locked before a command is decided, linked to the ticket with its events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bus.domain.events import Recorded
 from bus.domain.named_files import named_files
 from bus.postgres.pool import Connection
 
-_LOCK = "SELECT sha256 FROM files WHERE sha256 = ANY(%s) AND ended_at IS NULL ORDER BY sha256 FOR UPDATE"
+_LOCK = "SELECT sha256, media_type FROM files WHERE sha256 = ANY(%s) AND ended_at IS NULL ORDER BY sha256 FOR UPDATE"
 # A row that has the ticket is not touched, nor locked.
 _LINK = """
 UPDATE files f SET tickets = f.tickets || ARRAY(
@@ -18,12 +18,15 @@ WHERE EXISTS (
 AND f.sha256 = ANY(%(files)s)"""
 
 
-async def lock_files(connection: Connection, wanted: Sequence[str]) -> frozenset[str]:
-    """Give which of these files, by SHA-256, are in the store; none of them ends before the transaction does."""
+async def lock_files(connection: Connection, wanted: Sequence[str]) -> Mapping[str, str]:
+    """Give the media types of these files by SHA-256, as far as they are in the store.
+
+    None of them ends before the transaction does.
+    """
     if not wanted:
-        return frozenset()
+        return {}
     rows = await (await connection.execute(_LOCK, (list(wanted),))).fetchall()
-    return frozenset(sha256 for (sha256,) in rows)
+    return dict(rows)
 
 
 async def link_files(connection: Connection, events: Iterable[Recorded]) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from bus.domain.batch import Refused, wanted
 from bus.domain.batch_decider import settle
+from bus.domain.terms import EvidenceKind
 from bus.domain.values import Customer
 from bus.files.directory_store import DirectoryStore
 from bus.files.errors import FileGone, FileRefused, FilesAway, StoreFull
@@ -28,7 +29,7 @@ from bus.postgres.retention import delete_batch
 from bus.postgres.store import PostgresStore
 from bus.privacy.reads import ticket_reads
 from tests.domain.people import RULES, START
-from tests.files.samples import JPEG
+from tests.files.samples import JPEG, TEXT
 from tests.files.uploads import (
     NOW,
     age,
@@ -156,9 +157,12 @@ async def test_files_that_no_evidence_names_end_in_time(files: Files, pool: Pool
     assert {path.name for path in stored(files)} == {named.sha256, young.sha256}
     with pytest.raises(FileGone):
         await bytes_of(files, unnamed)
-    [refused] = await dispatcher.dispatch([fresh(evidence(unnamed), ticket_id=ticket)])
-    assert isinstance(refused, Refused)
-    assert refused.error.code == "no_such_file"
+    text = await taken(files, TEXT + uuid4().hex.encode())
+    for file, why in ((unnamed, "no_such_file"), (text, "no_image")):
+        photo = replace(evidence(file), kind=EvidenceKind.PHOTO)
+        [refused] = await dispatcher.dispatch([fresh(photo, ticket_id=ticket)])
+        assert isinstance(refused, Refused)
+        assert refused.error.code == why
 
 
 async def test_files_that_ended_come_back_when_they_are_uploaded_again(files: Files, pool: Pool) -> None:

@@ -228,8 +228,7 @@ async def test_files_that_were_never_uploaded_are_no_evidence(http: httpx2.Async
     assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (422, "no_such_file", "uri")
     refused = await posted(http, f"{path}/resolve", {"photos": [strange], "summary": "s", "root_cause": "fan"})
     assert (refused.json()["code"], refused.json()["field"]) == ("no_such_file", "photos")
-    wrong = {"kind": "photo", "uri": known["uri"], "sha256": "1" * 64}
-    refused = await posted(http, f"{path}/add-evidence", wrong)
+    refused = await posted(http, f"{path}/add-evidence", {"kind": "photo", "uri": known["uri"], "sha256": "1" * 64})
     assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (422, "another_file", "sha256")
     for spelled in ("ticketbus-file:" + "A" * 64, "TicketBus-File:" + "0" * 64, "ticketbus-file:x", "ticketbus-file:"):
         refused = await posted(http, f"{path}/add-evidence", {"kind": "photo", "uri": spelled})
@@ -268,6 +267,8 @@ async def test_files_that_are_refused_leave_nothing_behind(
 async def test_files_sent_as_a_form_or_by_who_may_not_are_refused(bus: Bus, http: httpx2.AsyncClient) -> None:
     form = await http.post("/v1/files", files={"file": ("a.jpg", unique(), "image/jpeg")})
     assert (form.status_code, form.json()["code"]) == (415, "multipart")
+    called = await http.post("/v1/files", content=samples.TEXT, headers={"Content-Type": "image/jpeg"})
+    assert (called.status_code, "不是图片" in called.json()["detail"]) == (415, True)
     async with bus.client("nobody") as nobody:
         assert (await nobody.post("/v1/files", content=unique())).status_code == 401
     async with bus.core() as core:
@@ -278,8 +279,7 @@ async def test_files_sent_as_a_form_or_by_who_may_not_are_refused(bus: Bus, http
 
 
 async def test_files_broken_off_leave_nothing_behind(bus: Bus) -> None:
-    before = stored(bus)
-    at = urlsplit(bus.url)
+    before, at = stored(bus), urlsplit(bus.url)
     head = f"POST /v1/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 200000\r\n\r\n"
 
     def begin() -> socket.socket:

@@ -56,7 +56,8 @@ async def named_by(dispatcher: Dispatcher, *files: StoredFile, **own: Any) -> Ti
 
 
 def evidence(file: StoredFile) -> AddEvidence:
-    return AddEvidence(kind=EvidenceKind.PHOTO, uri=file_uri(file.sha256))
+    kind = EvidenceKind.PHOTO if file.media_type.startswith("image/") else EvidenceKind.DOCUMENT
+    return AddEvidence(kind=kind, uri=file_uri(file.sha256))
 
 
 async def tickets_of(pool: Pool, file: StoredFile) -> list[str] | None:

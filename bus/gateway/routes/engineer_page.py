@@ -83,9 +83,9 @@ class _EngineerPage:
         return answer
 
     async def take_photo(self, http: HttpRequest) -> Response:
-        """Take in a photo, as any upload for evidence; the same bytes again are the same `uri`."""
+        """Take in a photo, as any upload for evidence, and an image alone; the same bytes again are the same `uri`."""
         link = await self.opener.opened(http)
-        stored = await self.uploads.take(http, link.account)
+        stored = await self.uploads.take(http, link.account, image=True)
         return json_response(
             {"uri": file_uri(stored.sha256), "sha256": stored.sha256, "size": stored.size}, 201, _FRESH
         )

@@ -37,13 +37,16 @@ class Uploads:
         """What one file may have."""
         return self.files.limits.bytes_max
 
-    async def take(self, http: HttpRequest, client: str) -> StoredFile:
-        """Take in the body in the name of a client. Raises HttpProblem (413, 415, 422, 429, 507), Transient."""
+    async def take(self, http: HttpRequest, client: str, *, image: bool = False) -> StoredFile:
+        """Take in the body in the name of a client; `image`: it is to be one, as where the sender calls it one.
+
+        Raises HttpProblem (413, 415, 422, 429, 507), Transient."""
         self.check()
         _refuse_form(http)
+        image = image or http.headers.get("content-type", "").lower().startswith("image/")
         body, now = body_stream_of(http), deps_of(http).now()
         try:
-            return await self.files.take(body.parts(), client=client, declared=body.declared, now=now)
+            return await self.files.take(body.parts(), client=client, declared=body.declared, now=now, image=image)
         except FileRefused as refused:
             raise _problem(refused) from refused
 
