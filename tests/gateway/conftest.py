@@ -34,7 +34,6 @@ from bus.gateway.ports import AlertService, DeadLetterService, RolloutService, S
 from bus.gateway.read.figures import DayFigures, FigureRow, spread, window
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.audit import AuditTree, audit_routes
-from bus.gateway.routes.board import BoardSources, board_routes
 from bus.gateway.routes.clocks import clock_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
@@ -78,7 +77,7 @@ from tests.gateway.described import Described
 from tests.gateway.engineer_pages import engineer_page_features, opener_on
 from tests.gateway.fake_alerts import FakeAlertService
 from tests.gateway.fake_audit import FakeAudit
-from tests.gateway.fake_board import board_of
+from tests.gateway.fake_board import board_features
 from tests.gateway.fake_clear import FakeClear
 from tests.gateway.fake_deadletters import FakeDeadLetters
 from tests.gateway.fake_drift_lists import FakeDriftLists, responsibility_routes
@@ -213,14 +212,7 @@ class Gateway(ByRole):
             work_order_routes(self.store, self.dispatcher.rules.work_orders),
             practice_features(writes, self.dispatcher.rules, lambda: self.targets),
             responsibility_routes(self.store, self.drift_lists, self.deps.now),
-            board_routes(
-                BoardSources(
-                    read=board_of(self.store, lambda: [*self.people.rows.values()]),
-                    limits={},
-                    calendars=self.calendars,
-                    now=self.deps.now,
-                )
-            ),
+            board_features(self.store, self.people.rows, self.calendars, self.deps.now),
             *insight_features(self.insight),
             device_routes(self._repairs),
             deadletter_routes(self.dead_letters, self.refused),

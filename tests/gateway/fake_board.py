@@ -1,15 +1,27 @@
-"""The rows of a board out of a store and a directory in memory."""
+"""A board out of a store and a directory in memory."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 
+from bus.domain.calendars import Calendars
 from bus.domain.terms import State
 from bus.domain.ticket import Ticket
+from bus.gateway.http.routing import Feature
+from bus.gateway.routes.board import BoardSources, board_routes
 from bus.postgres.board_rows import BoardPlace, BoardQuery, BoardRows, ColumnRows
 from bus.postgres.people_rows import PersonRow
 from tests.gateway.fakes import StoreThatMayBeAway
 
 
-def board_of(
+def board_features(
+    store: StoreThatMayBeAway, people: Mapping[str, PersonRow], calendars: Calendars, now: Callable[[], datetime]
+) -> Feature:
+    """Make the board's routes; no state has a limit of its own."""
+    read = _read_from(store, lambda: [*people.values()])
+    return board_routes(BoardSources(read=read, limits={}, calendars=calendars, now=now))
+
+
+def _read_from(
     store: StoreThatMayBeAway, people: Callable[[], Sequence[PersonRow]]
 ) -> Callable[[BoardQuery], Awaitable[BoardRows]]:
     """Read a board as PostgreSQL would; nothing is unheard."""
