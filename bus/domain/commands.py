@@ -53,6 +53,10 @@ class Assign:
 
     assignee: Annotated[Assignee, Doc("who is to be responsible")]
     reason: fields.Reason = ""
+    handler: Annotated[
+        str | None,
+        Doc("who had the ticket when its sender looked, empty: nobody; refused if another has it now; null: not asked"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

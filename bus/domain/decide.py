@@ -219,9 +219,11 @@ def _dispatching(
     request: Request, command: Assign | Return | Accept | Depart | Arrive | Start, ticket: Ticket, rules: Rules
 ) -> tuple[Event, ...]:
     match command:
-        case Assign(assignee=assignee, reason=reason):
+        case Assign(assignee=assignee, reason=reason, handler=handler):
             if not request.historic:
                 check_person(assignee, rules)
+            if handler is not None and handler.strip() != ticket.assignee.person:
+                raise refusals.handed_over(ticket.assignee.person)
             return (TicketAssigned(assignee=assignee, previous_person=ticket.assignee.person, reason=reason),)
         case Return(reason=reason):
             return (_returned(request, ticket, reason),)

@@ -258,6 +258,17 @@ def no_contact(field: str, text: str) -> CommandRefused:
     )
 
 
+def handed_over(person: str) -> CommandRefused:
+    """Refuse an assignment whose sender takes somebody else for the handler: another one has assigned it meanwhile."""
+    return CommandRefused(
+        "handed_over",
+        "handler",
+        f"处理人已变为“{person or '无人'}”:仍要指派,请再提交一次",
+        f"the ticket went to {person or 'nobody'!r} meanwhile; send it again to assign it all the same",
+        handler=person,
+    )
+
+
 def own_backup(field: str, name: str) -> CommandRefused:
     """Refuse that a person is their own backup (R6): nobody would stand in."""
     return CommandRefused(

@@ -65,7 +65,7 @@ async def test_ticket_page_r6_assigns_with_backup_and_shows_a_refusal_at_its_fie
 
     stale = {**TYPED, "assignee.person": "赵工", "reason": "换人", "handler": ""}  # as the page was before
     late = await visitor.send(page, f"{page}/assign", **stale)
-    assert (late.status_code, "处理人已变为王工" in late.text) == (409, True)
+    assert (late.status_code, "处理人已变为“王工”" in late.text) == (409, True)
     assert state_of(visitor, number).assignee.person == "王工"
     fields = fields_of_form(late.text, f"{ROOT}{page}/assign")
     assert (fields["handler"], fields["key"].count("-assign")) == ("王工", 1)

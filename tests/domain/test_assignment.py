@@ -197,3 +197,12 @@ def test_assignment_in_history_a_ticket_may_lose_its_handler_and_keep_its_state(
 def test_assignment_a_contact_by_which_nobody_is_reached_is_refused_r6(field: str) -> None:
     assign = Assign(assignee=replace(WANG, **{field: "随便"}))
     given(OPEN).when(assign).then_refused("no_contact", f"assignee.{field}")
+
+
+def test_assignment_whose_sender_takes_somebody_else_for_the_handler_overwrites_nothing() -> None:
+    before = given(OPEN, ASSIGN)
+    late = before.when(Assign(assignee=ZHAO, reason="换人", handler="")).then_refused("handed_over", "handler")
+    assert f"处理人已变为“{WANG.person}”" in late.zh
+    given(OPEN, ASSIGN).when(Assign(assignee=ZHAO, reason="换人", handler=WANG.person)).then(TicketAssigned)
+    given(OPEN).when(Assign(assignee=WANG, handler=ZHAO.person)).then_refused("handed_over", "handler")
+    given(OPEN).when(Assign(assignee=WANG, handler="")).then(TicketAssigned)

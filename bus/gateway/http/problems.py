@@ -55,6 +55,7 @@ _REFUSED_AS: Mapping[str, int] = {
     "no_such_ticket": 404,
     "not_now": 409,
     "already": 409,
+    "handed_over": 409,
     "personal_data_erased": 409,
 }
 
