@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure
+from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Tag
 from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.commands import (
     Accept,
@@ -40,7 +40,7 @@ class FormField:
     many: bool = False
     long: bool = False
     offers: Literal["", "people", "roles"] = ""
-    one_of: Literal["", "roles"] = ""
+    one_of: Literal["", "roles", "tags"] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +155,14 @@ FORMS: Final[Sequence[CommandForm]] = (
         done=Text("已退回处理", "it goes on"),
     ),
     CommandForm(
+        command=Tag,
+        title=Text("场景标签", "scene tags"),
+        fields=[
+            FormField(name="tags", label=Text("在什么情况下发生", "in which situations"), many=True, one_of="tags"),
+        ],
+        done=Text("场景标签已更新", "the tags are set"),
+    ),
+    CommandForm(
         command=Reopen, title=Text("重新打开", "reopen"), fields=[WHY], done=Text("已重新打开", "it is open again")
     ),
 )
@@ -169,10 +177,12 @@ def offered(state: str, commands: Sequence[str], *, paused: bool) -> list[Comman
 
 def filled(form: CommandForm, lists: Mapping[str, Mapping[str, Text]]) -> CommandForm:
     """Give a form with the choices that its page has for it. Pure."""
-    fields = [
-        replace(one, choices={"": CHOOSE, **lists[one.one_of]}) if lists.get(one.one_of) else one for one in form.fields
-    ]
-    return replace(form, fields=fields)
+
+    def with_choices(one: FormField) -> FormField:
+        choices = lists.get(one.one_of)
+        return replace(one, choices={**({} if one.many else {"": CHOOSE}), **choices}) if choices else one
+
+    return replace(form, fields=[with_choices(one) for one in form.fields])
 
 
 async def sent(form: CommandForm, asked: Asked, path: str, made: Made | None = None) -> None:

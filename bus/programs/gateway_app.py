@@ -32,6 +32,7 @@ from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.identity import identity_routes
 from bus.gateway.routes.practice import practice_routes
 from bus.gateway.routes.reads import read_routes
+from bus.gateway.routes.scene_tags import scene_tag_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.tickets import ticket_routes
@@ -151,6 +152,7 @@ def _work_routes(core: Core, writes: WriteSide, targets: TargetsConfig) -> Seque
     return [
         clock_routes(core.store, rules.calendars, utc_now),
         work_order_routes(core.store, rules.work_orders),
+        scene_tag_routes(rules.closure.scene_tags),
         practice_routes(writes, PracticeSources(rules=rules, contract=core.contract, targets=targets.wants)),
     ]
 

@@ -51,6 +51,7 @@ SAID: Final[Mapping[str, Sequence[str]]] = {
     "ticket.reopened": ("reason",),
     "ticket.reclassified": ("type", "region", "priority", "reason"),
     "ticket.escalated": ("to", "reason"),
+    "ticket.tagged": (),
     "work.order.started": ("reason",),
     "step.signed.off": ("step", "note"),
     "step.approved": ("step", "level", "reason"),
@@ -67,23 +68,27 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     path = f"/v1/tickets/{number}"
     ticket = await asked.get(path)
     after = max(ticket["version"] - EVENTS_SHOWN, 0)
-    clocks, routing, responsibility, events, order, knowledge, alerts, people, device, chosen = await asyncio.gather(
+    clocks, routing, responsibility, events, order, tags, *more = await asyncio.gather(
         asked.get(f"{path}/clocks"),
         asked.get(f"{path}/routing"),
         asked.get(f"{path}/responsibility"),
         asked.get(f"{path}/events", cursor=str(after) if after else None, limit=EVENTS_SHOWN),
         asked.get(f"{path}/work-order"),
+        asked.get("/v1/scene-tags"),
         asked.get_if("knowledge", f"{path}/knowledge"),
         asked.get_if("alerts", "/v1/alerts"),
         asked.get_if("people", "/v1/people"),
         _device(asked, ticket["serial"]),
         _chosen(asked),
     )
+    knowledge, alerts, people, device, chosen = more
     present = [one for one in people["people"] if one["left_at"] is None] if people else []
     files = ticket.get("files", ()) if asked.api.beside else ()
     roles = sorted({one["role"] for one in present})
     commands = asked.session.commands
-    lists = {"roles": {one: Text(one, one) for one in roles}}
+    scenes = {one["tag"]: Text(one["zh"], one["en"]) for one in tags["tags"]}
+    allowed = [one for one in commands if one != "tag" or scenes]  # a deployment may have no scene tags
+    lists = {"roles": {one: Text(one, one) for one in roles}, "tags": scenes}
     shown = [one for one in files if one["media_type"].startswith("image/")]
     return {
         "ticket": ticket,
@@ -102,16 +107,25 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "photos": shown,
         "elsewhere": [one for one in ticket["photos"] if one not in {each["uri"] for each in shown}],
         "forms": [
-            *(filled(one, lists) for one in offered(ticket["state"], commands, paused=ticket["paused"])),
+            *(filled(one, lists) for one in offered(ticket["state"], allowed, paused=ticket["paused"])),
             *work_order_forms(order, ticket["photos"], commands, ticket["state"]),
         ],
         "order": order["work_order"],
         "level_text": level_text,
+        "scenes": [scenes.get(one, Text(one, one)) for one in ticket["tags"]],
+        "ticked": partial(_ticked, asked, ticket["tags"]),
         "chosen": chosen,
         "sent": asked.form.get("command", "assign" if asked.query.get("to") else ""),
         "words": WORDS,
         "minutes": minutes,
     }
+
+
+def _ticked(asked: Asked, tags: Sequence[str], form: str, name: str) -> Sequence[str]:
+    """Give the boxes of a field that are ticked: of the form that was sent as they were, else the tags there are."""
+    if asked.form.get("command") == form:
+        return asked.chosen(name)
+    return tags if name == "tags" else ()
 
 
 async def _device(asked: Asked, serial: str) -> Any:

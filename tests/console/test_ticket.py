@@ -158,6 +158,24 @@ async def test_ticket_page_a_role_sees_what_it_may_and_no_more(visitor: Visitor,
     assert (refused.status_code, state_of(visitor, number).version) == (403, 1)
 
 
+async def test_ticket_page_r23_scene_tags_are_ticked_and_replaced(visitor: Visitor, number: str) -> None:
+    store = visitor.gateway.store
+    store._tickets[TicketId(number)] = replace(state_of(visitor, number), state=State.CLOSED)
+    await visitor.sign_in("dispatcher")
+    page = f"/board/{number}"
+    both: Any = {"tags": ["after_move", "power_cut"]}
+    assert (await visitor.send(page, f"{page}/tag", **both)).status_code == 303
+    shown = (await visitor.get(page)).text
+    assert ('none">搬家移机后</span>' in shown, shown.count('name="tags"'), shown.count(" checked>")) == (True, 2, 2)
+    wrong = await visitor.send(page, f"{page}/note")
+    assert (wrong.status_code, wrong.text.count(" checked>")) == (422, 2), "another form leaves them"
+    assert (await visitor.send(page, f"{page}/tag", **{**both, "tags": ["power_cut"]})).status_code == 303
+    assert state_of(visitor, number).tags == ("power_cut",)
+    listed = (await visitor.gateway.get("/v1/scene-tags", "engineer")).json()["tags"]
+    assert {"tag": "power_cut", "zh": "停电之后", "en": "after a power cut"} in listed
+    assert (await visitor.gateway.get("/v1/scene-tags", "host")).status_code == 403
+
+
 async def test_ticket_page_a_lead_acknowledges_its_escalation(visitor: Visitor, number: str) -> None:
     late = replace(OPEN, rule="sla_escalation", about=f"{number} resolution", ticket_id=number, zh="工单已超时")
     visitor.alerts.alerts[1] = late
@@ -181,7 +199,7 @@ def test_ticket_forms_leave_empty_fields_out_and_nest_dotted_ones() -> None:
     }  # fmt: skip
     names = [*forms]
     assert [one.name for one in offered("closed", names, paused=False)] == [
-        "note", "ask-progress", "reopen",
+        "note", "ask-progress", "tag", "reopen",
     ]  # fmt: skip
     assert "resume" not in {one.name for one in offered("in_progress", names, paused=False)}
 

@@ -51,6 +51,7 @@ from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.reconciliations import reconcile_routes
 from bus.gateway.routes.rejected import rejected_routes
 from bus.gateway.routes.rollouts import rollout_routes
+from bus.gateway.routes.scene_tags import scene_tag_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.subscriptions import subscription_routes
@@ -210,6 +211,7 @@ class Gateway(ByRole):
             engineer_page_features(self.opener, writes),
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
             work_order_routes(self.store, self.dispatcher.rules.work_orders),
+            scene_tag_routes(self.dispatcher.rules.closure.scene_tags),
             practice_features(writes, self.dispatcher.rules, lambda: self.targets),
             responsibility_routes(self.store, self.drift_lists, self.deps.now),
             board_features(self.store, self.people.rows, self.calendars, self.deps.now),

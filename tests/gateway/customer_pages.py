@@ -23,6 +23,7 @@ CLOSURE_KEY, LINK_KEY = closure_key(b"m" * 32), link_key(b"m" * 32)
 CLOSING = ClosureRules(
     key=CLOSURE_KEY,
     rejection_reasons={"came_back": Text("问题又出现了", "the problem came back"), "other": Text("其他", "else")},
+    scene_tags={"after_move": Text("搬家移机后", "after a move"), "power_cut": Text("停电之后", "after a power cut")},
 )
 LINKS = CustomerLinks(key=LINK_KEY, url="https://t.example.com")
 

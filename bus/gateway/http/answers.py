@@ -222,6 +222,7 @@ class TicketAnswer(TicketHead):
     photos: tuple[str, ...]
     files: NotRequired[list[FileAnswer]]
     summary: str
+    tags: tuple[str, ...]
     sla: Promises
     next_step: NextStep | None
 

@@ -54,6 +54,7 @@ _TAGS = {
     "people": "人员 / who takes tickets, and how they are reached",
     "knowledge": "知识库 / what closed tickets taught",
     "dwell": "滞留 / how long tickets are in their state",
+    "scene-tags": "场景标签 / in which situation a ticket arose",
     "drift": "漂移 / tickets for which nobody acts",
     "deliveries": "投递 / queues towards other systems",
     _OPERATIONS: "运维 / health and metrics",

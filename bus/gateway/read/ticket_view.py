@@ -44,6 +44,7 @@ def ticket_view(ticket: Ticket) -> TicketAnswer:
         "closure_requested": ticket.closure_requested,
         "photos": ticket.photos,
         "summary": ticket.summary,
+        "tags": ticket.tags,
         "root_cause": ticket.root_cause,
         "reports": ticket.reports,
         "pauses": ticket.pauses,
