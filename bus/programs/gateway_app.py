@@ -52,6 +52,7 @@ from bus.intake.dispatch import utc_now
 from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.pool import connected, in_transaction
+from bus.postgres.practice_rows import open_practices
 from bus.programs.customer_pages import customer_pages
 from bus.programs.engineer_pages import engineer_pages
 from bus.programs.hosts import disks_of_hosts
@@ -153,7 +154,15 @@ def _work_routes(core: Core, writes: WriteSide, targets: TargetsConfig) -> Seque
         clock_routes(core.store, rules.calendars, utc_now),
         work_order_routes(core.store, rules.work_orders),
         scene_tag_routes(rules.closure.scene_tags),
-        practice_routes(writes, PracticeSources(rules=rules, contract=core.contract, targets=targets.wants)),
+        practice_routes(
+            writes,
+            PracticeSources(
+                rules=rules,
+                contract=core.contract,
+                targets=targets.wants,
+                open_of=lambda creator: in_transaction(core.pool, open_practices, creator),
+            ),
+        ),
     ]
 
 

@@ -61,7 +61,14 @@ STEP_FORMS: Final[Mapping[str, CommandForm]] = {one.name: _NAMED[one.name] for o
 
 
 async def _choose(asked: Asked) -> Mapping[str, Any]:
-    return {"roles": ROLES, "steps": STEPS, "words": WORDS, "chosen": asked.form.get("role", "")}
+    own = await asked.get("/v1/practice")
+    return {
+        "roles": ROLES,
+        "steps": STEPS,
+        "words": WORDS,
+        "chosen": asked.form.get("role", ""),
+        "practices": own["practices"],
+    }
 
 
 async def _begin(asked: Asked) -> str:

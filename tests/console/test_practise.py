@@ -40,6 +40,7 @@ async def test_practise_r47_a_dispatcher_assigns_after_a_refusal_at_its_field_an
 ) -> None:
     await visitor.sign_in("dispatcher")
     page = await begun(visitor, "dispatcher")
+    assert f'href="{ROOT}{page}"' in (await visitor.get("/practise")).text, "it is found again"
     first = (await visitor.get(page)).text
     assert first.count('aria-current="step"') == 1
     assert "任何真实系统都不会收到" in first
@@ -61,6 +62,7 @@ async def test_practise_r47_a_dispatcher_assigns_after_a_refusal_at_its_field_an
     for text in ("练完了", f"{ROOT}/tickets/{page[-16:]}", ticket_of(visitor, page).trace_id, "未发送"):
         assert text in over, text
     assert 'id="play"' not in over
+    assert "unfinished" not in (await visitor.get("/practise")).text
 
 
 @pytest.mark.parametrize("role", ["engineer", "lead", "customer"])

@@ -212,7 +212,7 @@ class Gateway(ByRole):
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
             work_order_routes(self.store, self.dispatcher.rules.work_orders),
             scene_tag_routes(self.dispatcher.rules.closure.scene_tags),
-            practice_features(writes, self.dispatcher.rules, lambda: self.targets),
+            practice_features(writes, self.store, self.dispatcher.rules, lambda: self.targets),
             responsibility_routes(self.store, self.drift_lists, self.deps.now),
             board_features(self.store, self.people.rows, self.calendars, self.deps.now),
             *insight_features(self.insight),

@@ -6,8 +6,10 @@ from bus.delivery.targets_config import TargetConfig, TargetsConfig
 from bus.domain.terms import State, TicketId
 from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
+from bus.gateway.read.practice_view import PracticeList
 from schemas.catalogue import EVENT_NAMES
 from tests.gateway.conftest import PERSON, Gateway
+from tests.gateway.typed import type_faults
 
 PATH = "/v1/practice"
 
@@ -37,6 +39,12 @@ async def test_practice_http_r47_the_bus_plays_each_step_that_is_next_until_it_i
     number = await begun(gateway, key="k-1")
     assert await begun(gateway, key="k-1") == number, "the same key is the same ticket"
     assert number.startswith("V")
+    own = (await gateway.get(PATH, "engineer")).json()
+    assert type_faults(PracticeList, own) == []
+    assert [(one["ticket_id"], one["next"], one["role"]) for one in own["practices"]] == [
+        (number, "assign", "dispatcher")
+    ]
+    assert (await gateway.get(PATH, "dispatcher")).json() == {"practices": []}, "another's is not there"
     taken = []
     while (practice := await shown(gateway, number))["next"]:
         taken.append(practice["next"])

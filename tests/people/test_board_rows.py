@@ -18,6 +18,7 @@ from bus.intake.dispatch import utc_now
 from bus.postgres.board_rows import BoardQuery, BoardReader, BoardRows
 from bus.postgres.open_tickets import tickets_in_state
 from bus.postgres.pool import Pool, connected, in_transaction
+from bus.postgres.practice_rows import open_practices
 from tests.domain.people import WANG
 from tests.people import staff
 from tests.people.test_routing_store import Routed, bus, by_bus
@@ -76,10 +77,13 @@ async def test_board_rows_of_closed_tickets_only_those_of_today_and_none_of_the_
             closed = {"state": "closed", "closed_at": f"{at.astimezone(UTC):%FT%TZ}"}
             await connection.execute(_CHANGE, (Jsonb(closed), number))
         await connection.execute(_CHANGE, (Jsonb({"historic": True}), historic))
+        await connection.execute(_CHANGE, (Jsonb({"source": "sandbox", "creator": "王工"}), virtual))
         await connection.execute("UPDATE ticket_states SET ticket_id = 'V1' WHERE ticket_id = %s", (virtual,))
     rows = await reader.board(ALL)
     assert numbers(rows, State.CLOSED) == [today]
     assert numbers(rows, State.PENDING) == [plain]
+    own = [await in_transaction(bus.pool, open_practices, creator) for creator in ("王工", "李工")]
+    assert [[one.ticket_id for one in each] for each in own] == [[virtual], []]
     (shown,) = rows.columns[State.PENDING].tickets
     for regions, found in (((), [in_state(shown)]), ((shown.region,), [in_state(shown)]), (("西南",), [])):
         assert await in_transaction(bus.pool, tickets_in_state, regions) == found, "dwell is measured of the same ones"

@@ -1,6 +1,6 @@
 """How far a practice on a virtual ticket has come, step by step, and who would have heard of it (R47). Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -69,13 +69,33 @@ class PracticeAnswer(TypedDict):
     readable: bool
 
 
+class OpenPractice(TypedDict):
+    """A practice that is not over: how far it is, and whose step is next."""
+
+    ticket_id: str
+    state: str
+    opened_at: datetime
+    next: str
+    role: str
+
+
+class PracticeList(TypedDict):
+    """The open practices of who asks, the newest first, 20 at most."""
+
+    practices: list[OpenPractice]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PracticeSources:
-    """What the routes need beside the write side; `targets` names who is to get an event."""
+    """What the routes need beside the write side; `targets` names who is to get an event.
+
+    `open_of` gives the open practices of whoever opened them, by name, the newest first; raises StoreUnavailable.
+    """
 
     rules: Rules
     contract: Contract
     targets: Callable[[Recorded], Sequence[str]]
+    open_of: Callable[[str], Awaitable[Sequence[Ticket]]]
 
 
 def practice_view(
@@ -93,6 +113,23 @@ def practice_view(
         "next": left[0].name if left else None,
         "events": [_unsent(one, sources) for one in events],
         "readable": readable,
+    }
+
+
+def open_practices_view(tickets: Sequence[Ticket]) -> PracticeList:
+    """List practices that are not over."""
+    return {
+        "practices": [
+            {
+                "ticket_id": one.ticket_id,
+                "state": one.state.value,
+                "opened_at": one.opened_at,
+                "next": left[0].name,
+                "role": left[0].role.value,
+            }
+            for one in tickets
+            if (left := steps_left(one))
+        ]
     }
 
 

@@ -27,7 +27,13 @@ from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.request_models import RequestModel, read
 from bus.gateway.http.responses import accepted_response, json_response
 from bus.gateway.http.routing import Handler, HttpRoute, reading
-from bus.gateway.read.practice_view import PracticeAnswer, PracticeSources, practice_view
+from bus.gateway.read.practice_view import (
+    PracticeAnswer,
+    PracticeList,
+    PracticeSources,
+    open_practices_view,
+    practice_view,
+)
 from bus.gateway.read.reach import reaches, scope_of
 from bus.gateway.read.ticket_ids import no_such_ticket, read_ticket_id
 from bus.gateway.write.refused_request import request_received
@@ -64,6 +70,7 @@ def practice_routes(writes: WriteSide, sources: PracticeSources) -> Sequence[Htt
     path = "/v1/practice/{ticket_id}"
     return [
         _posting("/v1/practice", BeginPractice, handlers.begin, 201),
+        reading("/v1/practice", handlers.list_practices, "One's own practices that are not over", PracticeList),
         reading(path, handlers.show_practice, "How far a practice has come, and who would have heard", PracticeAnswer),
         _posting(f"{path}/play", PlayStep, handlers.play, 200),
         _posting(f"{path}/end", EndPractice, handlers.end, 200),
@@ -100,6 +107,11 @@ class _PracticeHandlers:
         practice = Practice(person=client.acts_as(None), region=region, number=f"practice-{own.hex[:12]}")
         opening = practice_opening(practice, self.sources.rules, received.received_at)
         return accepted_response(await self._decided(replace(opening, trace_id=TraceId(received.trace_id))))
+
+    async def list_practices(self, http: HttpRequest) -> Response:
+        """List those that the client opened, the newest first."""
+        client = await admit(http, Access.PRACTISE)
+        return json_response(open_practices_view(await self.sources.open_of(client.acts_as(None))))
 
     async def show_practice(self, http: HttpRequest) -> Response:
         """Show each step and each event, with the topics and targets that a real ticket's would have gone to."""
