@@ -67,19 +67,16 @@ def closure(
     Never how many tickets were closed. Example: ticketbus report closure --month 2026-11 --html closure.html
     """
     from bus.cli.run import echo_json, with_core
-    from bus.domain.time_text import CHINA
-    from bus.insight.closure_report import month_of, read_closure_report
-    from bus.insight.closure_report_text import ReportWords, csv_text, html_text, lines_of, plain_lines
+    from bus.insight.closure_report import last_month, month_of, read_closure_report
+    from bus.insight.closure_report_text import csv_text, html_text, lines_of, plain_lines
     from bus.postgres.pool import in_transaction
-    from bus.rules_config import root_cause_words
+    from bus.programs.insight_watch import report_words_of
 
-    first = month or datetime.now(CHINA).replace(day=1) - timedelta(days=1)
+    first = month or last_month(datetime.now(UTC))
 
     async def work(core: "Core") -> "tuple[ClosureReport, ReportWords]":
-        rules = core.dispatcher.rules
-        window = month_of(first, rules.dedupe_window)
-        words = ReportWords(rules.closure.rejection_reasons, rules.closure.scene_tags, root_cause_words())
-        return await in_transaction(core.pool, read_closure_report, window), words
+        window = month_of(first, core.dispatcher.rules.dedupe_window)
+        return await in_transaction(core.pool, read_closure_report, window), report_words_of(core)
 
     report, words = with_core(data, work)
     for option, file, write in (("--html", html, html_text), ("--csv", csv, csv_text)):

@@ -1,7 +1,7 @@
 """The monthly closure report (R24): what closures taught, never how many there were."""
 
 import calendar
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, LiteralString
@@ -16,21 +16,29 @@ from bus.postgres.pool import Connection, read_rows
 
 TOP: Final = 10
 _SHARES: Final = (FIRST_TIME_FIX, CLOSURE_CONFIRMED, KNOWLEDGE_REUSE)
-_REJECTIONS: LiteralString = """
-SELECT a.detail AS code, count(*)::int AS tickets
+REJECTIONS: Final = "rejections"
+TAGS: Final = "tags"
+CAUSES: Final = "causes"
+# Of each section the code that is counted, and what of a month it is counted in.
+_COUNTED: Final[Mapping[str, tuple[LiteralString, LiteralString]]] = {
+    REJECTIONS: (
+        "a.detail",
+        """
 FROM ticket_closures c CROSS JOIN LATERAL unnest(c.answers, c.details, c.answered_at) AS a (answer, detail, at)
 WHERE c.last_answer_at >= %(since)s AND a.at >= %(since)s AND a.at < %(until)s AND a.answer = 'rejected'
-    AND NOT c.historic
-GROUP BY a.detail ORDER BY count(*) DESC, a.detail"""
-_TAGS: LiteralString = """
-SELECT t.tag AS code, count(*)::int AS tickets
+    AND NOT c.historic""",
+    ),
+    TAGS: (
+        "t.tag",
+        """
 FROM ticket_outcomes o JOIN ticket_closures c USING (ticket_id) CROSS JOIN LATERAL unnest(c.tags) AS t (tag)
-WHERE o.closed_at >= %(since)s AND o.closed_at < %(until)s
-GROUP BY t.tag ORDER BY count(*) DESC, t.tag LIMIT %(top)s"""
-_CAUSES: LiteralString = """
-SELECT root_cause AS code, count(*)::int AS tickets FROM ticket_outcomes
-WHERE closed_at >= %(since)s AND closed_at < %(until)s AND root_cause <> ''
-GROUP BY root_cause ORDER BY count(*) DESC, root_cause LIMIT %(top)s"""
+WHERE o.closed_at >= %(since)s AND o.closed_at < %(until)s""",
+    ),
+    CAUSES: (
+        "root_cause",
+        "FROM ticket_outcomes WHERE closed_at >= %(since)s AND closed_at < %(until)s AND root_cause <> ''",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +68,40 @@ def month_of(first: datetime, dedupe_window: timedelta) -> MetricWindow:
     return MetricWindow(since=since, until=since + timedelta(days=days), dedupe_window=dedupe_window)
 
 
+def last_month(now: datetime) -> datetime:
+    """Give a day of the month before, by China's clock. Pure."""
+    return now.astimezone(CHINA).replace(day=1) - timedelta(days=1)
+
+
 async def read_closure_report(connection: Connection, window: MetricWindow) -> ClosureReport:
     """Read the report of a month. Raises StoreUnavailable."""
-    asked = {"since": window.since, "until": window.until, "top": TOP}
     return ClosureReport(
         since=window.since,
         until=window.until,
         shares=[(one, await read_figure(connection, one, window)) for one in _SHARES],
-        rejections=await read_rows(connection, _REJECTIONS, CountedCode, asked),
-        tags=await read_rows(connection, _TAGS, CountedCode, asked),
-        root_causes=await read_rows(connection, _CAUSES, CountedCode, asked),
+        rejections=await _counts(connection, REJECTIONS, window, most=None),
+        tags=await _counts(connection, TAGS, window, most=TOP),
+        root_causes=await _counts(connection, CAUSES, window, most=TOP),
     )
+
+
+async def read_counted_tickets(
+    connection: Connection, section: str, code: str, window: MetricWindow, *, most: int
+) -> list[str]:
+    """List so many of the tickets that a code of a section was counted for, by number. Raises StoreUnavailable."""
+    counted, where = _COUNTED[section]
+    query = f"SELECT DISTINCT ticket_id {where} AND {counted} = %(code)s ORDER BY ticket_id LIMIT %(most)s"
+    cursor = await connection.execute(query, {**_time(window), "code": code, "most": most})
+    return [ticket_id for (ticket_id,) in await cursor.fetchall()]
+
+
+async def _counts(
+    connection: Connection, section: str, window: MetricWindow, *, most: int | None
+) -> Sequence[CountedCode]:
+    code, where = _COUNTED[section]
+    query = f"SELECT {code} AS code, count(*)::int AS tickets {where} GROUP BY {code} ORDER BY 2 DESC, 1 LIMIT %(most)s"
+    return await read_rows(connection, query, CountedCode, {**_time(window), "most": most})
+
+
+def _time(window: MetricWindow) -> Mapping[str, object]:
+    return {"since": window.since, "until": window.until}

@@ -7,20 +7,21 @@ from html import escape
 from typing import Final, NamedTuple
 
 from bus.domain.text import Text
-from bus.insight.closure_report import ClosureReport, CountedCode
+from bus.insight.closure_report import CAUSES, REJECTIONS, TAGS, ClosureReport, CountedCode
 from bus.insight.metric import MetricFigure
 
+SHARES: Final = "shares"
 _TITLE: Final = Text("月度闭环报告", "Monthly closure report")
 _HEADS: Final = ("类别 section", "代码 code", "中文", "English", "数值 value", "分子 numerator", "分母 denominator")
-_SECTIONS: Final = {
-    "shares": Text("比率", "Shares"),
-    "rejections": Text("客户驳回原因", "Why customers rejected"),
-    "tags": Text("场景标签前十", "Top ten scene tags"),
-    "causes": Text("根因前十", "Top ten root causes"),
+SECTIONS: Final = {
+    SHARES: Text("比率", "Shares"),
+    REJECTIONS: Text("客户驳回原因", "Why customers rejected"),
+    TAGS: Text("场景标签前十", "Top ten scene tags"),
+    CAUSES: Text("根因前十", "Top ten root causes"),
 }
 _UNSAID: Final = Text("未说明", "not said")
 _NONE: Final = Text("无", "none")
-_NOTE: Final = Text(
+NOTE: Final = Text(
     "按中国时间的自然月;首次修复率对月末 7 天内关闭的工单仍会变化;不统计关闭数量。",
     "A month by China's clock; the first-time fix rate still changes for closures of the last 7 days. How many tickets "
     "were closed is not counted.",
@@ -53,13 +54,13 @@ class ReportWords(NamedTuple):
 def lines_of(report: ClosureReport, words: ReportWords) -> Sequence[ReportLine]:
     """Give the lines in their order; a code whose word is gone is its own word."""
     shares = [
-        ReportLine("shares", metric.name, metric.title, _share(figure), f"{figure.hits}", f"{figure.units}")
+        ReportLine(SHARES, metric.name, metric.title, _share(figure), f"{figure.hits}", f"{figure.units}")
         for metric, figure in report.shares
     ]
     counted = (
-        ("rejections", report.rejections, words.rejections),
-        ("tags", report.tags, words.tags),
-        ("causes", report.root_causes, words.causes),
+        (REJECTIONS, report.rejections, words.rejections),
+        (TAGS, report.tags, words.tags),
+        (CAUSES, report.root_causes, words.causes),
     )
     return [*shares, *(line for section, found, texts in counted for line in _counted(section, found, texts))]
 
@@ -78,7 +79,7 @@ def plain_lines(report: ClosureReport, words: ReportWords) -> Sequence[str]:
     """Write it for a terminal."""
     written = [f"{_TITLE} {report.since:%Y-%m}"]
     for section, lines in _by_section(report, words):
-        written.append(f"{_SECTIONS[section]}:" if lines else f"{_SECTIONS[section]}: {_NONE}")
+        written.append(f"{SECTIONS[section]}:" if lines else f"{SECTIONS[section]}: {_NONE}")
         written += [
             f"  {one.value:>8}  {one.text}" + (f"  ({one.numerator}/{one.denominator})" if one.denominator else "")
             for one in lines
@@ -92,7 +93,7 @@ def csv_text(report: ClosureReport, words: ReportWords) -> str:
     rows = csv.writer(file)
     rows.writerow(_HEADS)
     for one in lines_of(report, words):
-        section = str(_SECTIONS[one.section])
+        section = str(SECTIONS[one.section])
         rows.writerow([section, one.code, one.text.zh, one.text.en, one.value, one.numerator, one.denominator])
     return f"\ufeff{file.getvalue()}"
 
@@ -104,7 +105,7 @@ def html_text(report: ClosureReport, words: ReportWords) -> str:
     return (
         f'<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n{tables}"
-        f"<p>{escape(_NOTE.zh)}<br><small>{escape(_NOTE.en)}</small></p></body></html>\n"
+        f"<p>{escape(NOTE.zh)}<br><small>{escape(NOTE.en)}</small></p></body></html>\n"
     )
 
 
@@ -114,7 +115,7 @@ def _table(section: str, lines: Sequence[ReportLine]) -> str:
         f'<td class="n">{escape(one.value)}</td><td class="n">{_of(one)}</td></tr>\n'
         for one in lines
     )
-    head = f"<h2>{escape(str(_SECTIONS[section]))}</h2>\n"
+    head = f"<h2>{escape(str(SECTIONS[section]))}</h2>\n"
     return f"{head}<table>\n{rows}</table>\n" if lines else f"{head}<p>{escape(str(_NONE))}</p>\n"
 
 
@@ -124,5 +125,5 @@ def _of(line: ReportLine) -> str:
 
 def _by_section(report: ClosureReport, words: ReportWords) -> Iterator[tuple[str, Sequence[ReportLine]]]:
     lines = lines_of(report, words)
-    for section in _SECTIONS:
+    for section in SECTIONS:
         yield section, [one for one in lines if one.section == section]

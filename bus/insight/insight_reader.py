@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing_extensions import TypedDict
 
 from bus.insight import task_store
+from bus.insight.closure_report import ClosureReport, month_of, read_closure_report, read_counted_tickets
 from bus.insight.consequences import CONSEQUENCES
 from bus.insight.figures import MetricCase, read_cases, read_figure
 from bus.insight.metric import Judgement, Metric, MetricFigure, MetricWindow, window_of
@@ -104,6 +105,17 @@ class InsightReader:
                 )
                 for one in metrics
             ]
+
+    async def closures(self, first: datetime) -> ClosureReport:
+        """Read the closure report of a month."""
+        async with self._turn, connected(self.pool) as connection:
+            return await read_closure_report(connection, month_of(first, self.dedupe_window))
+
+    async def counted(self, first: datetime, section: str, code: str, *, most: int) -> Sequence[str]:
+        """List so many of the tickets that a code of a month's report was counted for."""
+        async with self._turn, connected(self.pool) as connection:
+            month = month_of(first, self.dedupe_window)
+            return await read_counted_tickets(connection, section, code, month, most=most)
 
     async def answered(self, questions: Sequence[Question], back: timedelta) -> Sequence[QuestionAnswer]:
         """Answer the questions of `selfcheck` by what happened within a time until now."""

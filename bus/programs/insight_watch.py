@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bus.app import Core
+from bus.insight.closure_report_text import ReportWords
 from bus.insight.gauges import show
 from bus.insight.insight_reader import InsightReader
 from bus.insight.task_store import latest_judgements
@@ -31,6 +32,12 @@ def round_of(core: Core, connection: Connection, now: datetime) -> InsightRound:
 def insight_reader_of(core: Core) -> InsightReader:
     """Make the reader of a program."""
     return InsightReader(pool=core.pool, dedupe_window=core.dispatcher.rules.dedupe_window, now=utc_now)
+
+
+def report_words_of(core: Core) -> ReportWords:
+    """Give the words of the closed lists that a closure report has."""
+    rules = core.dispatcher.rules.closure
+    return ReportWords(rules.rejection_reasons, rules.scene_tags, root_cause_words())
 
 
 async def watch_insight(core: Core) -> None:

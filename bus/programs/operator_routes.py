@@ -16,6 +16,7 @@ from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.audit import audit_routes
 from bus.gateway.routes.board import BoardSources, board_routes
 from bus.gateway.routes.calendars import calendar_routes
+from bus.gateway.routes.closure_report import closure_report_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.devices import device_routes
@@ -45,7 +46,7 @@ from bus.postgres.pool import in_transaction
 from bus.postgres.routing_events import FairnessReader
 from bus.programs.audit_asked import audit_tree_of
 from bus.programs.deadletter_service import PostgresDeadLetterService
-from bus.programs.insight_watch import insight_reader_of
+from bus.programs.insight_watch import insight_reader_of, report_words_of
 from bus.programs.knowledge import knowledge_of
 from bus.programs.live_sources import LiveSources
 from bus.programs.map_trials import MapTrials
@@ -78,6 +79,7 @@ def operator_routes(core: Core, known: LiveSources) -> Sequence[Feature]:
         map_routes(PostgresMaps(core.pool, known, MapTrials(core.dispatcher.rules)), core.refused),
         people_routes(directory_of(core), functools.partial(let_go, core), core.refused, utc_now),
         insight_routes(insight),
+        closure_report_routes(insight, report_words_of(core), utc_now),
         selfcheck_routes(insight.answered),
         calendar_routes(core.dispatcher.rules.calendars, utc_now),
         knowledge_routes(knowledge_of(core), core.store, core.refused, utc_now),

@@ -35,12 +35,16 @@ async def _list(asked: Asked) -> Mapping[str, Any]:
 
 async def _one(asked: Asked) -> Mapping[str, Any]:
     path, others = f"/v1/insight/{quote(asked.path['metric'], safe='')}", asked.query.get("others") == "true"
-    metric, cases = await asyncio.gather(asked.get(path), asked.get(f"{path}/why", others="true" if others else None))
+    within = {name: asked.query.get(name) for name in ("since", "until")}
+    metric, cases = await asyncio.gather(
+        asked.get(path, **within), asked.get(f"{path}/why", others="true" if others else None, **within)
+    )
     return {
         "metric": metric,
         "cases": by_cause(cases["cases"]),
         "more": cases["more"],
         "others": others,
+        "within": within,
         "mark_of": mark_of,
         "percent": percent,
     }

@@ -6,8 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from bus.gateway.http.routing import Feature
 from bus.gateway.routes.calendars import calendar_routes
+from bus.gateway.routes.closure_report import closure_report_routes
 from bus.gateway.routes.insight import insight_routes
 from bus.gateway.routes.selfcheck import selfcheck_routes
+from bus.insight.closure_report import ClosureReport, month_of
+from bus.insight.closure_report_text import ReportWords
 from bus.insight.figures import MetricCase
 from bus.insight.metric import Judgement, Metric, MetricFigure
 from bus.insight.selfcheck import Question, QuestionAnswer
@@ -26,6 +29,8 @@ class FakeInsight:
     open_tasks: list[InsightTask] = field(default_factory=list)
     answers: Mapping[str, QuestionAnswer] = field(default_factory=dict)
     days: list[int] = field(default_factory=list)
+    reports: dict[str, ClosureReport] = field(default_factory=dict)  # by month
+    counts: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)  # by month, section and code
 
     async def figures(
         self, metrics: Sequence[Metric], since: datetime | None, until: datetime | None
@@ -53,6 +58,14 @@ class FakeInsight:
     async def tasks(self, *, only_open: bool, most: int) -> Sequence[InsightTask]:
         return [one for one in self.open_tasks if not (only_open and one.done_at)][:most]
 
+    async def closures(self, first: datetime) -> ClosureReport:
+        month = month_of(first, RULES.dedupe_window)
+        empty = ClosureReport(since=month.since, until=month.until, shares=[], rejections=[], tags=[], root_causes=[])
+        return self.reports.get(f"{first:%Y-%m}", empty)
+
+    async def counted(self, first: datetime, section: str, code: str, *, most: int) -> Sequence[str]:
+        return self.counts.get((f"{first:%Y-%m}", section, code), [])[:most]
+
     async def answered(self, questions: Sequence[Question], back: timedelta) -> Sequence[QuestionAnswer]:
         self.days.append(back.days)
         nothing = {one.name: QuestionAnswer(question=one.name, cases=0, kept=0, against=()) for one in questions}
@@ -61,4 +74,11 @@ class FakeInsight:
 
 def insight_features(insight: FakeInsight) -> Sequence[Feature]:
     """Make the routes of metrics, of the ten questions and of calendars."""
-    return [insight_routes(insight), selfcheck_routes(insight.answered), calendar_routes(RULES.calendars, lambda: AT)]
+    words = ReportWords(RULES.closure.rejection_reasons, RULES.closure.scene_tags, {})
+    reports = closure_report_routes(insight, words, lambda: AT)
+    return [
+        insight_routes(insight),
+        reports,
+        selfcheck_routes(insight.answered),
+        calendar_routes(RULES.calendars, lambda: AT),
+    ]

@@ -13,12 +13,13 @@ import pytest
 from bus.domain.closing_commands import RejectClosure, RequestClosure, Tag
 from bus.domain.inside_commands import FollowUpClosure
 from bus.domain.time_text import CHINA
-from bus.insight.closure_report import ClosureReport, CountedCode, month_of
+from bus.insight.closure_report import ClosureReport, CountedCode, month_of, read_counted_tickets
 from bus.insight.closure_report_text import ReportWords, csv_text, html_text, plain_lines
 from bus.insight.figures import figure_of
 from bus.insight.metric import Judgement
 from bus.insight.metrics.closure_confirmed import CLOSURE_CONFIRMED
 from bus.local.stack import Urls
+from bus.postgres.pool import connected
 from tests.bus_under_test import Bus, bus_on
 from tests.domain.given import request
 from tests.domain.people import CLOSED, CONFIRM, RESOLVE, RULES
@@ -80,6 +81,13 @@ async def test_closure_report_tells_what_a_month_taught_and_never_how_many_were_
     assert counted("rejections") == {"came_back": "2", "": "1"}
     assert counted("tags") == {"after_move": "2"}
     assert counted("causes") == {"control_board": "4"}
+    async with bus.core() as core, connected(core.pool) as connection:
+        month = month_of(FIRST, core.dispatcher.rules.dedupe_window)
+        for section in ("rejections", "tags", "causes"):
+            for code, count in counted(section).items():
+                tickets = await read_counted_tickets(connection, section, code, month, most=9)
+                assert len(tickets) == int(count), (section, code)
+        assert len(await read_counted_tickets(connection, "causes", "control_board", month, most=3)) == 3
     page = html.read_text(encoding="utf-8")
     words = ("月度闭环报告", "2026-10", "确认通过率", "问题又出现了", "搬家移机后", "主控板故障", "未说明", "42.9%")
     assert [one for one in words if one not in page] == []
