@@ -39,9 +39,8 @@ from bus.intake.dispatch import utc_now
 from bus.journey.probes import read_probes
 from bus.postgres.board_rows import BoardReader
 from bus.postgres.device_rows import repairs_of
-from bus.postgres.drift_lists import read_lists
-from bus.postgres.open_tickets import open_tickets, tickets_in_state
-from bus.postgres.people_rows import people_who_left
+from bus.postgres.drift_lists import drifting_now, read_lists
+from bus.postgres.open_tickets import tickets_in_state
 from bus.postgres.pool import in_transaction
 from bus.postgres.routing_events import FairnessReader
 from bus.programs.audit_asked import audit_tree_of
@@ -102,8 +101,7 @@ def operator_routes(core: Core, known: LiveSources) -> Sequence[Feature]:
         ),
         drift_routes(
             DriftSources(
-                open_tickets=functools.partial(in_transaction, core.pool, open_tickets),
-                left=functools.partial(in_transaction, core.pool, people_who_left),
+                drifting=lambda now: in_transaction(core.pool, drifting_now, now),
                 lists=functools.partial(in_transaction, core.pool, read_lists),
                 now=utc_now,
             )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
 from bus.domain.calendars import ALWAYS_ALONE
+from bus.domain.drift import DriftedTicket, drifted
 from bus.domain.drift_list import DriftList
 from bus.domain.dwell import TicketInState, in_state
 from bus.domain.fairness import shares
@@ -33,11 +34,12 @@ def responsibility_routes(
         found = [in_state(one) for one in await store.open()]
         return [one for one in found if one and (not regions or one.region in regions)]
 
+    async def drifting(at: datetime) -> Sequence[DriftedTicket]:
+        return [one for ticket in await store.open() if (one := drifted(ticket, at, {"已离岗"}))]
+
     shared = giving(lambda: shares(one for log in store.log.values() for one in log))
     return [
         *dwell_routes(DwellSources(read=in_regions, limits={}, calendars=ALWAYS_ALONE, now=now)),
-        *drift_routes(
-            DriftSources(open_tickets=store.open, left=giving(lambda: {"已离岗"}), lists=lists.until, now=now)
-        ),
+        *drift_routes(DriftSources(drifting=drifting, lists=lists.until, now=now)),
         *fairness_routes(shared, now),
     ]

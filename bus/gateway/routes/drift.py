@@ -1,6 +1,6 @@
 """The routes of tickets for which nobody acts: now, on the list of a morning, and since the one before it (R9)."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -9,12 +9,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from bus.domain.drift import DriftedTicket, drifted
+from bus.domain.drift import DriftedTicket
 from bus.domain.drift_list import DriftList, compared
 from bus.domain.errors import MalformedInput
 from bus.domain.scope import Scope
 from bus.domain.text import Text
-from bus.domain.ticket import Ticket
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
 from bus.gateway.http.problems import HttpProblem
@@ -52,12 +51,11 @@ class DriftChangeAnswer(TypedDict):
 class DriftSources:
     """What is looked at; each raises StoreUnavailable.
 
-    `left` names who left the directory of people. `lists` gives that of a day, or the last one for None, and the one
-    before it; none where there is none.
+    `drifting` gives what drifts as of a time. `lists` gives that of a day, or the last one for None, and the one before
+    it; none where there is none.
     """
 
-    open_tickets: Callable[[], Awaitable[Sequence[Ticket]]]
-    left: Callable[[], Awaitable[Collection[str]]]
+    drifting: Callable[[datetime], Awaitable[Sequence[DriftedTicket]]]
     lists: Callable[[date | None], Awaitable[Sequence[DriftList]]]
     now: Callable[[], datetime]
 
@@ -75,11 +73,8 @@ def drift_routes(sources: DriftSources) -> Sequence[HttpRoute]:
         scope = scope_of(http, await admit(http, Access.PEOPLE))
         day = _day_of(http)
         if day is None:
-            now, opened = sources.now(), await sources.open_tickets()
-            reached = [one for one in opened if scope is None or scope.reaches(one)]
-            left = await sources.left()
-            found = [one for each in reached if (one := drifted(each, now, left))]
-            return json_response(DriftAnswer(due_at=None, made_at=None, tickets=found))
+            tickets = _reached(await sources.drifting(sources.now()), scope)
+            return json_response(DriftAnswer(due_at=None, made_at=None, tickets=tickets))
         made = (await made_on(day))[0]
         tickets = _reached(made.tickets, scope)
         return json_response(DriftAnswer(due_at=made.due_at, made_at=made.made_at, tickets=tickets))
@@ -98,7 +93,7 @@ def drift_routes(sources: DriftSources) -> Sequence[HttpRoute]:
 
 
 def _reached(tickets: Sequence[DriftedTicket], scope: Scope | None) -> list[DriftedTicket]:
-    """Give those of a list that a client reaches: by region and person as they were then, none by source."""
+    """Give those of a list that a client reaches: by region and person as the list has them, none by source."""
     return [
         one
         for one in tickets
