@@ -1,7 +1,5 @@
 """The route of the dispatcher's board 派单台: tickets by state, what nobody takes, and who could take it (R11, R15)."""
 
-import base64
-import binascii
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,10 +17,10 @@ from bus.domain.terms import State
 from bus.domain.ticket import Ticket
 from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
-from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.http.single_values import query_of, whole_number
+from bus.gateway.read.page_cursor import read_place, write_place
 from bus.gateway.read.reach import scope_of
 from bus.gateway.read.ticket_ids import read_ticket_id
 from bus.intake.command_bodies import within_limits
@@ -151,19 +149,15 @@ def _limit(query: Mapping[str, str]) -> int:
 
 def write_cursor(place: BoardPlace | None) -> str | None:
     """Give the cursor of what follows a place; None: nothing does. Pure."""
-    if place is None:
-        return None
-    text = " ".join((place.state, place.since, place.ticket_id))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return write_place(place.state, place.since, place.ticket_id) if place else None
 
 
 def read_cursor(cursor: str) -> BoardPlace:
     """Read a cursor that we gave. Pure. Raises MalformedInput."""
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        state, since, ticket_id = base64.b64decode(padded, altchars="-_", validate=True).decode().split(" ")
-        datetime.fromisoformat(since)
-        return BoardPlace(state=State(state), since=since, ticket_id=read_ticket_id(ticket_id))
-    except (binascii.Error, UnicodeError, ValueError, HttpProblem):
-        zh, en = "cursor 无效,请用该列返回的 next", "not a cursor of ours; use `next` of the column"
-        raise MalformedInput("cursor_malformed", "cursor", zh, en) from None
+    return read_place(cursor, _place)
+
+
+def _place(parts: Sequence[str]) -> BoardPlace:
+    state, since, ticket_id = parts
+    datetime.fromisoformat(since)
+    return BoardPlace(state=State(state), since=since, ticket_id=read_ticket_id(ticket_id))

@@ -25,7 +25,7 @@ from bus.gateway.ports import FilesOf, InClear, JourneyOf, TicketQuery, TicketRe
 from bus.gateway.read.page_cursor import (
     read_page_cursor,
     read_version_cursor,
-    write_page_cursor,
+    write_place,
     write_version_cursor,
 )
 from bus.gateway.read.reach import reached_ticket, reaches_number, scope_of
@@ -200,7 +200,7 @@ class _ReadHandlers:
         )
         rows = await self.tickets.page(asked)
         page = await self.in_clear([(row["ticket_id"], row) for row in rows[:limit]], reader_of(http, client))
-        following = write_page_cursor(page[-1]["ticket_id"]) if len(rows) > limit else None
+        following = write_place(page[-1]["ticket_id"]) if len(rows) > limit else None
         return json_response({"tickets": page, "next": following})
 
     async def show_journey(self, http: HttpRequest) -> Response:
