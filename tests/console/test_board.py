@@ -80,6 +80,7 @@ async def test_board_page_says_that_no_time_counts_outside_working_hours() -> No
         number = await visitor.gateway.opened("SN-night")
         await visitor.sign_in("dispatcher")
         page = (await visitor.get("/board")).text
+        assert f"{number}</a> 不到 1 分钟 · 非工作时间" in page.split('<div class="board">')[0]
         assert "工时停留 不到 1 分钟 · 非工作时间" in page.split(f'id="ticket-{number}"')[1]
         back = (await visitor.get(f"/board/{number}")).text
     assert f'href="{ROOT}/board#ticket-{number}"' in back
