@@ -18,10 +18,12 @@ from bus.intake.reserved_names import person_name, refuse_control
 
 LIST_MAX: Final = 200
 _PHONE_FORM: Final = Text(
-    "写作 400-800-1234 或 +86 21 5555 0000,分机写作 400-800-1234 转 802",
-    "write 400-800-1234 or +86 21 5555 0000, with an extension 400-800-1234 ext 802",
+    "写作 400-800-1234、(021) 5555-0000 或 +86 21 5555 0000,分机写作 400-800-1234 转 802",
+    "write 400-800-1234, (021) 5555-0000 or +86 21 5555 0000, with an extension 400-800-1234 ext 802",
 )
-_PHONE: Final = r"(\+?[0-9][0-9 -]{2,24}((转|分机|ext\.?|;ext=|,|\uff0c) ?[0-9]{1,7})?)?"  # and its extension
+_PHONE: Final = (
+    r"([+(\uff08]?[0-9][0-9 ()\uff08\uff09-]{2,24}((转|分机|ext\.?|;ext=|,|\uff0c) ?[0-9]{1,7})?)?"  # and its extension
+)
 _PHOTOS: Final = ("http:", "https:", f"{FILE_SCHEME}:")  # what a browser shows, and files of our own store
 Short = Annotated[str, Field(max_length=SHORT_MAX)]
 Names = Annotated[list[Short], Field(max_length=LIST_MAX)]

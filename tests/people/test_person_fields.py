@@ -87,6 +87,31 @@ def test_person_fields_a_photo_is_an_address_that_a_browser_shows(tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("photo", "shown"),
+    [
+        ("https://img.example.com/员工/王 师傅.jpg?v=1", ""),
+        (
+            "https://img.example.com/员工/王.jpg?v=1&x=%E7",
+            "https://img.example.com/%E5%91%98%E5%B7%A5/%E7%8E%8B.jpg?v=1&x=%E7",
+        ),
+        ("HTTPS://图片.example.com:8443/w.jpg", "https://xn--wcsw84d.example.com:8443/w.jpg"),
+        ("https://img.example.com/wang.jpg", "https://img.example.com/wang.jpg"),
+    ],
+)
+def test_person_fields_a_photo_in_chinese_is_shown_by_its_plain_address_r16(
+    tmp_path: Path, photo: str, shown: str
+) -> None:
+    file = tmp_path / "people.yaml"
+    file.write_text(FILE.replace("capacity: 3", f'capacity: 3\n    photo: "{photo}"'), encoding="utf-8")
+    if not shown:
+        with pytest.raises(MalformedInput, match="photo"):
+            load_people(file)
+        return
+    handler = shown_handler(load_people(file)[0])
+    assert (handler.photo, handler.photo_from) == (shown, shown[: shown.index("/", 8)])
+
+
+@pytest.mark.parametrize(
     ("phone", "dialled"),
     [
         ("400-800-1234", "4008001234"),
@@ -96,6 +121,10 @@ def test_person_fields_a_photo_is_an_address_that_a_browser_shows(tmp_path: Path
         ("021-5555-0000 ext. 802", "02155550000,802"),
         ("+862155550000;ext=802", "+862155550000,802"),
         ("4008001234,802", "4008001234,802"),
+        ("(021) 5555-0000", "02155550000"),
+        ("（021）55550000,802", "02155550000,802"),
+        ("+86 (0)21 5555 0000 转 802", "+862155550000,802"),
+        ("021) 5555-0000 转", ""),
         ("转 802", ""),
         ("400-800-1234 转王工", ""),
         ("400-800-1234 转 802 转 3", ""),
