@@ -124,6 +124,8 @@ def test_late_news_dated_before_the_opening_withdraws_nothing(clock: ClockName) 
     for answer in answers(clock):
         early = opened(START, clock).when(At(START - TICK_OF_TIME, answer), **LATE)
         assert not any(isinstance(event, SlaBreachWithdrawn) for event in early.events)
+        ticket = early.story.ticket
+        assert min(filter(None, (ticket.last_at, ticket.accepted_at, ticket.working_since))) >= START
         at_once = opened(START, clock).when(At(START, answer), **LATE)
         assert isinstance(at_once.events[0], SlaBreachWithdrawn)
 
