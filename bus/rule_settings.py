@@ -63,6 +63,12 @@ class RuleSettings(BaseSettings):
         le=timedelta(days=365),
         description="after closing, until the link to the customer's page opens nothing any more",
     )
+    engineer_link_ends_after: Duration = Field(
+        timedelta(days=30),
+        ge=timedelta(hours=1),
+        le=timedelta(days=365),
+        description="after closing, until the link to the engineer's page opens nothing any more",
+    )
     customer_confirm: Literal["code", "link"] | None = Field(
         None,
         description="what an answer to a closure wants on the customer's page: the code of an SMS, or the link alone; "

@@ -18,6 +18,7 @@ from bus.domain.closing_commands import (
 )
 from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.customer_link_commands import RevokeCustomerLink
+from bus.domain.engineer_link_commands import RevokeEngineerLink
 from bus.domain.inside_commands import InsideCommand
 from bus.domain.scope import Scope
 from bus.domain.terms import CommandId, Substate, TicketId, TraceId
@@ -199,6 +200,7 @@ Command = (
     | Note
     | AskProgress
     | RevokeCustomerLink
+    | RevokeEngineerLink
     | Resolve
     | RequestClosure
     | AskClosureCode

@@ -42,6 +42,8 @@ from bus.domain.decide_confirming import follow_up_closure
 from bus.domain.decide_customer_page import decide_customer_page
 from bus.domain.decide_waiting import decide_waiting
 from bus.domain.decide_work_order import NO_FACTS, WorkOrderFacts, check_finished, decide_work_order
+from bus.domain.engineer_link_commands import RevokeEngineerLink
+from bus.domain.engineer_link_events import EngineerLinkRevoked
 from bus.domain.events import (
     AssignmentAccepted,
     EngineerArrived,
@@ -189,6 +191,8 @@ def _answer(
             return _noting(command, ticket)
         case AskProgress() | RevokeCustomerLink():
             return decide_customer_page(request, command, ticket, rules)
+        case RevokeEngineerLink(reason=reason):
+            return (EngineerLinkRevoked(number=ticket.engineer_link_number + 1, reason=reason),)
         case Resolve() | RequestClosure() | AskClosureCode() | ConfirmClosure() | RejectClosure() | Tag() | Reopen():
             return decide_closing(request, command, ticket, rules)
         case StartWorkOrder() | SignStep() | ApproveStep() | RejectStep() | CancelWorkOrder():

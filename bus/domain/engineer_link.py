@@ -11,7 +11,7 @@ from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket
 
 ENGINEER_PATH: Final = "/e/"
-ENDS_AFTER: Final = timedelta(days=30)  # after closing
+ENDS_AFTER: Final = timedelta(days=30)  # after closing, unless a deployment says otherwise
 _PURPOSE: Final = "engineer"
 _MARK_CHARS: Final = 11  # of 66 bits in base64
 
@@ -43,15 +43,16 @@ def engineer_claim(key: bytes, token: str) -> EngineerClaim | None:
     return EngineerClaim(ticket_id=TicketId(ticket_id), mark=mark)
 
 
-def lets_in(claim: EngineerClaim, ticket: Ticket, now: datetime) -> bool:
-    """Say whether a link opens its ticket's page: whom it was made for has the ticket, or closed it lately."""
-    lately = ticket.closed_at is None or now < ticket.closed_at + ENDS_AFTER
+def lets_in(claim: EngineerClaim, ticket: Ticket, now: datetime, ends_after: timedelta = ENDS_AFTER) -> bool:
+    """Say whether a link opens its ticket's page: not revoked, of whoever has the ticket, or closed it lately."""
+    lately = ticket.closed_at is None or now < ticket.closed_at + ends_after
     return bool(ticket.assignee.person) and claim.mark == _mark(ticket) and lately
 
 
 def _mark(ticket: Ticket) -> str:
-    """Give what stands for the assignee in a link: it tells nobody who that is."""
-    digest = sha256(f"{ticket.ticket_id}|{ticket.assignee.person}".encode()).digest()
+    """Give what stands for the assignee in a link, and for how often links were revoked: it tells nobody who it is."""
+    revoked = f"|{ticket.engineer_link_number}" if ticket.engineer_link_number else ""
+    digest = sha256(f"{ticket.ticket_id}|{ticket.assignee.person}{revoked}".encode()).digest()
     return urlsafe_b64encode(digest).decode()[:_MARK_CHARS]
 
 

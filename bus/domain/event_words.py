@@ -34,6 +34,7 @@ EVENT_WORDS: Final[Mapping[str, Text]] = {
     "closure.reminded": Text("催客户确认", "customer reminded"),
     "closure.expired": Text("客户未确认,已过期", "request expired"),
     "closure.code.refused": Text("验证码错误", "wrong code"),
+    "engineer.link.revoked": Text("作废工程师链接", "engineer's link revoked"),
     "closure.code.asked": Text("重发验证码", "code sent once more"),
     "ticket.tagged": Text("场景标签", "scene tags"),
     "ticket.reopened": Text("重新打开", "reopened"),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typing_extensions import Doc
 
-from bus.domain import customer_link_events, fields, routed
+from bus.domain import customer_link_events, engineer_link_events, fields, routed
 from bus.domain.closing_events import (
     ClosureCodeAsked,
     ClosureCodeRefused,
@@ -243,6 +243,7 @@ Event = (
     | NoteAdded
     | ProgressAsked
     | customer_link_events.CustomerLinkRevoked
+    | engineer_link_events.EngineerLinkRevoked
     | TicketResolved
     | ClosureRequested
     | ClosureConfirmed

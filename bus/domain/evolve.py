@@ -19,6 +19,7 @@ from bus.domain.closing_events import (
 from bus.domain.collaborator_events import CollaboratorAdded, CollaboratorRemoved
 from bus.domain.collaborators import with_part
 from bus.domain.customer_link_events import CustomerLinkRevoked
+from bus.domain.engineer_link_events import EngineerLinkRevoked
 from bus.domain.errors import InvariantBroken, VersionMissing
 from bus.domain.events import (
     AssignmentAccepted,
@@ -75,7 +76,7 @@ from bus.domain.work_order_events import (
 
 Answer = AssignmentAccepted | EngineerDeparted | EngineerArrived | WorkStarted
 # As being asked about is none (R9).
-_NO_ADVANCE: Final = (ProgressAsked, ReportJoined, CustomerLinkRevoked, ClosureCodeAsked)
+_NO_ADVANCE: Final = (ProgressAsked, ReportJoined, CustomerLinkRevoked, EngineerLinkRevoked, ClosureCodeAsked)
 
 
 def evolve(ticket: Ticket | None, recorded: Recorded) -> Ticket:
@@ -185,6 +186,8 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return replace(ticket, asked=ticket.asked + 1, asked_at=at)
         case CustomerLinkRevoked(number=number):
             return replace(ticket, link_number=number)
+        case EngineerLinkRevoked(number=number):
+            return replace(ticket, engineer_link_number=number)
         case TicketResolved():
             return _resolved(ticket, event, at)
         case ClosureRequested() | ClosureReminded() | ClosureExpired() | ClosureCodeRefused() | ClosureCodeAsked():

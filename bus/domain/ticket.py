@@ -30,8 +30,8 @@ class Ticket:
     `answering`: who had the work in hand, until whom it was handed to accepts it; empty: the assignee answers.
     `acted_at`: as `last_at`, but what a customer asks or reports does not move it; None in an earlier version's state.
     `priority`: in the word of who asked last; empty in an earlier version's state, too.
-    `link_number`: how often links to the customer's page were revoked. `asked_at`: when the customer last asked how it
-    goes. `visit_at`: when whoever is on the way expects to be on site.
+    `link_number`: how often links to the customer's page were revoked, `engineer_link_number` to the engineer's.
+    `asked_at`: when the customer last asked how it goes. `visit_at`: when whoever is on the way expects to be on site.
     """
 
     ticket_id: TicketId
@@ -92,6 +92,7 @@ class Ticket:
     acted_at: datetime | None = None
     priority: str = ""
     link_number: int = 0
+    engineer_link_number: int = 0
     asked_at: datetime | None = None
     visit_at: datetime | None = None
 

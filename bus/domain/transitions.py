@@ -36,6 +36,7 @@ from bus.domain.commands import (
     Start,
 )
 from bus.domain.customer_link_commands import RevokeCustomerLink
+from bus.domain.engineer_link_commands import RevokeEngineerLink
 from bus.domain.inside_commands import (
     BreachSla,
     EndAllowance,
@@ -85,6 +86,9 @@ _EVIDENCE = TransitionRule(to=None, action=Text("补充凭证", "add a proof"), 
 _ASK = TransitionRule(to=None, action=Text("记录客户催办", "note that the customer asked"))
 _REVOKE = TransitionRule(
     to=None, action=Text("作废客户链接并说明原因", "revoke the customer's links and say why"), needs=("reason",)
+)
+_REVOKE_ENGINEERS = TransitionRule(
+    to=None, action=Text("作废工程师链接并说明原因", "revoke the engineer's links and say why"), needs=("reason",)
 )
 _ESCALATE = TransitionRule(to=None, action=Text("升级并说明原因", "escalate and say why"), needs=("to", "reason"))
 _SLA = TransitionRule(to=None, action=Text("SLA 计时(系统)", "SLA clock (the bus itself)"))
@@ -207,6 +211,7 @@ _ALWAYS: tuple[tuple[type[Command], TransitionRule], ...] = (
     (Note, _NOTE),
     (AskProgress, _ASK),
     (RevokeCustomerLink, _REVOKE),
+    (RevokeEngineerLink, _REVOKE_ENGINEERS),
     (WarnSla, _SLA),
     (BreachSla, _SLA),
     (ExpireNextStep, _STEP),

@@ -18,7 +18,7 @@ from bus.rules_config import engineer_links, root_cause_words, ticket_type_names
 def engineer_pages(core: Core, writes: WriteSide, uploads: Uploads) -> Sequence[Feature]:
     """Give the features."""
     links, in_clear = engineer_links(core.settings), functools.partial(core.keys.shown, core.pool)
-    opener = LinkOpener(key=links.key, store=core.store, now=utc_now)
+    opener = LinkOpener(key=links.key, store=core.store, now=utc_now, ends_after=core.settings.engineer_link_ends_after)
     words = PageWords(root_causes=root_cause_words(), types=ticket_type_names(core.settings))
     return [
         engineer_link_routes(core.store, links),

@@ -35,6 +35,7 @@ from bus.domain.commands import (
     Start,
 )
 from bus.domain.customer_link_commands import RevokeCustomerLink
+from bus.domain.engineer_link_commands import RevokeEngineerLink
 from bus.domain.inside_commands import (
     BreachSla,
     EndAllowance,
@@ -124,6 +125,7 @@ SAMPLES: Mapping[type[Command], Command] = {
         Note(text="门禁密码 1234"),
         AskProgress(asked_by="陈女士", text="什么时候来?"),
         RevokeCustomerLink(reason="链接发错了人"),
+        RevokeEngineerLink(reason="手机丢了"),
         RESOLVE,
         RequestClosure(note="请确认"),
         AskClosureCode(),

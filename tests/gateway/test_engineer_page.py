@@ -8,6 +8,7 @@ import httpx2
 
 from bus.domain.closing_events import TicketResolved
 from bus.domain.engineer_link import ENDS_AFTER
+from bus.domain.engineer_link_events import EngineerLinkRevoked
 from bus.domain.terms import ENGINEER_PAGE, State, TicketId
 from bus.gateway.auth.roles import Role, allows
 from bus.gateway.engineer.page_view import PAGE_COMMANDS
@@ -124,6 +125,23 @@ async def test_engineer_page_a_link_that_is_wrong_over_or_anothers_learns_nothin
     assert await _handed_to(gateway, ticket_id, PERSON) == page
     shells = {(await gateway.http.get(one)).text for one in (page, "/e/x", "/e/", f"{page}/")}
     assert len(shells) == 1  # the page itself knows nothing of any ticket
+
+
+async def test_engineer_page_a_link_that_is_revoked_ends_for_the_same_person_too_r18(gateway: Gateway) -> None:
+    ticket_id, page = await _assigned(gateway)
+    path = f"/v1/tickets/{ticket_id}/revoke-engineer-link"
+    assert (await gateway.post(path, {"reason": "手机丢了"}, role="engineer")).status_code == 403
+    assert (await gateway.post(path, {}, role="lead")).json()["field"] == "reason"
+    links = [page]
+    for number in (1, 2):
+        assert (await gateway.post(path, {"reason": "手机丢了"}, role="lead")).status_code == 200
+        last = (await gateway.store.events(ticket_id))[-1].event
+        assert last == EngineerLinkRevoked(number=number, reason="手机丢了")
+        shown = (await gateway.get(f"/v1/tickets/{ticket_id}/engineer-link", "dispatcher")).json()["url"]
+        links.append(shown.removeprefix("https://t.example.com"))
+        assert [(await gateway.http.get(f"{one}/ticket")).status_code for one in links] == [410] * number + [200]
+    assert await _handed_to(gateway, ticket_id, OTHER) not in links
+    assert await _handed_to(gateway, ticket_id, PERSON) == links[-1]
 
 
 async def test_engineer_page_ends_a_month_after_closing_and_wrong_links_are_rare_r18(gateway: Gateway) -> None:

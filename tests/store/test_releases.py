@@ -58,6 +58,7 @@ ADDED = {
     "acted_at",
     "priority",
     "link_number",
+    "engineer_link_number",
     "asked_at",
     "visit_at",
 }  # to the states, by folding again

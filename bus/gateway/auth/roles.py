@@ -36,6 +36,7 @@ from bus.domain.commands import (
     Start,
 )
 from bus.domain.customer_link_commands import RevokeCustomerLink
+from bus.domain.engineer_link_commands import RevokeEngineerLink
 from bus.domain.work_order_commands import ApproveStep, CancelWorkOrder, RejectStep, SignStep, StartWorkOrder
 
 
@@ -97,7 +98,7 @@ _ENGINEER = frozenset(
 _DISPATCHER = frozenset(
     {OpenTicket, Assign, Return, Reclassify, Escalate, Reopen, Tag, Note, AddEvidence, AskProgress}
     | {StartWorkOrder}
-    | {RevokeCustomerLink}
+    | {RevokeCustomerLink, RevokeEngineerLink}
     | {AskClosureCode}
     | {AddCollaborator}
     | {RemoveCollaborator}

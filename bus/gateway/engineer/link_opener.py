@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from starlette.requests import Request as HttpRequest
 
-from bus.domain.engineer_link import engineer_claim, lets_in
+from bus.domain.engineer_link import ENDS_AFTER, engineer_claim, lets_in
 from bus.domain.terms import ENGINEER_PAGE
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
@@ -19,8 +19,8 @@ from bus.gateway.http.problems import HttpProblem
 from bus.intake.store_port import Store
 
 _GONE: Final = Text(
-    "此链接无效、已过期或工单已改派,请联系派单员",
-    "this link is not valid, has ended, or the ticket is another's now: ask the dispatcher",
+    "此链接无效、已作废、已过期或工单已改派,请联系派单员",
+    "this link is not valid, was revoked, has ended, or the ticket is another's now: ask the dispatcher",
 )
 _TOO_OFTEN: Final = Text("打开次数过多,请稍后再试", "too many tries; please wait a little")
 
@@ -45,6 +45,7 @@ class LinkOpener:
     key: bytes = field(repr=False)
     store: Store
     now: Callable[[], datetime]
+    ends_after: timedelta = ENDS_AFTER
     tries: LinkTries = field(default_factory=LinkTries)
 
     async def opened(self, http: HttpRequest) -> OpenedLink:
@@ -56,7 +57,7 @@ class LinkOpener:
                 self.store,
                 now,
                 claim.ticket_id if claim else None,
-                lambda ticket: claim is not None and lets_in(claim, ticket, now),
+                lambda ticket: claim is not None and lets_in(claim, ticket, now, self.ends_after),
             )
         except WrongLink as wrong:
             if wrong.wait_s:
