@@ -14,9 +14,8 @@ from bus.config_file import ConfigFileInvalid, FileModel, secret_of
 from bus.delivery.recipients import Recipients, RecipientsInMemory
 from bus.delivery.target import Call, Target
 from bus.domain.closure_proof import ClosureProofs
-from bus.domain.customer_link import CustomerLinks
-from bus.domain.engineer_link import EngineerLinks
 from bus.domain.errors import BusError
+from bus.domain.page_links import PageLinks
 from bus.domain.ticket import Ticket
 from bus.intake.source_adapter import Source
 
@@ -63,8 +62,8 @@ class TargetServices:
     now: Callable[[], datetime]
     recipients: Recipients = field(default_factory=RecipientsInMemory)
     proofs: ClosureProofs = field(default_factory=ClosureProofs)
-    links: CustomerLinks = field(default_factory=CustomerLinks)
-    engineer_links: EngineerLinks = field(default_factory=EngineerLinks)
+    links: PageLinks = field(default_factory=PageLinks)
+    engineer_links: PageLinks = field(default_factory=PageLinks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

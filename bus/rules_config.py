@@ -11,13 +11,15 @@ from pydantic import BeforeValidator, Field, RootModel, model_validator
 
 from bus.calendars_config import load_calendars
 from bus.config_file import ConfigFileInvalid, FileModel, read_yaml
+from bus.domain import customer_link, engineer_link
 from bus.domain.calendars import BY_REGION, Calendars
 from bus.domain.closure_proof import ClosureProofs, closure_key
 from bus.domain.closure_rules import ClosureRules
-from bus.domain.customer_link import CustomerLinkRules, CustomerLinks, link_key
-from bus.domain.engineer_link import EngineerLinks, engineer_key
+from bus.domain.customer_link import CustomerLinkRules, link_key
+from bus.domain.engineer_link import engineer_key
 from bus.domain.naming import did_you_mean, nearest, no_such
 from bus.domain.no_key import plain_word
+from bus.domain.page_links import PageLinks
 from bus.domain.routing_rules import CLAIM_WITHIN, RoutingMode, RoutingRules, RoutingWeights
 from bus.domain.rules import Rules
 from bus.domain.sla_clock import SlaLimit
@@ -168,19 +170,20 @@ def closure_proofs(settings: Settings, rules: Rules) -> ClosureProofs:
     return ClosureProofs(key=rules.closure.key, page_url=_customer_url(settings))
 
 
-def customer_links(settings: Settings, rules: Rules) -> CustomerLinks:
+def customer_links(settings: Settings, rules: Rules) -> PageLinks:
     """Give what makes the links of the customers' page of a ticket."""
-    return CustomerLinks(key=rules.customer_link.key, url=_customer_url(settings))
+    return customer_link.customer_links(rules.customer_link.key, _customer_url(settings))
 
 
 def _customer_url(settings: Settings) -> str:
     return settings.customer_url or settings.url or ""
 
 
-def engineer_links(settings: Settings) -> EngineerLinks:
+def engineer_links(settings: Settings) -> PageLinks:
     """Give what makes the links of engineers' pages, and has their key."""
     master = secret_of(settings, "master_key")
-    return EngineerLinks(key=engineer_key(master.encode()) if master else b"", url=_customer_url(settings))
+    key = engineer_key(master.encode()) if master else b""
+    return engineer_link.engineer_links(key, _customer_url(settings))
 
 
 def load_sla(path: Path) -> dict[str, SlaLimit]:

@@ -23,7 +23,7 @@ def show(
     svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Write it as a QR code, too.")] = None,
     data: Data = None,
 ) -> None:
-    """Show the link for the customer; whoever has it sees the page and may confirm the closure.
+    """Show the link for the customer; whoever has it sees the page.
 
     Exits 1 when there is no such ticket, or no page.
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from bus.domain.page_links import PageLinks
 from bus.domain.signed_token import derived_key, named_by, signed
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket
@@ -65,16 +66,10 @@ def opens(claim: LinkClaim, ticket: Ticket, rules: CustomerLinkRules, now: datet
     return claim.number == ticket.link_number and (end is None or now < end)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerLinks:
-    """Makes links. `url`: what stands before the page's path; empty: there are none."""
+def customer_links(key: bytes, url: str) -> PageLinks:
+    """Give what makes the links of customers, below an address."""
+    return PageLinks(key=key, url=url, path=LINK_PATH, token=_token)
 
-    key: bytes = field(default=b"", repr=False)
-    url: str = ""
 
-    def link(self, ticket: Ticket) -> str:
-        """Give the link of a ticket; empty where there is no page."""
-        if not self.key or not self.url:
-            return ""
-        claim = LinkClaim(ticket_id=ticket.ticket_id, number=ticket.link_number)
-        return f"{self.url.rstrip('/')}{LINK_PATH}{link_token(self.key, claim)}"
+def _token(key: bytes, ticket: Ticket) -> str:
+    return link_token(key, LinkClaim(ticket_id=ticket.ticket_id, number=ticket.link_number))

@@ -1,11 +1,12 @@
 """The link to an engineer's page of a ticket: of the ticket and of who has it, it ends with either (R18). Pure."""
 
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
+from bus.domain.page_links import PageLinks
 from bus.domain.signed_token import derived_key, named_by, signed
 from bus.domain.terms import TicketId
 from bus.domain.ticket import Ticket
@@ -30,8 +31,8 @@ def engineer_key(master: bytes) -> bytes:
 
 
 def engineer_token(key: bytes, ticket: Ticket) -> str:
-    """Give the token that stands in the link of whom a ticket is assigned to."""
-    return signed(key, _PURPOSE, f"{ticket.ticket_id}.{_mark(ticket)}")
+    """Give the token that stands in the link of whom a ticket is assigned to; empty: it is nobody's."""
+    return signed(key, _PURPOSE, f"{ticket.ticket_id}.{_mark(ticket)}") if ticket.assignee.person else ""
 
 
 def engineer_claim(key: bytes, token: str) -> EngineerClaim | None:
@@ -56,15 +57,6 @@ def _mark(ticket: Ticket) -> str:
     return urlsafe_b64encode(digest).decode()[:_MARK_CHARS]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineerLinks:
-    """Makes links. `url`: what stands before the page's path; empty: there are none."""
-
-    key: bytes = field(default=b"", repr=False)
-    url: str = ""
-
-    def link(self, ticket: Ticket) -> str:
-        """Give the link of whom a ticket is assigned to; empty without a page, or without somebody."""
-        if not self.key or not self.url or not ticket.assignee.person:
-            return ""
-        return f"{self.url.rstrip('/')}{ENGINEER_PATH}{engineer_token(self.key, ticket)}"
+def engineer_links(key: bytes, url: str) -> PageLinks:
+    """Give what makes the links of whom tickets are assigned to, below an address."""
+    return PageLinks(key=key, url=url, path=ENGINEER_PATH, token=engineer_token)

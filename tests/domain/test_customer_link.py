@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bus.domain.closure_proof import PageClaim, closure_key, token_of
 from bus.domain.commands import Arrive, AskProgress, Command, Depart, Note
-from bus.domain.customer_link import CustomerLinks, LinkClaim, ends_at, link_claim, link_key, link_token, opens
+from bus.domain.customer_link import LinkClaim, customer_links, ends_at, link_claim, link_key, link_token, opens
 from bus.domain.customer_link_commands import RevokeCustomerLink
 from bus.domain.customer_link_events import CustomerLinkRevoked
 from bus.domain.events import ProgressAsked
@@ -53,9 +53,9 @@ def test_customer_link_no_text_is_one_by_chance_r16(text: str) -> None:
 
 def test_customer_link_is_made_where_there_is_a_page_and_the_same_each_time_r16() -> None:
     ticket = given(OPEN).ticket
-    links = CustomerLinks(key=KEY, url="https://t.example/")
+    links = customer_links(KEY, "https://t.example/")
     assert links.link(ticket) == links.link(ticket) == f"https://t.example/t/{link_token(KEY, CLAIM)}"
-    assert CustomerLinks(key=KEY).link(ticket) == CustomerLinks(url="https://t.example").link(ticket) == ""
+    assert customer_links(KEY, "").link(ticket) == customer_links(b"", "https://t.example").link(ticket) == ""
     assert KEY.hex() not in repr(links)
 
 

@@ -16,7 +16,7 @@ from bus.consistency.consumer_store import ConsumerLag
 from bus.consistency.consumer_verdict import ConsumerStatus
 from bus.delivery.targets_config import TargetsConfig
 from bus.domain.calendars import ALWAYS_ALONE, Calendars
-from bus.domain.customer_link import CustomerLinks
+from bus.domain.page_links import PageLinks
 from bus.gateway.app import make_app
 from bus.gateway.auth.binding import Client
 from bus.gateway.auth.quota import Quota
@@ -159,7 +159,7 @@ class Gateway(ByRole):
     check: Callable[[], None] = lambda: None
     now: Callable[[], datetime] = utc_now
     handlers: dict[str, ShownHandler] = field(default_factory=dict)
-    links: CustomerLinks = LINKS
+    links: PageLinks = LINKS
     proof: PageProof = LINK_ALONE
     targets: TargetsConfig = NO_TARGETS
 

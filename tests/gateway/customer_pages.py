@@ -6,7 +6,8 @@ from datetime import datetime
 
 from bus.domain.closure_proof import closure_key
 from bus.domain.closure_rules import ClosureRules
-from bus.domain.customer_link import CustomerLinks, link_key
+from bus.domain.customer_link import customer_links, link_key
+from bus.domain.page_links import PageLinks
 from bus.domain.rules import Rules
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
@@ -25,13 +26,13 @@ CLOSING = ClosureRules(
     rejection_reasons={"came_back": Text("问题又出现了", "the problem came back"), "other": Text("其他", "else")},
     scene_tags={"after_move": Text("搬家移机后", "after a move"), "power_cut": Text("停电之后", "after a power cut")},
 )
-LINKS = CustomerLinks(key=LINK_KEY, url="https://t.example.com")
+LINKS = customer_links(LINK_KEY, "https://t.example.com")
 
 
 def customer_pages(
     writes: WriteSide,
     rules: Rules,
-    links: CustomerLinks,
+    links: PageLinks,
     *,
     handler_of: Callable[[str, datetime], Awaitable[ShownHandler]],
     now: Callable[[], datetime],

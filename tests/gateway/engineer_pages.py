@@ -5,7 +5,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import cast
 
-from bus.domain.engineer_link import EngineerLinks, engineer_key
+from bus.domain.engineer_link import engineer_key, engineer_links
 from bus.files.files import FileLimits, Files
 from bus.gateway.engineer.link_opener import LinkOpener
 from bus.gateway.engineer.page_view import PageWords
@@ -29,7 +29,7 @@ def opener_on(store: Store, now: Callable[[], datetime]) -> LinkOpener:
 
 def engineer_page_features(opener: LinkOpener, writes: WriteSide) -> Sequence[HttpRoute]:
     """Make the routes that the program serves."""
-    links = EngineerLinks(key=KEY, url="https://t.example.com/")
+    links = engineer_links(KEY, "https://t.example.com/")
     uploads = Uploads(NO_FILES, writes.check)
     words = PageWords(root_causes=root_cause_words(), types={"hardware_fault": "硬件故障"})
     page = engineer_page_routes(opener, writes, uploads, FakeClear(), words)

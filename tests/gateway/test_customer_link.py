@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from defusedxml import ElementTree
 
-from bus.domain.customer_link import CustomerLinks
+from bus.domain.page_links import PageLinks
 from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
 from tests.gateway.behind_a_server import behind_a_server
@@ -85,7 +85,7 @@ async def test_customer_link_comes_with_an_opening_that_asks_for_it_r16(gateway:
 
 
 async def test_customer_link_where_there_is_no_page_says_what_to_set_r16() -> None:
-    async with behind_a_server(Gateway(links=CustomerLinks())) as gateway:
+    async with behind_a_server(Gateway(links=PageLinks())) as gateway:
         path = f"/v1/tickets/{await gateway.opened()}"
         for what in ("link", "qr"):
             refused = await gateway.get(f"{path}/{what}")

@@ -9,7 +9,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from bus.domain.customer_link import CustomerLinkRules, CustomerLinks, ends_at
+from bus.domain.customer_link import CustomerLinkRules, ends_at
+from bus.domain.page_links import PageLinks
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.gateway.auth.authorize import admit
@@ -31,7 +32,8 @@ _NONE: Final = Text(
 class CustomerLinkAnswer(TypedDict):
     """The link to the customer's page of a ticket. `ends_at`: when it opens nothing any more; null: not while open.
 
-    `number`: how often its links were revoked. Whoever has the link sees the page and may confirm the closure.
+    `number`: how often its links were revoked. Whoever has the link sees the page; whether a closure is confirmed by
+    it alone is a setting.
     """
 
     ticket_id: str
@@ -40,7 +42,7 @@ class CustomerLinkAnswer(TypedDict):
     ends_at: datetime | None
 
 
-def customer_link_routes(links: CustomerLinks, rules: CustomerLinkRules, store: Store) -> Sequence[HttpRoute]:
+def customer_link_routes(links: PageLinks, rules: CustomerLinkRules, store: Store) -> Sequence[HttpRoute]:
     """Make the routes. Pure."""
     handlers = _LinkHandlers(links, rules, store)
     path = "/v1/tickets/{ticket_id}"
@@ -52,7 +54,7 @@ def customer_link_routes(links: CustomerLinks, rules: CustomerLinkRules, store: 
 
 @dataclass(frozen=True, slots=True)
 class _LinkHandlers:
-    links: CustomerLinks
+    links: PageLinks
     rules: CustomerLinkRules
     store: Store
 

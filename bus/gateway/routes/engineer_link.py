@@ -9,7 +9,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from bus.domain.commands import Assign
-from bus.domain.engineer_link import EngineerLinks
+from bus.domain.page_links import PageLinks
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.gateway.auth.authorize import admit
@@ -35,7 +35,7 @@ class EngineerLinkAnswer(TypedDict):
     url: str
 
 
-def engineer_link_routes(store: Store, links: EngineerLinks) -> Sequence[HttpRoute]:
+def engineer_link_routes(store: Store, links: PageLinks) -> Sequence[HttpRoute]:
     """Make the routes. Pure."""
     handlers = _EngineerLinkHandlers(store, links)
     path, about = "/v1/tickets/{ticket_id}", "The link to the assignee's page"
@@ -48,7 +48,7 @@ def engineer_link_routes(store: Store, links: EngineerLinks) -> Sequence[HttpRou
 @dataclass(frozen=True, slots=True)
 class _EngineerLinkHandlers:
     store: Store
-    links: EngineerLinks
+    links: PageLinks
 
     async def show_engineer_link(self, http: HttpRequest) -> Response:
         """Give the link of whom the ticket is assigned to: who may assign may see it."""

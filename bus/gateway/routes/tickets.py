@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from bus.domain.batch import Accepted
 from bus.domain.commands import Command, OpenTicket
-from bus.domain.customer_link import CustomerLinks
 from bus.domain.errors import StoreUnavailable
 from bus.domain.naming import did_you_mean, nearest
+from bus.domain.page_links import PageLinks
 from bus.domain.text import Text
 from bus.gateway.auth.authorize import admit, authenticate, not_allowed
 from bus.gateway.auth.binding import Client
@@ -38,7 +38,7 @@ _WITH_LINK: Final = {
 }
 
 
-def ticket_routes(writes: WriteSide, links: CustomerLinks) -> Sequence[HttpRoute]:
+def ticket_routes(writes: WriteSide, links: PageLinks) -> Sequence[HttpRoute]:
     """Make the routes: of opening, of each command, and of names that are none. Pure."""
     handlers = _TicketHandlers(writes, links)
     commands = [
@@ -67,7 +67,7 @@ def _opening(path: str, run: Handler) -> HttpRoute:
 @dataclass(frozen=True, slots=True)
 class _TicketHandlers:
     writes: WriteSide
-    links: CustomerLinks
+    links: PageLinks
 
     async def open_ticket(self, http: HttpRequest) -> Response:
         """Open a ticket, or join the one that is already there; taken in on Kafka while PostgreSQL is away."""
