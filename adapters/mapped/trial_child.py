@@ -23,6 +23,7 @@ CPU_S_MAX: Final = 10
 MEMORY_BYTES_MAX: Final = 1024**3
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 FAULTS_MAX: Final = 100
+TOO_MUCH: Final = 3  # the exit code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +56,23 @@ async def answered(asked: TrialAsked) -> Mapping[str, Any]:
 
 
 def main() -> None:
-    """Answer what the parent asks; exits with 1 where the answer is too large."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S_MAX, CPU_S_MAX))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+    """Answer what the parent asks; exits with TOO_MUCH where that takes too much memory."""
+    _limit(resource.RLIMIT_CPU, CPU_S_MAX)
+    _limit(resource.RLIMIT_AS, MEMORY_BYTES_MAX)
     asked = pickle.load(sys.stdin.buffer)  # noqa: S301 - the parent's own
-    answer = orjson.dumps(asyncio.run(answered(asked)), default=str)
+    try:
+        answer = orjson.dumps(asyncio.run(answered(asked)), default=str)
+    except MemoryError:
+        sys.exit(TOO_MUCH)
     if len(answer) > ANSWER_BYTES_MAX:
-        sys.exit(1)
+        sys.exit(TOO_MUCH)
     sys.stdout.buffer.write(answer)
+
+
+def _limit(kind: int, most: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(kind, (allowed, allowed))
 
 
 if __name__ == "__main__":

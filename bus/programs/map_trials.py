@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-import structlog
 
-from adapters.mapped.trial_child import CPU_S_MAX, TrialAsked
+from adapters.mapped.trial_child import CPU_S_MAX, TOO_MUCH, TrialAsked
+from bus.domain.errors import InvariantBroken
 from bus.domain.rules import Rules
 from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem
@@ -26,7 +26,6 @@ _TOO_MUCH: Final = Text(
     f"the trial took more than {CPU_S_MAX} s, or too much memory: give fewer samples, or simpler expressions; or try "
     "again later, where the host is busy",
 )
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +67,11 @@ async def _answer_of(asked: bytes) -> bytes:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode:
-        log.warning("map_trial_ended", returncode=process.returncode)
+    ended = process.returncode or 0
+    if ended == TOO_MUCH or ended < 0:  # its own limit of memory, or one that kills it
         raise HttpProblem(422, "too_much", "content", _TOO_MUCH)
+    if ended:
+        raise InvariantBroken(f"the process of a map's trial ended with {ended}")
     return answer
 
 

@@ -93,6 +93,14 @@ async def test_maps_http_a_trial_that_takes_too_long_is_ended(
     assert not gateway.maps.trials.turns.locked()
 
 
+async def test_maps_http_a_trial_that_ends_by_our_fault_is_not_blamed_on_the_map(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(map_trials, "_CHILD", "adapters.mapped.nothing")
+    failed = await gateway.post("/v1/maps/try", {"content": CONTENT})
+    assert (failed.status_code, failed.json()["code"]) == (500, "internal")
+
+
 async def test_maps_http_what_is_wrong_is_named_by_field(gateway: Gateway) -> None:
     for field, value in {"content": "", "over": -1, "why": " "}.items():
         answer = await gateway.post(APPLY, {**applying(CONTENT), field: value})
