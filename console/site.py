@@ -129,7 +129,7 @@ class Site:
 
         async def render() -> str:
             asked = self._asked(session, found["path_params"], query)
-            context = {"session": session, "now": asked.now, **await page.read(asked)}
+            context = {"session": session, "now": asked.now, **await self._shown(page, asked)}
             return self.templates.block(page.template, "live", context, language)
 
         key, seen = (session.token, language, address), request.headers.get("last-event-id", "")
@@ -222,7 +222,12 @@ class Site:
         done = self.done.get(request.cookies.get(DONE, "")) if request.method == "GET" else None
         live = link("/live", page=_address(request)) if page.live else ""
         typed = {"form": asked.form, "key": asked.form.get("key") or str(uuid4())}
-        return {**typed, "page": page, "may": asked.may, "done": done, "live": live, **await page.read(asked)}
+        return {**typed, "done": done, "live": live, **await self._shown(page, asked)}
+
+    @staticmethod
+    async def _shown(page: Page, asked: Asked) -> dict[str, Any]:
+        """Give what a page's blocks are rendered with, the first time and live."""
+        return {"page": page, "may": asked.may, **await page.read(asked)}
 
     def _menu(self, session: Session) -> list[Page]:
         allowed = frozenset((*session.accesses, *session.commands, ""))
