@@ -86,7 +86,8 @@ class Page:
 
     `begins`: the roles whose sign-in leads here, not to the first page of their menu. An `open` page is shown to who is
     not signed in, too. `live`: the template's block `live` is sent anew whenever what it shows has changed, looked at
-    every `every_s` seconds (0: as usual); it holds no form.
+    every `every_s` seconds (0: as usual); it holds no form. `watch`: what
+    that block shows, where it is less than the page.
     """
 
     path: str
@@ -97,6 +98,7 @@ class Page:
     menu: bool = True
     live: bool = False
     every_s: float = 0.0
+    watch: Read | None = None
     open: bool = False
     begins: Sequence[str] = ()
     actions: Sequence[Action] = ()

@@ -17,7 +17,7 @@ from console import security
 from console.forms import back_to, fields_of, go_to
 from console.gateway_api import ApiProblem, GatewayApi, refusal
 from console.live import LiveBlocks, Watcher
-from console.page import ROOT, Action, Asked, Download, Page, link
+from console.page import ROOT, Action, Asked, Download, Page, Read, link
 from console.render import LANGUAGES, Templates
 from console.session import Session, Sessions, nobody
 
@@ -129,7 +129,8 @@ class Site:
 
         async def render() -> str:
             asked = self._asked(session, found["path_params"], query)
-            context = {"session": session, "now": asked.now, **await self._shown(page, asked)}
+            shown = await self._shown(page, asked, page.watch or page.read)
+            context = {"session": session, "now": asked.now, **shown}
             return self.templates.block(page.template, "live", context, language)
 
         key, seen = (session.token, language, address), request.headers.get("last-event-id", "")
@@ -222,12 +223,12 @@ class Site:
         done = self.done.get(request.cookies.get(DONE, "")) if request.method == "GET" else None
         live = link("/live", page=_address(request)) if page.live else ""
         typed = {"form": asked.form, "key": asked.form.get("key") or str(uuid4())}
-        return {**typed, "done": done, "live": live, **await self._shown(page, asked)}
+        return {**typed, "done": done, "live": live, **await self._shown(page, asked, page.read)}
 
     @staticmethod
-    async def _shown(page: Page, asked: Asked) -> dict[str, Any]:
+    async def _shown(page: Page, asked: Asked, read: Read) -> dict[str, Any]:
         """Give what a page's blocks are rendered with, the first time and live."""
-        return {"page": page, "may": asked.may, **await page.read(asked)}
+        return {"page": page, "may": asked.may, **await read(asked)}
 
     def _menu(self, session: Session) -> list[Page]:
         allowed = frozenset((*session.accesses, *session.commands, ""))

@@ -92,6 +92,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     shown = [one for one in files if one["media_type"].startswith("image/")]
     return {
         "ticket": ticket,
+        "seen": str(ticket["version"]),
         "clocks": clocks["clocks"],
         "next_step": clocks["next_step"],
         "routing": routing,
@@ -119,6 +120,12 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "words": WORDS,
         "minutes": minutes,
     }
+
+
+async def _news(asked: Asked) -> Mapping[str, Any]:
+    """Read the version that the ticket has now: nothing personal is read again for it."""
+    now = await asked.get(f"/v1/tickets/{quote(asked.path['ticket'], safe='')}/responsibility")
+    return {"ticket": now, "seen": asked.query.get("seen", "")}
 
 
 def _ticked(asked: Asked, tags: Sequence[str], form: str, name: str) -> Sequence[str]:
@@ -233,6 +240,9 @@ PAGE: Final = Page(
     read=_read,
     needs="read",
     menu=False,
+    live=True,
+    every_s=5.0,
+    watch=_news,
     actions=[
         *(Action(name=form.name, run=partial(_send, form), done=form.done) for form in FORMS),
         *(Action(name=kebab(one), run=partial(_send_order, one), done=done) for one, done in DONE.items()),

@@ -121,7 +121,7 @@ async def test_board_a_morning_as_a_dispatcher(bus: Bus, browser: Any) -> None:
     await assigned(window)
     assert bus.query("SELECT handler FROM ticket_states WHERE ticket_id = %s", lost) == [("王师傅",)]
     await said_and_shown(bus, lost)
-    await page.reload()
+    await page.click("text=重新载入", timeout=60_000)
     await page.locator(".photos img").scroll_into_view_if_needed()
     await page.wait_for_function("document.querySelector('.photos img').naturalWidth > 0")
     assert "客户下午在家" in await page.inner_text(".talk")

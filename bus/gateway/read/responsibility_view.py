@@ -15,10 +15,11 @@ from bus.domain.values import Collaborator
 class ResponsibilityAnswer(TypedDict):
     """The lead of a ticket with backup and collaborators, and who `answers` now, in words too; empty: nobody.
 
-    `accepted_at`: null is not claimed yet, by `claim_due_at` where it is an offer.
+    `accepted_at`: null is not claimed yet, by `claim_due_at` where it is an offer. `version`: the ticket's.
     """
 
     ticket_id: str
+    version: int
     state: State
     answers: str
     zh: str
@@ -36,6 +37,7 @@ def responsibility_view(ticket: Ticket) -> ResponsibilityAnswer:
     text = _whose_turn(ticket)
     return {
         "ticket_id": ticket.ticket_id,
+        "version": ticket.version,
         "state": ticket.state,
         "answers": who_answers(ticket),
         "zh": text.zh,
