@@ -18,8 +18,7 @@ DONE: Final[Mapping[type[Command], Text]] = {
 }
 """What is said after each command of an order."""
 SAFETY: Final = Text("安全签核", "safety sign-off")
-_PHOTOS: Final = Text("照片(本工单的凭证)", "photos, of this ticket's proofs")
-_ADDRESS: Final = Text("照片地址(如 oss://…;没有可空)", "a photo's address, as oss://…, if one is asked")
+_PHOTOS: Final = Text("照片(本工单的凭证;还没有时填地址,如 oss://…)", "photos: this ticket's, or an address as oss://…")
 _NOTE: Final = Text("备注(测量值超限时必填)", "note; needed where a value is out of its limits")
 _NOT_A_NUMBER: Final = Text("请填一个数", "give a number")
 
@@ -90,7 +89,7 @@ def _signing(steps: Sequence[Mapping[str, Any]], photos: Sequence[str]) -> Comma
             many=True,
         )
         if photos
-        else FormField(name="photos", label=_ADDRESS)
+        else FormField(name="photos", label=_PHOTOS)
     )
     return CommandForm(
         command=SignStep,

@@ -218,8 +218,8 @@ def _with_handler(form: Mapping[str, str], body: Mapping[str, Any]) -> Mapping[s
 async def _send_order(command: type[Command], asked: Asked) -> str:
     """Send a form of the work order, as the order asks for it now."""
     path = f"/v1/tickets/{quote(asked.path['ticket'], safe='')}"
-    ticket, order = await asyncio.gather(asked.get(path), asked.get(f"{path}/work-order"))
-    forms = work_order_forms(order, ticket["photos"], asked.session.commands, ticket["state"])
+    now, order = await asyncio.gather(asked.get(f"{path}/responsibility"), asked.get(f"{path}/work-order"))
+    forms = work_order_forms(order, asked.chosen("photos"), asked.session.commands, now["state"])
     form = next((one for one in forms if one.command is command), None)
     if form is None:
         raise refusal(409, "not_now", _MOVED_ON)

@@ -39,7 +39,7 @@ async def test_work_order_page_r48_is_signed_and_approved_step_by_step(visitor: 
     assert '<option value="electrical-repair">' in (await visitor.get(page)).text
     begun = await do("start-work-order", template="electrical-repair")
     assert ('role="status">作业单已启动' in begun, "start-work-order" in begun) == (True, False)
-    assert 'id="sign-step-photos-error">缺少“照片地址' in await do("sign-step", step="cut-power")
+    assert 'id="sign-step-photos-error">缺少“照片(' in await do("sign-step", step="cut-power")
     signed = await do("sign-step", step="cut-power", photos=PHOTO)
     offered = [f"{page}/{one}" in signed for one in ("sign-step", "approve-step", "cancel-work-order")]
     assert ("待批准" in signed, offered) == (True, [False, True, False])
