@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -11,11 +11,15 @@ from adapters.simulators.closing import close_server
 
 @dataclass(slots=True, kw_only=True)
 class Proxy:
-    """Forwards a port to another while it is `up`; `cut` drops every connection and refuses new ones."""
+    """Forwards a port to another while it is `up`; `cut` drops every connection and refuses new ones.
+
+    `swapped`: bytes of answers that others, as many, stand in for.
+    """
 
     host: str
     to_port: int
     port: int = 0
+    swapped: Mapping[bytes, bytes] = field(default_factory=dict)
     _server: asyncio.Server | None = None
     _open: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -48,18 +52,26 @@ class Proxy:
             self._open.discard(serving)
             writer.transport.abort()
 
+    def _swapped(self, data: bytes) -> bytes:
+        for before, after in self.swapped.items():
+            assert len(before) == len(after), "the answer's length is told before"
+            data = data.replace(before, after)
+        return data
+
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(self.host, self.to_port)
         try:
-            await asyncio.gather(pump(reader, back), pump(there, writer))
+            await asyncio.gather(pump(reader, back), pump(there, writer, self._swapped))
         finally:
             back.transport.abort()
 
 
-async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change: Callable[[bytes], bytes] = bytes
+) -> None:
     """Copy until the one side has ended, then end the other."""
     while data := await reader.read(65536):
-        writer.write(data)
+        writer.write(change(data))
         await writer.drain()
     writer.close()
     await writer.wait_closed()
