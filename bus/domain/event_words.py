@@ -6,7 +6,7 @@ from typing import Final
 from bus.domain.text import Text
 
 EVENT_WORDS: Final[Mapping[str, Text]] = {
-    "ticket.opened": Text("报修", "reported"),
+    "ticket.opened": Text("建单", "opened"),
     "report.joined": Text("又一次报修", "reported again"),
     "ticket.routed": Text("智能派单", "routed"),
     "ticket.assigned": Text("指派", "assigned"),
