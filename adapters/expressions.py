@@ -1,13 +1,17 @@
-"""JMESPath over documents of other systems: checked when a map is read, and bounded by the document's size. Pure.
+"""JMESPath over documents of other systems: checked when a map is read, and bounded by the document's size.
 
 jmespath is the specification's own library. What an expression costs must follow from it and the document's size alone:
 a document may be an attacker's. Nothing of the language refers back to the whole document, so that only two things
-multiply: selections, which are counted, and a separator that comes from the document, which is refused.
+multiply: selections, which are counted, and a separator that comes from the document, which is refused. How many
+expressions a map reads of how many documents is the map's: together they have a limit of CPU, `bounded`.
 """
 
 import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import thread_time
 from typing import Annotated, Any, Final
 
 import jmespath
@@ -21,10 +25,23 @@ from bus.domain.naming import did_you_mean, nearest
 
 LENGTH_MAX: Final = 500
 COPIES_MAX: Final = 100  # how often selections may multiply a document
+CPU_S_MAX: Final = 2.0  # of one delivery, or one page of a list
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,9}")
 _PIPE: Final = re.compile(r"(?<!\|)\|(?!\|)")
 _SELECTIONS: Final = ("multi_select_list", "multi_select_dict")
 _FUNCTIONS: Final = tuple(sorted(jmespath.functions.Functions.FUNCTION_TABLE))
+
+_ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Let what is read within take CPU_S_MAX of this thread together; the expression after that is refused."""
+    outer = _ends_at.set(thread_time() + CPU_S_MAX)
+    try:
+        yield
+    finally:
+        _ends_at.reset(outer)
 
 
 class Expression:
@@ -49,6 +66,10 @@ class Expression:
                     return None
                 document = document.get(name)
             return document
+        if thread_time() > _ends_at.get():
+            zh = f"对照表处理这一份投递超过 {CPU_S_MAX:g} 秒:请简化表达式,或让来源分批发送"
+            en = f"the map takes more than {CPU_S_MAX:g} s of CPU for it: simplify it, or let the source send less at once"
+            raise MalformedInput("too_much", self.path, zh, en)
         try:
             return self._parsed.search(document)
         except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError, AttributeError) as error:

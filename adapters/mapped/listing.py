@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from adapters.adapter import EnvironmentSecrets
+from adapters.expressions import bounded
 from adapters.mapped.asked_list import ListAway, ListReader
 from adapters.mapped.map_file import SourceMap
 from adapters.mapped.source import MappedSource
@@ -42,7 +43,8 @@ class ListedSource(MappedSource):
             self._reader = self._reader or ListReader(self._listing, self._listing.documents, self._lent)
             times = {SINCE: since, UNTIL: until}
             async for documents in self._reader.pages(times, attempts=ATTEMPTS, pause_s=self._pause_s):
-                read = [self._translator.listed(one, self._opened_at) for one in documents]
+                with bounded():
+                    read = [self._translator.listed(one, self._opened_at) for one in documents]
                 yield [one for one in read if one is not None]
         except MalformedInput as refused:
             where = f"{refused.field}: "

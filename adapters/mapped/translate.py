@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from adapters.expressions import Expression
+from adapters.expressions import Expression, bounded
 from adapters.mapped.map_file import CommandMap, NoteOfOthers, SourceMap
 from adapters.mapped.mqtt_transport import Mqtt
 from adapters.mapped.salesforce_outbound import FORM, ID, MESSAGE, checked
@@ -63,8 +63,9 @@ class MapTranslator:
         """Give the requests of a verified delivery. Raises MalformedInput, or Ignored where it asks for nothing."""
         document = self.document(received.body, received.headers)
         self._read = None
-        documents = self._documents(document)
-        made = [request for one in documents for request in self._of_document(one, received)]
+        with bounded():
+            documents = self._documents(document)
+            made = [request for one in documents for request in self._of_document(one, received)]
         if not made:
             zh = "已收到,不处理:对照表里没有适用的命令"
             raise Ignored("nothing_to_do", "$", zh, "taken without effect: no command of the map takes it")

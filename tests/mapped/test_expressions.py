@@ -93,9 +93,9 @@ def test_expressions_the_worst_that_is_allowed_grows_with_the_document_and_no_fa
     small, large = ({"list": [json.loads("{}")] * count} for count in (500, 4_000))
 
     def seconds(document: Any) -> float:
-        began = time.perf_counter()
+        began = time.process_time()
         worst.read(document)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     ratios = [seconds(large) / seconds(small) for _ in range(5)]
     assert min(ratios) < 30  # eight times the document; a square would be 64

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from adapters import expressions
 from adapters.contract_suites.source import SourceContract, delivered
 from adapters.mapped import translate
 from adapters.mapped.read_map import SourceMapInvalid, read_map
@@ -54,6 +55,14 @@ class TestMappedWithAnUnsignedIdKeepsTheContract(TestMappedKeepsTheContract):
 def requests(document: Any, content: str = CONTENT) -> tuple[Request, ...]:
     source = desk(content)
     return tuple(source.translate(delivered(source, body_of(document))))
+
+
+def test_mapped_all_that_a_delivery_reads_has_one_limit_of_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A map of many dear expressions held the gateway for minutes, with one delivery that its source had signed."""
+    assert requests(created())
+    monkeypatch.setattr(expressions, "CPU_S_MAX", -1.0)
+    refused = refusal(created())
+    assert (refused.code, "more than -1 s of CPU" in refused.en) == ("too_much", True)
 
 
 def opening(document: Any, content: str = CONTENT) -> OpenTicket:
