@@ -14,7 +14,7 @@ from bus.domain.naming import nearest, nearest_event
 from bus.domain.text import Text
 from bus.duration import FORM as DURATION_FORM
 from bus.duration import written
-from bus.secret_files import SecretFileUnusable, secret_from
+from bus.secret_files import SecretFileUnusable, is_own, secret_from
 from schemas.catalogue import EVENT_NAMES
 
 
@@ -29,6 +29,18 @@ def in_form(pattern: str, form: Text) -> AfterValidator:
     return AfterValidator(checked)
 
 
+def _of_others(variable: str) -> str:
+    if is_own(variable):
+        raise ValueError(str(_OWN))
+    return variable
+
+
+_OWN: Final = Text(
+    "这是总线自己(或它用的库)的变量,不能给别的系统用;请把对方的密钥放在另一个变量里",
+    "is a variable of the bus's own, or of a library's, and no other system's: put the secret of that system into "
+    "another variable",
+)
+
 # Where a secret stands: the environment variable's name. A secret itself, pasted here, is refused without being shown.
 VariableName = Annotated[
     str,
@@ -40,6 +52,7 @@ VariableName = Annotated[
             "that holds the secret, never the secret itself",
         ),
     ),
+    AfterValidator(_of_others),
 ]
 SystemName = Annotated[
     str,

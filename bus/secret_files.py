@@ -1,6 +1,7 @@
 """Secrets that stand in files: the variable NAME_FILE names the file whose content is the value of NAME."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -15,6 +16,15 @@ SUFFIX = "_FILE"
 HOLD_KEYS = ("http_key_file", "http_certificate_file")
 """Settings of files that may hold a private key: the first of them that is set does."""
 _WITH_PASSWORD = frozenset({"database_url"})  # shown but for its password, and as secret as that
+
+_OWN = re.compile(
+    r"(TICKETBUS_|DATABASE_URL|KAFKA_|SCHEMA_REGISTRY_|AWS_|OTEL_).*|PG[A-Z]+|(ALL|HTTPS?)_PROXY", re.DOTALL
+)
+
+
+def is_own(variable: str) -> bool:
+    """Say whether a variable is a setting of the bus's, or of a library's: no secret of another system's. Pure."""
+    return _OWN.fullmatch(variable.removesuffix(SUFFIX)) is not None
 
 
 class SecretFileUnusable(Exception):

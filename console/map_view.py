@@ -10,6 +10,7 @@ from bus.domain.text import Text
 from console.gateway_api import refusal
 
 CONTEXT_LINES: Final = 3
+_SECRETS: Final = re.compile(r"^(  secrets: \[)[A-Z0-9]+(_)", re.MULTILINE)
 _SOURCE: Final = re.compile(r"^source:.*$", re.MULTILINE)
 
 
@@ -55,8 +56,13 @@ def headers_of(typed: str) -> dict[str, str]:
 
 
 def named(content: str, source: str) -> str:
-    """Give a map that comes with the bus the name that a source is to have here. Pure."""
+    """Give a map that comes with the bus, and the secrets of its proof, the name that a source is to have. Pure."""
+    content = _SECRETS.sub(lambda found: f"{found[1]}{_variable(source)}{found[2]}", content, count=1)
     return _SOURCE.sub(f"source: {source}", content, count=1)
+
+
+def _variable(source: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "_", source.upper())
 
 
 def diff_lines(before: str, after: str) -> list[DiffLine]:

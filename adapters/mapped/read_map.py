@@ -82,6 +82,11 @@ def read_map(content: str, where: str = "map", ticket_types: Collection[str] | N
     return mapped
 
 
+def fault_at(content: str, loc: Sequence[str | int], why: Text) -> MapFault:
+    """Give a fault of a map that can be read, with its place. Pure."""
+    return _at(*_place(yaml.compose(content, _TextLoader), loc), str(why))
+
+
 def _whole(why: Text) -> MapFault:
     return MapFault(line=1, column=1, path="文件 file", why=str(why))
 

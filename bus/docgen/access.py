@@ -34,6 +34,10 @@ A client of an earlier version is not bound: it reaches all tickets that its rol
 `client bind` binds it. About dead letters, alerts, people and escalations a person decides: a bound token that is of
 nobody reads them, and no more; one of an earlier version, or the first admin's, decides under its own name until it is
 bound.
+Whoever has `decide-maps` may not reach further by a map than what is sent to its source: a map that names a secret
+which does not begin with the source's name, that sends one to where it asks, or that reads files, a topic, an MQTT
+broker or addresses inside, is for who may use the server
+([which, and why](plugging-in-sources.md#what-only-the-server-may)).
 With `TICKETBUS_TWO_PERSONS=1` a redrive is frozen and let go by two persons, whose tokens are bound to them, and
 letters are retried one at a time.
 

@@ -3,12 +3,15 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Final
 
 from adapters.mapped import versions
 from adapters.mapped.learned import learned
+from adapters.mapped.map_file import SourceMap
+from adapters.mapped.reach import reaches_further
+from adapters.mapped.read_map import SourceMapInvalid, fault_at, read_map
 from adapters.mapped.shipped import shipped, shipped_names
 from adapters.mapped.source import MappedSource
 from adapters.mapped.versions import MapVersion, NewerVersion
@@ -68,15 +71,33 @@ class PostgresMaps:
     async def apply(self, source: str, content: str, *, over: int, by: str, why: str) -> None:
         """Bring a map into force. Raises HttpProblem (409, 422, 429), StoreUnavailable."""
         refuse_faults(await self.tried(content, [], {}), source)
+        known = await self._known(source, over)
+        await asyncio.to_thread(refuse_reach, content, content_in_force(known), "content")
         await self._decided(partial(versions.apply, source=source, content=content, by=by, why=why, over=over))
 
     async def rollback(self, source: str, to: int | None, *, over: int, by: str, why: str) -> None:
-        """Bring an earlier version into force again. Raises HttpProblem (409), StoreUnavailable."""
+        """Bring an earlier version into force again. Raises HttpProblem (409, 422), StoreUnavailable."""
+        known = await self._known(source, over)
+        try:
+            content = versions.to_bring_back(known, source, to).content
+        except Conflict as error:
+            raise as_problem(error) from error
+        if content is not None:
+            await asyncio.to_thread(refuse_reach, content, content_in_force(known), "to")
         await self._decided(partial(versions.rollback, source=source, to=to, by=by, why=why, over=over))
 
     async def remove(self, source: str, *, over: int, by: str, why: str) -> None:
         """Take a source off. Raises HttpProblem (409), StoreUnavailable."""
         await self._decided(partial(versions.apply, source=source, content=None, by=by, why=why, over=over))
+
+    async def _known(self, source: str, over: int) -> Sequence[MapVersion]:
+        """Give the versions of a source, of which `over` is the newest: they stay so, or deciding refuses it."""
+        known = await in_transaction(self.pool, versions.versions, source)
+        try:
+            versions.refuse_newer(known, over)
+        except Conflict as error:
+            raise as_problem(error) from error
+        return known
 
     async def _decided(self, act: Any) -> None:
         try:
@@ -99,10 +120,46 @@ def refuse_faults(found: Mapping[str, Any], source: str) -> None:
         text = Text(f"source 须是“{source}”", f"`source` must be {source!r}")
         faults = [{"line": 1, "column": 1, "path": "source", "why": str(text)}]
     if faults:
-        first = faults[0]
-        where = f"{first['line']}:{first['column']} {first['path']}"
-        text = Text(f"对照表有 {len(faults)} 处错误,第一处 {where}", f"the map has {len(faults)} faults; first {where}")
-        raise HttpProblem(422, "map_invalid", "content", text, faults=faults)
+        raise _invalid(faults, "content")
+
+
+def _invalid(faults: Sequence[Mapping[str, Any]], field: str) -> HttpProblem:
+    first = faults[0]
+    where = f"{first['line']}:{first['column']} {first['path']}"
+    text = Text(f"对照表有 {len(faults)} 处错误,第一处 {where}", f"the map has {len(faults)} faults; first {where}")
+    return HttpProblem(422, "map_invalid", field, text, faults=faults)
+
+
+def refuse_reach(content: str, in_force: str | None, field: str) -> None:
+    """Refuse a map that reaches further than the one in force: that is decided on the server. Raises HttpProblem."""
+    try:
+        wanted = read_map(content)
+    except SourceMapInvalid as error:  # an earlier version; the rules are stricter now
+        raise _invalid([asdict(one) for one in error.faults], field) from None
+    further = reaches_further(wanted, None) and reaches_further(wanted, _readable(in_force))
+    if not further:
+        return
+    zh = "须由服务器上的 `ticketbus map apply` 生效"
+    en = "by `ticketbus map apply` on the server"
+    faults = [fault_at(content, one.place, Text(f"{one.why.zh}:{zh}", f"{one.why.en}: {en}")) for one in further]
+    text = Text(
+        f"浏览器和 HTTP 不能让对照表伸到这里:{faults[0].path}。{zh}",
+        f"a map may not reach for {faults[0].path} over HTTP or in the browser: {en}",
+    )
+    raise HttpProblem(422, "server_only", field, text, faults=[asdict(one) for one in faults])
+
+
+def content_in_force(known: Sequence[MapVersion]) -> str | None:
+    """Give the text of the newest of a source's versions; None where it has no map. Pure."""
+    return known[0].content if known else None
+
+
+def _readable(content: str | None) -> SourceMap | None:
+    """Read the map in force; one that cannot be read any more has no reach, since nobody serves it."""
+    try:
+        return read_map(content) if content else None
+    except SourceMapInvalid:
+        return None
 
 
 def version_json(one: MapVersion) -> dict[str, Any]:

@@ -132,7 +132,7 @@ async def _apply(asked: Asked) -> str | Mapping[str, Any]:
     try:
         await asked.post(f"{_path(asked)}/apply", {"content": content, **_decision(asked)})
     except ApiProblem as problem:
-        if problem.problem.get("code") == "map_invalid":
+        if problem.problem.get("code") in ("map_invalid", "server_only"):
             return {"problem": problem, "faults": shown_faults(problem.problem["faults"], content)}
         if problem.problem.get("code") == "newer_version":
             state = await _state(asked)

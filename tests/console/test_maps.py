@@ -8,7 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from adapters.mapped.shipped import shipped
+from adapters.mapped.read_map import read_map
+from adapters.mapped.shipped import shipped, shipped_names
 from bus.postgres.pool import Pool, connected
 from bus.programs.live_sources import LiveSources
 from bus.programs.map_trials import MapTrials
@@ -149,5 +150,9 @@ def test_map_view_reads_what_was_typed() -> None:
             headers_of(typed)
     assert samples_of(["", '{\r\n"a": 1}', " "]) == ['{\n"a": 1}']
     assert named("# a\nsource: zendesk\nnumber: source: x", "desk") == "# a\nsource: desk\nnumber: source: x"
+    for name in shipped_names():
+        mapped = read_map(named(shipped(name), "quan-desk.cn"))
+        secrets = mapped.proof.secrets if mapped.proof else ()
+        assert (mapped.source, all(one.startswith("QUAN_DESK_CN_") for one in secrets)) == ("quan-desk.cn", True)
     (fault,) = shown_faults([{"line": 9, "column": 1, "path": "p", "why": "w"}], "one line")
     assert (fault.text, fault.line) == ("", 9)

@@ -10,7 +10,7 @@ from adapters.mapped.shipped import shipped, shipped_names
 from adapters.mapped.versions import MapVersion, refuse_newer, refuse_unchanged, to_bring_back
 from bus.domain.errors import Conflict
 from bus.programs.map_trials import MapTrials
-from bus.programs.maps import as_problem, refuse_faults, version_json
+from bus.programs.maps import as_problem, content_in_force, refuse_faults, refuse_reach, version_json
 from tests.domain.people import RULES
 
 AT = datetime(2026, 11, 29, 3, tzinfo=UTC)
@@ -48,6 +48,7 @@ class FakeMaps:
 
     async def apply(self, source: str, content: str, *, over: int, by: str, why: str) -> None:
         refuse_faults(await self.tried(content, [], {}), source)
+        refuse_reach(content, content_in_force(self._of(source)), "content")
         self._add(source, content, over=over, by=by, why=why)
 
     async def rollback(self, source: str, to: int | None, *, over: int, by: str, why: str) -> None:
@@ -57,6 +58,8 @@ class FakeMaps:
             found = to_bring_back(known, source, to)
         except Conflict as error:
             raise as_problem(error) from error
+        if found.content:
+            refuse_reach(found.content, content_in_force(known), "to")
         self._add(source, found.content, over=over, by=by, why=why, copy_of=found.version)
 
     async def remove(self, source: str, *, over: int, by: str, why: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from adapters.mapped import versions
 from bus.postgres.pool import Pool, connected
 from bus.programs import map_trials
 from bus.programs.live_sources import LiveSources
@@ -13,7 +14,9 @@ from bus.programs.maps import PostgresMaps
 from tests.domain.people import RULES
 from tests.gateway.conftest import Gateway
 from tests.gateway.fake_maps import FakeMaps
+from tests.mapped.list_server import ListServer
 from tests.mapped.maps import CONTENT, SECRET, body_of, created
+from tests.mapped.test_reach import REACHES
 from tests.store.conftest import database, pool
 
 __all__ = ["database", "pool"]
@@ -120,3 +123,67 @@ async def test_maps_http_are_read_tried_and_decided_by_those_who_look_after_the_
             assert (await gateway.get(path, role)).status_code == 403, (role, path)
         for path in ("try", "learn", "desk/apply", "desk/rollback", "desk/remove"):
             assert (await gateway.post(f"/v1/maps/{path}", {}, role=role)).status_code == 403, (role, path)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "transport.login",
+        "transport.private_addresses",
+        "transport.directory",
+        "transport.topic",
+        "transport.broker",
+        "proof.secrets",
+    ],
+)
+async def test_maps_http_what_reaches_inside_is_decided_on_the_server(gateway: Gateway, place: str) -> None:
+    content = REACHES[place]
+    refused = await gateway.post(APPLY, applying(content), role="admin")
+    problem = refused.json()
+    assert (refused.status_code, problem["code"], problem["field"]) == (422, "server_only", "content")
+    assert place in [one["path"] for one in problem["faults"]]
+    assert place.rsplit(".", maxsplit=1)[-1] in content.splitlines()[problem["faults"][0]["line"] - 1]
+    assert "by `ticketbus map apply` on the server" in problem["detail_en"]
+    assert (await gateway.get("/v1/maps")).json()["maps"] == []
+
+
+async def test_maps_http_what_is_in_force_may_stay_and_comes_back_by_the_server_alone(
+    pool: Pool,
+) -> None:
+    async with connected(pool) as connection:
+        await connection.execute("TRUNCATE source_maps")
+        await versions.apply(connection, "desk", REACHES["transport.directory"], by="张工", why="接入")
+    live = LiveSources({}, pool, {})
+    gateway = Gateway(maps=PostgresMaps(pool, live, MapTrials(RULES), {}), sources=live)
+    async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
+        again = REACHES["transport.directory"].replace("title: detail.subject", "title: detail.name")
+        assert (await gateway.post(APPLY, applying(again, 1), role="sre")).json()["version"] == 2
+        assert (await gateway.post(APPLY, applying(CONTENT, 2), role="sre")).json()["version"] == 3
+        for to in (1, None):
+            back = await gateway.post("/v1/maps/desk/rollback", {"over": 3, "to": to, "why": "w"})
+            assert (back.status_code, back.json()["code"], back.json()["field"]) == (422, "server_only", "to")
+        late = await gateway.post("/v1/maps/desk/rollback", {"over": 2, "to": 1, "why": "w"})
+        assert (late.status_code, late.json()["code"]) == (409, "newer_version")
+        async with connected(pool) as connection:  # of a time when this was allowed
+            bad = CONTENT.replace("DESK_SECRET", "DATABASE_URL")
+            await connection.execute("UPDATE source_maps SET content = %s WHERE version = 1", (bad,))
+        back = await gateway.post("/v1/maps/desk/rollback", {"over": 3, "to": 1, "why": "w"})
+        assert (back.json()["code"], back.json()["faults"][0]["path"]) == ("map_invalid", "proof.secrets.0")
+        assert (await gateway.get("/v1/maps/desk")).json()["version"] == 3
+
+
+async def test_maps_http_a_trial_knows_no_secret_and_asks_nobody(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESK_KEY", "right-secret-of-the-desk")
+    async with ListServer() as server:
+        asked = REACHES["transport.login"].replace("https://desk.example/cases", server.url)
+        body = {"content": asked.replace("login:", "private_addresses: true, login:"), "samples": [SAMPLE]}
+        listed = await gateway.post("/v1/maps/try", body)
+        assert (listed.status_code, listed.json()["kind"]) == (200, "list")
+        assert server.headers == []
+    signed = {"content": CONTENT.replace("DESK_SECRET", "DESK_KEY"), "samples": [SAMPLE]}
+    shown = await gateway.post("/v1/maps/try", signed | {"headers": {"X-Desk-Signature": "wrong"}})
+    monkeypatch.delenv("DESK_KEY")
+    assert (await gateway.post("/v1/maps/try", signed)).json() == shown.json()
+    assert "right-secret" not in listed.text + shown.text

@@ -118,6 +118,38 @@ async def test_pulled_a_list_is_polled_and_each_change_taken_once(bus: Bus) -> N
     assert bus.query("SELECT count(*) FROM refused_inputs WHERE source = 'polled'") == [(1,)]
 
 
+async def test_pulled_a_map_that_names_a_key_of_the_bus_sends_it_to_nobody(bus: Bus) -> None:
+    """It stands in the table since before it was refused, as whoever may write there could put it."""
+    async with ListServer([document(1)]) as server:
+        transport: dict[str, Any] = {
+            "kind": "list", "url": server.url, "private_addresses": True,
+            "since": {"query": "since"}, "changed_at": "updated", "every_s": 1,
+        }  # fmt: skip
+        for name in ("TICKETBUS_MASTER_KEY", "DATABASE_URL"):
+            login = {"kind": "header", "header": "X-Key", "secret": name}
+            content = MAP.format(
+                name=f"thief-{name[:8].lower()}",
+                transport=json.dumps(transport | {"login": login}),
+                documents="documents: cases",
+            )
+            bus.query(
+                "INSERT INTO source_maps (source, version, content, made_by, reason) VALUES (%s, 1, %s, 'a', 'b')"
+                " RETURNING 1",
+                f"thief-{name[:8].lower()}",
+                content,
+            )
+        await apply(bus, "honest", transport, "documents: cases")
+        await until(bus, "honest", ["N-1"])
+
+        async def named() -> list[str]:
+            parts = "SELECT parts->>'source maps' FROM programs WHERE program = 'worker' AND stopped_at IS NULL"
+            return [why for (why,) in bus.query(parts) if "thief-ticketbu" in why and "thief-database" in why]
+
+        await eventually(named)
+        assert [one for one in server.headers if "x-key" in one] == []
+    assert bus.environment["TICKETBUS_MASTER_KEY"] not in bus.log_of("worker")
+
+
 async def test_pulled_a_topic_of_json_and_one_of_avro_are_read_in_a_group(bus: Bus) -> None:
     schema = {
         "type": "record",
