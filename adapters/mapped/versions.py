@@ -1,10 +1,10 @@
 """The versions of maps in PostgreSQL: rows are only added, and of each source the newest is in force."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
@@ -21,6 +21,8 @@ RETURNING version
 _IN_FORCE: Final = "SELECT DISTINCT ON (source) * FROM source_maps ORDER BY source, version DESC"
 _ALL: Final = "SELECT * FROM source_maps WHERE source = %s OR %s = '' ORDER BY source, version DESC"
 _LOCK: Final = "LOCK TABLE source_maps IN SHARE ROW EXCLUSIVE MODE"
+Check: TypeAlias = Callable[[str, str], None]
+"""Look at a source and the content that is to come into force. Raises Conflict where it cannot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,31 +88,53 @@ def to_bring_back(known: Sequence[MapVersion], source: str, to: int | None) -> M
     return found
 
 
+def check_nothing(source: str, content: str) -> None:
+    """Let every content come into force. Pure."""
+
+
 async def apply(
-    connection: AsyncConnection, source: str, content: str | None, *, by: str, why: str, over: int | None = None
+    connection: AsyncConnection,
+    source: str,
+    content: str | None,
+    *,
+    by: str,
+    why: str,
+    over: int | None = None,
+    check: Check = check_nothing,
 ) -> int:
     """Add a version, which is in force from the commit on; `content` None takes the source off. Gives its number.
 
-    Raises Conflict where it is what is in force, NewerVersion where `over` is not the newest.
+    Raises Conflict where it is what is in force, NewerVersion where `over` is not the newest, and what `check` does.
     """
     await connection.execute(_LOCK)
     known = await versions(connection, source)
     refuse_newer(known, over)
     refuse_unchanged(known, source, content)
+    if content is not None:
+        check(source, content)
     return await _add(connection, source, content, by=by, why=why, copy_of=None)
 
 
 async def rollback(
-    connection: AsyncConnection, source: str, to: int | None, *, by: str, why: str, over: int | None = None
+    connection: AsyncConnection,
+    source: str,
+    to: int | None,
+    *,
+    by: str,
+    why: str,
+    over: int | None = None,
+    check: Check = check_nothing,
 ) -> MapVersion:
     """Bring an earlier version into force again, as a new one; without `to` the one before.
 
-    Raises Conflict where there is no such version, NewerVersion where `over` is not the newest.
+    Raises Conflict where there is no such version, NewerVersion where `over` is not the newest, and what `check` does.
     """
     await connection.execute(_LOCK)
     known = await versions(connection, source)
     refuse_newer(known, over)
     found = to_bring_back(known, source, to)
+    if found.content is not None:
+        check(source, found.content)
     version = await _add(connection, source, found.content, by=by, why=why, copy_of=found.version)
     return next(one for one in await versions(connection, source) if one.version == version)
 

@@ -1,7 +1,7 @@
 """`ticketbus map`: sources that are plugged in by a map."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -10,8 +10,12 @@ from bus.cli.redrive import not_blank, person
 from bus.cli.settings import Data, Json
 
 if TYPE_CHECKING:
-    from adapters.mapped.map_file import SourceMap
+    from collections.abc import Awaitable, Callable
 
+    from adapters.mapped.map_file import SourceMap
+    from bus.app import Core
+
+Decided = TypeVar("Decided")
 commands = typer.Typer(name="map", help="Sources that are plugged in by a map.", no_args_is_help=True)
 
 MapFile = Annotated[Path, typer.Argument(metavar="MAP", help="YAML; - reads standard input.", allow_dash=True)]
@@ -85,12 +89,9 @@ def apply(file: MapFile, *, by: By, why: Why, data: Data = None) -> None:
     from adapters.mapped import versions
     from adapters.mapped.way import place_of
     from bus.cli.run import with_core
-    from bus.postgres.pool import in_transaction
 
     mapped, content = _read(file, data)
-    made = with_core(
-        data, lambda core: in_transaction(core.pool, versions.apply, mapped.source, content, by=by, why=why)
-    )
+    made = with_core(data, _decided(versions.apply, mapped.source, content, by=by, why=why))
     kind, way = mapped.transport.kind, place_of(mapped)
     if kind != "webhook":
         way = f"由 worker 读取({kind}),不接收推送 / a worker reads it ({kind}), nobody sends"
@@ -112,9 +113,8 @@ def rollback(
     """
     from adapters.mapped import versions
     from bus.cli.run import with_core
-    from bus.postgres.pool import in_transaction
 
-    made = with_core(data, lambda core: in_transaction(core.pool, versions.rollback, source, to, by=by, why=why))
+    made = with_core(data, _decided(versions.rollback, source, to, by=by, why=why))
     echo(
         f"{source}: 第 {made.version} 版已生效,与第 {made.copy_of} 版相同 / version {made.version} is in force, as "
         f"{made.copy_of} was"
@@ -227,6 +227,20 @@ def shipped_map(
         raise typer.BadParameter(
             f"没有自带的对照表“{name}”{meant.zh} / no map of {name!r} is shipped{meant.en}"
         ) from None
+
+
+def _decided(
+    act: "Callable[..., Awaitable[Decided]]", *asked: object, by: str, why: str
+) -> "Callable[[Core], Awaitable[Decided]]":
+    """Decide on a source; what could not come into force beside the others is refused, and the one before stays."""
+
+    async def work(core: "Core") -> Decided:
+        from bus.postgres.pool import in_transaction
+        from bus.programs.live_sources import checking
+
+        return await in_transaction(core.pool, act, *asked, by=by, why=why, check=await checking(core))
+
+    return work
 
 
 def _print(content: str) -> None:

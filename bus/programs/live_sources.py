@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 import structlog
@@ -10,18 +10,30 @@ import structlog
 from adapters.mapped.listing import mapped_source
 from adapters.mapped.read_map import SourceMapInvalid, read_map
 from adapters.mapped.source import MappedSource
-from adapters.mapped.versions import MapVersion, count, in_force
+from adapters.mapped.versions import Check, MapVersion, count, in_force
 from bus.app import Core
-from bus.domain.errors import StoreUnavailable
+from bus.domain.errors import Conflict, StoreUnavailable
+from bus.domain.text import Text
 from bus.intake.source_adapter import Source
 from bus.postgres.pool import Pool, connected
-from bus.programs.sources import refuse_shared_secrets, sources
-from bus.settings import SettingsInvalid
+from bus.programs.sources import names_of, sharing_a_secret, sources
 
 MAPS_PART: Final = "source maps"
 """What the heartbeat of a gateway calls the taking up of maps."""
 LOOK_EVERY_S: Final = 1.0
 log = structlog.get_logger()
+
+
+class SourceTaken(Conflict):
+    """A map has the name of a source that is none of the maps'."""
+
+
+class SecretShared(Conflict):
+    """A map's secret is another source's, too: each could speak as the other."""
+
+
+class MapOutdated(Conflict):
+    """A version of a map has faults by the rules of today."""
 
 
 class LiveSources(Mapping[str, Source]):
@@ -60,6 +72,14 @@ class LiveSources(Mapping[str, Source]):
         """Say why the newest version of a source's map cannot be taken up here; empty where it can."""
         return self._refused.get(name, "")
 
+    def check(self, name: str, content: str) -> None:
+        """Refuse a map that could not be taken up here. Raises SourceTaken, SecretShared, MapOutdated."""
+        try:
+            self._made(name, 0, content)
+        except SourceMapInvalid as error:
+            zh, en = "这份对照表不合现在的规则", "the map is not what the rules of today ask for"
+            raise MapOutdated(Text(f"{zh}:{error.faults[0]}", f"{en}: {error.faults[0]}")) from None
+
     async def run(self) -> None:
         """Take up what is applied, a second after at most, until cancelled; while PostgreSQL is away all stays."""
         while True:
@@ -89,8 +109,8 @@ class LiveSources(Mapping[str, Source]):
                 log.info("source_map_taken_off", source=one.source, version=one.version)
         elif now is None or now.version != one.version:
             try:
-                made = self._made(one, one.content)
-            except (SourceMapInvalid, SettingsInvalid) as error:
+                made = self._made(one.source, one.version, one.content)
+            except (SourceMapInvalid, Conflict) as error:
                 self._refused[one.source] = f"{one.source} version {one.version}: {error}"
                 log.error("source_map_refused", source=one.source, version=one.version, cause=str(error))
                 return
@@ -98,14 +118,36 @@ class LiveSources(Mapping[str, Source]):
             self._mapped[one.source] = made
             log.info("source_map_in_force", source=one.source, version=one.version, trouble=made.trouble)
 
-    def _made(self, one: MapVersion, content: str) -> MappedSource:
-        if one.source in self._fixed:
-            raise SettingsInvalid(
-                f"the source {one.source!r} is in the sources file or TICKETBUS_WEBHOOK_SECRETS already"
-            )
-        made = mapped_source(read_map(content, f"map of {one.source}"), one.version, self._environment)
-        refuse_shared_secrets({**self, one.source: made})
+    def _made(self, name: str, version: int, content: str) -> MappedSource:
+        refuse_taken(name, self._fixed)
+        made = mapped_source(read_map(content, f"map of {name}"), version, self._environment)
+        others = {other: source for other, source in self.items() if other != name}
+        if shared := sharing_a_secret({**others, name: made}):
+            zh = f"来源 {shared[0]} 和 {shared[1]} 的密钥相同:请让对方各用一个"
+            en = f"the sources {shared[0]!r} and {shared[1]!r} have the same secret: let each have its own"
+            raise SecretShared(Text(zh, en))
         return made
+
+
+def refuse_taken(name: str, fixed: Collection[str]) -> None:
+    """Refuse a map of a source that the deployment's own settings plug in. Raises SourceTaken. Pure."""
+    if name in fixed:
+        where = "TICKETBUS_SOURCES_FILE / TICKETBUS_WEBHOOK_SECRETS"
+        zh = f"来源“{name}”已由 {where} 接入:请给对照表另取 source,或先从那里删除它"
+        en = f"the source {name!r} is plugged in by {where}: give the map another `source`, or take it out there"
+        raise SourceTaken(Text(zh, en))
+
+
+async def checking(core: Core) -> Check:
+    """Check as the gateways will, by the secrets that are set here. Raises StoreUnavailable, ConfigFileInvalid."""
+    live, taken = LiveSources({}, core.pool), names_of(core.settings)
+    await live.refresh()
+
+    def check(name: str, content: str) -> None:
+        refuse_taken(name, taken)
+        live.check(name, content)
+
+    return check
 
 
 async def live_sources(core: Core) -> LiveSources:

@@ -21,11 +21,17 @@ from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem
 from bus.intake.dispatch import utc_now
 from bus.postgres.pool import Pool, in_transaction
-from bus.programs.live_sources import LiveSources
+from bus.programs.live_sources import LiveSources, MapOutdated, SecretShared, SourceTaken
 from bus.programs.map_trials import MapTrials
 from bus.secret_files import SecretFileUnusable, secret_from
 
 VERSIONS_MAX: Final = 100
+_CONFLICTS: Final[Mapping[type[Conflict], tuple[str, str]]] = {
+    NewerVersion: ("newer_version", "over"),
+    SourceTaken: ("source_taken", "source"),
+    SecretShared: ("secret_shared", "content"),
+    MapOutdated: ("map_invalid", "content"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +107,16 @@ class PostgresMaps:
 
     async def _decided(self, act: Any) -> None:
         try:
-            await in_transaction(self.pool, act)
+            await in_transaction(self.pool, partial(act, check=self.known.check))
         except Conflict as error:
             raise as_problem(error) from error
         await self.known.refresh()
 
 
 def as_problem(error: Conflict) -> HttpProblem:
-    """Answer 409: somebody else was first, or there is nothing to change. Pure."""
-    code = "newer_version" if isinstance(error, NewerVersion) else "unchanged"
-    return HttpProblem(409, code, "over" if code == "newer_version" else "source", error.text)
+    """Answer 409: somebody else was first, there is nothing to change, or another source stands against it. Pure."""
+    code, field = _CONFLICTS.get(type(error), ("unchanged", "source"))
+    return HttpProblem(409, code, field, error.text)
 
 
 def refuse_faults(found: Mapping[str, Any], source: str) -> None:

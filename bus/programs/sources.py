@@ -50,13 +50,27 @@ def sources(settings: Settings) -> Mapping[str, Source]:
     return made
 
 
+def names_of(settings: Settings) -> frozenset[str]:
+    """Name the sources of `sources`, without a look at their secrets. Raises ConfigFileInvalid."""
+    file = settings.sources_file
+    return frozenset(settings.webhook_secrets) | (read_yaml(file, _SourcesConfig).sources.keys() if file else set())
+
+
 def refuse_shared_secrets(sources: Mapping[str, Source]) -> None:
     """Refuse a secret that two sources have: each could speak as the other. Raises SettingsInvalid."""
+    if shared := sharing_a_secret(sources):
+        one, other = shared
+        raise SettingsInvalid(f"the sources {one!r} and {other!r} have the same secret; give each its own")
+
+
+def sharing_a_secret(sources: Mapping[str, Source]) -> tuple[str, str] | None:
+    """Name two sources that have the same secret. Pure."""
     owners = dict[bytes, str]()
     for name, source in sources.items():
         for key in getattr(source, "secrets", frozenset()):
             if (other := owners.setdefault(key, name)) != name:
-                raise SettingsInvalid(f"the sources {other!r} and {name!r} have the same secret; give each its own")
+                return other, name
+    return None
 
 
 def _of_file(path: Path, taken: Mapping[str, Source]) -> Mapping[str, Source]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from adapters.crm.adapter import CrmAdapter
 from adapters.mapped import versions
 from bus.postgres.pool import Pool, connected
 from bus.programs import map_trials
@@ -35,7 +36,7 @@ async def test_maps_http_are_kept_in_the_table_and_served_by_this_gateway_at_onc
     async with connected(pool) as connection:
         await connection.execute("TRUNCATE source_maps")
     environment = {"DESK_SECRET": SECRET}
-    live = LiveSources({}, pool, environment)
+    live = LiveSources({"crm": CrmAdapter(())}, pool, environment)
     gateway = Gateway(maps=PostgresMaps(pool, live, MapTrials(RULES), environment), sources=live)
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
         refused = await gateway.post(APPLY, applying(WRONG), role="sre")
@@ -46,6 +47,11 @@ async def test_maps_http_are_kept_in_the_table_and_served_by_this_gateway_at_onc
         assert [state[name] for name in ("version", "made_by", "reason", "kind", "place", "secrets", "trouble")] == [
             1, "a-sre", "接入", "webhook", "POST /v1/sources/desk/webhook", [{"name": "DESK_SECRET", "set": True}], "",
         ]  # fmt: skip
+        for name, code, field in (("crm", "source_taken", "source"), ("desk2", "secret_shared", "content")):
+            named = applying(CONTENT.replace("source: desk", f"source: {name}"))
+            useless = await gateway.post(f"/v1/maps/{name}/apply", named)
+            assert [useless.status_code, *(useless.json()[one] for one in ("code", "field"))] == [409, code, field]
+            assert (await gateway.get(f"/v1/maps/{name}")).status_code == 404, "nothing was kept"
         environment.clear()
         second = (await gateway.post(APPLY, applying(CONTENT.replace("中}", "低}"), 1))).json()
         assert (second["version"], second["secrets"][0]["set"], "DESK_SECRET" in second["trouble"]) == (2, False, True)

@@ -100,6 +100,11 @@ async def test_plugged_in_a_system_sends_within_seconds_of_its_map(
         (1, False, None),
     ]
     assert (await ran(bus, "map", "show", "desk", "--version", "1")) == CONTENT
+    for name, why in {"crm": "来源“crm”已由", "desk2": "密钥相同"}.items():
+        file.write_text(CONTENT.replace("source: desk", f"source: {name}"))
+        refused = await asyncio.to_thread(bus.run, "map", "apply", str(file), *WHO)
+        assert (refused.returncode, why in refused.stderr) == (1, True), refused.stderr
+        assert await ran(bus, "map", "list", name) == ""
 
 
 async def test_plugged_in_a_secret_in_the_address_is_in_no_log_and_no_row(

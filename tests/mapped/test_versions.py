@@ -13,7 +13,7 @@ from adapters.mapped.source import MappedSource
 from bus.domain.errors import Conflict
 from bus.local.stack import Urls
 from bus.postgres.pool import Pool, in_transaction, open_pool
-from bus.programs.live_sources import LiveSources
+from bus.programs.live_sources import LiveSources, MapOutdated, SecretShared, SourceTaken
 from tests.bus_under_test import eventually
 from tests.databases import drop_database, make_database
 from tests.mapped.maps import CONTENT, SECRET
@@ -123,5 +123,29 @@ async def test_versions_a_secret_that_is_not_set_or_that_another_source_has_is_s
     other = CONTENT.replace("source: desk", "source: desk2").replace("DESK_SECRET", "OTHER_SECRET")
     await applied(own, other, "desk2")
     await live.refresh()
+    assert "密钥相同" in (live.trouble() or "")
     assert "same secret" in (live.trouble() or "")
     assert list(live) == ["desk"]
+
+
+async def test_versions_one_that_could_not_be_taken_up_is_refused_before_it_is_in_force(own: Pool) -> None:
+    live = LiveSources({"crm": CrmAdapter(())}, own, {"DESK_SECRET": SECRET, "OTHER_SECRET": SECRET})
+    await applied(own, CONTENT)
+    await live.refresh()
+    checked: dict[str, Any] = {**WHO, "check": live.check}
+    other = CONTENT.replace("source: desk", "source: desk2").replace("DESK_SECRET", "OTHER_SECRET")
+    for name, content, refusal in (
+        ("desk2", CONTENT.replace("source: desk", "source: desk2"), SecretShared),
+        ("desk2", other, SecretShared),
+        ("crm", CONTENT.replace("source: desk", "source: crm"), SourceTaken),
+    ):
+        with pytest.raises(refusal, match=" / ") as refused:
+            await in_transaction(own, versions.apply, name, content, **checked)
+        assert SECRET not in str(refused.value)
+        assert await in_transaction(own, versions.versions, name) == []
+    assert await in_transaction(own, versions.apply, "desk", CONTENT.replace("DESK", "OTHER"), **checked) == 2
+    await applied(own, "source: desk\n")
+    await applied(own, CONTENT)
+    with pytest.raises(MapOutdated, match="现在的规则"):
+        await in_transaction(own, versions.rollback, "desk", 3, **checked)
+    assert (await in_transaction(own, versions.rollback, "desk", 1, **checked)).version == 5
