@@ -44,6 +44,10 @@ async def test_maps_http_are_kept_in_the_table_and_served_by_this_gateway_at_onc
         assert {(one["line"], one["path"]) for one in refused.json()["faults"]} >= {(11, "nummer")}
         applied = await gateway.post(APPLY, applying(CONTENT), role="sre")
         state = applied.json()
+        assert (await gateway.post(APPLY, applying(CONTENT), role="sre")).json() == state, "as if its answer was lost"
+        other = applying(CONTENT) | {"why": "别的"}
+        for asked, role in ((applying(CONTENT), "admin"), (other, "sre"), (applying(CONTENT + "#\n"), "sre")):
+            assert (await gateway.post(APPLY, asked, role=role)).json()["code"] == "newer_version"
         assert [state[name] for name in ("version", "made_by", "reason", "kind", "place", "secrets", "trouble")] == [
             1, "a-sre", "接入", "webhook", "POST /v1/sources/desk/webhook", [{"name": "DESK_SECRET", "set": True}], "",
         ]  # fmt: skip
@@ -61,12 +65,16 @@ async def test_maps_http_are_kept_in_the_table_and_served_by_this_gateway_at_onc
             assert "a-admin 已在" in late.json()["detail"]
         back = (await gateway.post("/v1/maps/desk/rollback", {"over": 2, "why": "标题取错"}, role="admin")).json()
         assert (back["version"], back["copy_of"], back["made_by"]) == (3, 1, "a-admin")
+        for to, same in ((None, True), (1, True), (2, False)):
+            again = await gateway.post("/v1/maps/desk/rollback", {"over": 2, "to": to, "why": "标题取错"}, role="admin")
+            assert (again.json() == back) is same
         assert (await gateway.get("/v1/maps/desk/versions/3")).json()["content"] == CONTENT
         none = await gateway.post("/v1/maps/desk/rollback", {"over": 3, "to": 9, "why": "w"})
         assert (none.status_code, none.json()["code"]) == (409, "unchanged")
         off = (await gateway.post("/v1/maps/desk/remove", {"over": 3, "why": "合同到期"})).json()
         assert (off["removed"], [one["version"] for one in off["versions"]]) == (True, [4, 3, 2, 1])
         assert "desk" not in live
+        assert (await gateway.post("/v1/maps/desk/remove", {"over": 3, "why": "合同到期"})).json() == off
         again = await gateway.post("/v1/maps/desk/remove", {"over": 4, "why": "w"})
         assert (again.status_code, again.json()["code"]) == (409, "unchanged")
         (listed,) = (await gateway.get("/v1/maps")).json()["maps"]

@@ -23,11 +23,16 @@ async def test_rollouts_http_one_is_started_once_compared_and_ended_once(
     ]  # fmt: skip
     assert (one["old"]["received"], one["old"]["done"], one["new"]["received"]) == (3, 2, 1)
     twice = await gateway.post("/v1/rollouts", START, role="sre")
-    assert (twice.status_code, twice.json()["code"]) == (409, "not_in_rollout")
+    assert (twice.status_code, twice.json()) == (200, started.json()), "the answer of before, in case it was lost"
+    for changed, role in (({"minutes": 11}, "sre"), ({"why": "again"}, "sre"), ({}, "admin")):
+        other = await gateway.post("/v1/rollouts", {**START, **changed}, role=role)
+        assert (other.status_code, other.json()["code"]) == (409, "not_in_rollout")
     (ended,) = (await gateway.post(f"/v1/rollouts/erp/{end}", {"why": "看过了"}, role="admin")).json()["rollouts"]
     assert (ended["state"], ended["ended_by"], ended["ended_zh"]) == (state, "a-admin", "看过了")
     assert "old" not in ended
-    again = await gateway.post(f"/v1/rollouts/erp/{end}", {"why": "看过了"}, role="admin")
+    same = await gateway.post(f"/v1/rollouts/erp/{end}", {"why": "看过了"}, role="admin")
+    assert (same.status_code, same.json()["rollouts"]) == (200, [ended])
+    again = await gateway.post(f"/v1/rollouts/erp/{end}", {"why": "看过了"}, role="sre")
     assert (again.status_code, again.json()["code"], again.json()["field"]) == (409, "not_in_rollout", "target")
 
 

@@ -1,5 +1,7 @@
 """Subscriptions over HTTP: by those who look after the bus, with the checks of the command line."""
 
+import asyncio
+
 from bus.consistency.subscription_service import PostgresSubscriptionService
 from bus.consistency.subscription_store import see_readers
 from bus.consistency.topic_readers import ReaderKind, TopicReader
@@ -27,7 +29,9 @@ async def test_subscriptions_http_one_is_added_once_shown_with_who_was_seen_and_
     assert gone.json()["subscriptions"][0]["removed_by"] == "a-admin"
     assert (await gateway.get("/v1/subscriptions")).json() == {"subscriptions": []}
     assert len((await gateway.get("/v1/subscriptions?removed=true")).json()["subscriptions"]) == 1
-    again = await gateway.post("/v1/subscriptions/bi/remove", {"why": "换了"}, role="admin")
+    same = await gateway.post("/v1/subscriptions/bi/remove", {"why": "换了"}, role="admin")
+    assert (same.status_code, same.json()) == (200, gone.json()), "the answer of before, in case it was lost"
+    again = await gateway.post("/v1/subscriptions/bi/remove", {"why": "别的"}, role="admin")
     assert (again.status_code, again.json()["code"]) == (404, "subscription_gone")
     assert (await gateway.get("/v1/subscriptions/nobody")).status_code == 404
     assert (await gateway.get("/v1/subscriptions?removed=maybe")).json()["field"] == "removed"
@@ -65,7 +69,8 @@ async def test_subscriptions_http_on_the_table(pool: Pool) -> None:
         await connection.execute("TRUNCATE subscriptions, topic_readers, topic_mismatches")
     gateway = Gateway(subscribers=PostgresSubscriptionService(pool))
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
-        assert (await gateway.post("/v1/subscriptions", BI)).status_code == 200
+        both = await asyncio.gather(*(gateway.post("/v1/subscriptions", BI) for _ in range(2)))
+        assert [one.status_code for one in both] == [200, 200]
         assert (await gateway.post("/v1/subscriptions", {**BI, "owner": "财务"})).json()["code"] == "already"
         (shown,) = (await gateway.get("/v1/subscriptions/bi")).json()["subscriptions"]
         assert (shown["owner"], shown["seen"]) == ("数据组", {})

@@ -1,8 +1,9 @@
 """Routes of maps of sources: listed, tried on samples, applied, rolled back, removed."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, TypeAlias, assert_never
 
 from pydantic import Field
 from starlette.requests import Request as HttpRequest
@@ -14,6 +15,7 @@ from bus.gateway.auth.authorize import admit
 from bus.gateway.auth.roles import Access
 from bus.gateway.deps import body_of
 from bus.gateway.http.openapi import in_path, request_docs
+from bus.gateway.http.problems import HttpProblem
 from bus.gateway.http.request_models import NUMBER_MAX, NotBlank, Number, RequestModel, gone, path_number, read
 from bus.gateway.http.responses import json_response
 from bus.gateway.http.routing import HttpRoute, reading
@@ -84,6 +86,9 @@ class RemoveMap(RequestModel):
     source: NotBlank
     over: Over
     why: NotBlank
+
+
+_Decision: TypeAlias = ApplyMap | RollbackMap | RemoveMap
 
 
 def map_routes(service: MapService, refused: RejectedInputStore) -> Sequence[HttpRoute]:
@@ -172,17 +177,29 @@ class _MapHandlers:
         """Bring it into force; 422 with every fault and its place, 409 where nothing changes or somebody was first."""
         _refuse_odd_name(wanted.source)
         why = mask_text(wanted.why)
-        await self.service.apply(wanted.source, wanted.content, over=wanted.over, by=by, why=why)
-        return await self._shown(wanted.source)
+        act = self.service.apply(wanted.source, wanted.content, over=wanted.over, by=by, why=why)
+        return await self._once(act, wanted, by)
 
     async def rollback(self, wanted: RollbackMap, by: str) -> object:
         """Bring an earlier one into force; 409 where there is none, or somebody was first."""
-        await self.service.rollback(wanted.source, wanted.to, over=wanted.over, by=by, why=mask_text(wanted.why))
-        return await self._shown(wanted.source)
+        why = mask_text(wanted.why)
+        return await self._once(
+            self.service.rollback(wanted.source, wanted.to, over=wanted.over, by=by, why=why), wanted, by
+        )
 
     async def remove(self, wanted: RemoveMap, by: str) -> object:
         """Take it off; 409 where it is off, or somebody was first."""
-        await self.service.remove(wanted.source, over=wanted.over, by=by, why=mask_text(wanted.why))
+        why = mask_text(wanted.why)
+        return await self._once(self.service.remove(wanted.source, over=wanted.over, by=by, why=why), wanted, by)
+
+    async def _once(self, act: Awaitable[None], wanted: _Decision, by: str) -> object:
+        """Decide; who asks again since an answer was lost gets it."""
+        try:
+            await act
+        except HttpProblem as problem:
+            found = await self.service.one(wanted.source) if problem.code == "newer_version" else None
+            if not found or not is_repeat(found["versions"][0], wanted, by):
+                raise
         return await self._shown(wanted.source)
 
     async def _shown(self, source: str) -> object:
@@ -190,6 +207,23 @@ class _MapHandlers:
         if found is None:
             raise gone("source", _NO_SOURCE)
         return found
+
+
+def is_repeat(newest: Mapping[str, Any], wanted: _Decision, by: str) -> bool:
+    """Say whether the newest version is what this very request made when it came before. Pure."""
+    made = (newest["version"], newest["made_by"], newest["reason"])
+    if made != (wanted.over + 1, by, mask_text(wanted.why)):
+        return False
+    match wanted:
+        case ApplyMap(content=content):
+            digest = hashlib.sha256(content.encode()).hexdigest()
+            return newest["copy_of"] is None and bool(newest["sha256"] == digest)
+        case RollbackMap(to=to):
+            return bool(newest["copy_of"] == (to or wanted.over - 1))  # versions have no gaps
+        case RemoveMap():
+            return newest["copy_of"] is None and bool(newest["removed"])
+        case _:
+            assert_never(wanted)
 
 
 def _refuse_odd_name(source: str) -> None:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from bus.delivery.rollout import EVENTS_MAX, MINUTES_MAX, Figures, RolloutState
-from bus.delivery.rollout_store import NotInRollout, rollout_json
+from bus.delivery.rollout_store import ListedRollout, NotInRollout, rollout_json
 from bus.delivery.target_state import NoSuchTarget, NotDeclared
 from bus.domain.errors import Conflict
 from bus.gateway.auth.authorize import admit
@@ -107,33 +107,50 @@ class _RolloutHandlers:
         return json_response(await self._listed())
 
     async def start(self, wanted: StartRollout, by: str) -> object:
-        """Begin at 5 %; 409 while one of the target is running."""
+        """Begin at 5 %; 409 while one of the target is running, unless this request began it when it came before."""
+        why = mask_text(wanted.why)
+        asked = (wanted.canary, RolloutState.RUNNING, wanted.minutes, wanted.events, by, why)
         with _as_problems():
-            await self.service.start(
-                wanted.target,
-                wanted.canary,
-                minutes=wanted.minutes,
-                events=wanted.events,
-                by=by,
-                why=mask_text(wanted.why),
-            )
+            try:
+                await self.service.start(
+                    wanted.target, wanted.canary, minutes=wanted.minutes, events=wanted.events, by=by, why=why
+                )
+            except NotInRollout:
+                if _begun(await self._newest(wanted.target)) != asked:
+                    raise
         return await self._listed()
 
     async def promote(self, wanted: PromoteRollout, by: str) -> object:
-        """End it for the new version; 409 when none is running."""
+        """End it for the new version; 409 when none is running, unless this request ended it when it came before."""
         return await self._end(wanted, RolloutState.PROMOTED, by)
 
     async def abort(self, wanted: AbortRollout, by: str) -> object:
-        """End it for the old version; 409 when none is running."""
+        """End it for the old version; 409 when none is running, unless this request ended it when it came before."""
         return await self._end(wanted, RolloutState.ABORTED, by)
 
     async def _end(self, wanted: PromoteRollout | AbortRollout, state: RolloutState, by: str) -> object:
+        why = mask_text(wanted.why)
         with _as_problems():
-            await self.service.end(wanted.target, state, by=by, why=mask_text(wanted.why))
+            try:
+                await self.service.end(wanted.target, state, by=by, why=why)
+            except NotInRollout:
+                last = await self._newest(wanted.target)
+                if last is None or (last.rollout.state, last.ended_by, last.ended_zh) != (state, by, why):
+                    raise
         return await self._listed()
+
+    async def _newest(self, target: str) -> ListedRollout | None:
+        return next((one for one, _ in await self.service.listed() if one.rollout.target == target), None)
 
     async def _listed(self) -> object:
         return {"rollouts": [rollout_json(*one) for one in await self.service.listed()]}
+
+
+def _begun(one: ListedRollout | None) -> tuple[object, ...]:
+    if one is None:
+        return ()
+    rollout = one.rollout
+    return rollout.canary, rollout.state, rollout.step_minutes, rollout.step_events, one.started_by, one.why
 
 
 @contextmanager

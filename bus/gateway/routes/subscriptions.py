@@ -178,15 +178,26 @@ class _SubscriptionHandlers:
         except MalformedInput as error:  # it can be read, and is refused
             field = _FIELDS.get(error.field, error.field)
             raise CommandRefused(error.code, field, error.zh, error.en, **error.context) from error
-        if all(one.subscription != asked for one in await self.service.listed(asked.client, removed=False)):
-            await self.service.add(asked, by=by, why=mask_text(wanted.why))
+        if not await self._is_there(asked):
+            try:
+                await self.service.add(asked, by=by, why=mask_text(wanted.why))
+            except CommandRefused:
+                if not await self._is_there(asked):  # else it came twice at once
+                    raise
         return await self._listed(asked.client)
 
     async def remove(self, wanted: RemoveSubscription, by: str) -> object:
-        """Remove it; 404 when there is none, or none any more."""
-        if not await self.service.remove(wanted.client, wanted.version, by=by, why=mask_text(wanted.why)):
-            raise gone("subscription", _GONE)
+        """Remove it; 404 when there is none, or none any more, unless this request removed it when it came before."""
+        why = mask_text(wanted.why)
+        if not await self.service.remove(wanted.client, wanted.version, by=by, why=why):
+            rows = await self.service.listed(wanted.client, removed=True)
+            last = next((one for one in reversed(rows) if one.subscription.version == wanted.version), None)
+            if last is None or (last.removed_by, last.removed_why) != (by, why):
+                raise gone("subscription", _GONE)
         return await self._listed(wanted.client, removed=True)
+
+    async def _is_there(self, asked: Subscription) -> bool:
+        return any(one.subscription == asked for one in await self.service.listed(asked.client, removed=False))
 
     async def _listed(self, client: str, *, removed: bool = False) -> dict[str, Any]:
         rows = await self.service.listed(client, removed=removed)
