@@ -1,6 +1,6 @@
 """Who reads which declared topic, held against the readers of the contract and against subscriptions. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,7 +9,7 @@ from typing import Final
 from bus.alerts.alert import Severity
 from bus.consistency.check_result import CheckCode, CheckResult
 from bus.consistency.shown_names import shown
-from bus.consistency.subscriptions import Subscription, check_subscription, subscription_of
+from bus.consistency.subscriptions import ListedSubscription, Subscription, check_subscription, subscription_of
 from bus.consistency.topic_mismatch import evidence_of
 from bus.domain.text import Text
 from bus.kafka.group_members import GroupMember
@@ -18,6 +18,8 @@ from schemas.topics import Contract, physical
 
 READS_NOW: Final = timedelta(seconds=60)  # six rounds
 SUBSCRIBED_WITHIN: Final = timedelta(days=1)  # some read once a night
+NEW_FOR: Final = timedelta(minutes=10)
+"""So long a subscription that nobody was seen reading by is no mistake yet: its reader is being started."""
 MEMBERS_SHOWN: Final = 3
 
 
@@ -45,6 +47,11 @@ def seen_by(one: Subscription, readers: Iterable[TopicReader]) -> dict[str, date
     return {reader.topic: reader.last_at for reader in readers if one.is_read_by(reader.who)}
 
 
+def added_lately(listed: Iterable[ListedSubscription], now: datetime) -> list[Subscription]:
+    """Give those that were added just now."""
+    return [one.subscription for one in listed if now - one.added_at < NEW_FOR]
+
+
 def group_readers(contract: Contract, namespace: str, members: Iterable[GroupMember]) -> list[TopicReader]:
     """Give who reads the declared topics by the members of consumer groups."""
     declared = {physical(namespace, name): name for name in contract.topics}
@@ -67,15 +74,17 @@ def check_readers(
     subscriptions: Sequence[Subscription],
     ends: Mapping[str, int],
     now: datetime,
+    new: Collection[Subscription] = (),
 ) -> list[CheckResult]:
     """Find declared readers that do not read, subscribers without a row, and rows without a subscriber.
 
-    `seen` is all who were ever seen, those who read now with `last_at` now; `ends` how many records each topic has had.
+    `seen` is all who were ever seen, those who read now with `last_at` now; `ends` how many records each topic has had;
+    `new` are subscriptions that need not be read yet.
     """
     return [
         *_own_readers(contract, namespace, seen, now),
         *_undeclared_readers(contract, namespace, seen, now),
-        *check_subscribers(contract, namespace, seen=seen, subscriptions=subscriptions, ends=ends, now=now),
+        *check_subscribers(contract, namespace, seen=seen, subscriptions=subscriptions, ends=ends, now=now, new=new),
     ]
 
 
@@ -87,6 +96,7 @@ def check_subscribers(
     subscriptions: Sequence[Subscription],
     ends: Mapping[str, int],
     now: datetime,
+    new: Collection[Subscription] = (),
 ) -> list[CheckResult]:
     """Find of readers from outside those without a row, rows without a reader, and topics that were never written.
 
@@ -95,7 +105,7 @@ def check_subscribers(
     return [
         *_without_a_row(namespace, seen, subscriptions, now),
         *(wrong for one in subscriptions for wrong in check_subscription(one, contract)),
-        *(never for one in subscriptions for never in _never_seen(one, seen)),
+        *(never for one in subscriptions if one not in new for never in _never_seen(one, seen)),
         *_unwritten(namespace, seen, ends, now),
     ]
 

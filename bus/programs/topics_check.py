@@ -15,9 +15,9 @@ from bus.consistency.mismatch_store import read_mismatches, with_owners
 from bus.consistency.mismatch_text import mismatch_result
 from bus.consistency.rate_check import check_rates, read_rates
 from bus.consistency.registry_check import schema_differences
-from bus.consistency.subscription_store import seen_readers, subscriptions
+from bus.consistency.subscription_store import list_subscriptions, seen_readers
 from bus.consistency.topic_mismatch import MismatchKind, allowed_topics
-from bus.consistency.topic_readers import TopicReader, check_readers
+from bus.consistency.topic_readers import TopicReader, added_lately, check_readers
 from bus.domain.text import Text
 from bus.kafka.clients import admin
 from bus.kafka.log_ends import records_written
@@ -51,7 +51,8 @@ async def check_live(settings: Settings, contract: Contract, now: datetime) -> l
         names = {physical(settings.namespace, name): name for name in contract.topics}
         ends = {names[topic]: end for topic, end in (await records_written(reader, client, names)).items()}
     async with open_pool(require(settings, "database_url"), size=1) as pool, connected(pool) as connection:
-        known, seen = await subscriptions(connection), await seen_readers(connection)
+        listed, seen = await list_subscriptions(connection), await seen_readers(connection)
+        known = [one.subscription for one in listed]
         facts, rates = await read_filter_facts(connection, known), await read_rates(connection, contract, now)
         silent = TOPIC_SILENT.evaluate(await TOPIC_SILENT.read(connection), now)
         refused = [one for one in await read_mismatches(connection) if one.kind is MismatchKind.STREAM]
@@ -60,8 +61,10 @@ async def check_live(settings: Settings, contract: Contract, now: datetime) -> l
     results += [
         deprecated_result(one, now) for one in deprecated_reads(load_deprecations(contract), contract, known, seen, now)
     ]
-    readers = _with_now(seen, use.readers, now)
-    return results + check_readers(contract, settings.namespace, seen=readers, subscriptions=known, ends=ends, now=now)
+    readers, new = _with_now(seen, use.readers, now), added_lately(listed, now)
+    return results + check_readers(
+        contract, settings.namespace, seen=readers, subscriptions=known, ends=ends, now=now, new=new
+    )
 
 
 def _with_now(seen: Sequence[TopicReader], reading: Sequence[TopicReader], now: datetime) -> list[TopicReader]:

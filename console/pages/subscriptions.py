@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
+from bus.consistency.check_result import CheckCode
 from bus.consistency.consumer_verdict import RANK
 from bus.consistency.subscriptions import FIRST_VERSION, Subscription, joinable, subscription_read
-from bus.consistency.topic_readers import READS_NOW
+from bus.consistency.topic_readers import NEW_FOR, READS_NOW
 from bus.domain.text import Text
 from console.contract_view import contract_view
 from console.forms import number_of
@@ -40,12 +41,26 @@ _TEXTS: Final = ("regions", "assignees")
 _BETWEEN: Final = re.compile(r"[,,、;;\n]")
 
 
+class Undeclared(NamedTuple):
+    """Who asks for a topic that nobody declares, and which one is meant by it."""
+
+    who: str
+    topic: str
+    meant: str
+
+
 async def _list(asked: Asked) -> Mapping[str, Any]:
     declared, found, consumers, topics = await asyncio.gather(
         asked.get("/v1/subscriptions"), asked.get("/v1/readers"), asked.get("/v1/consumers"), asked.get("/v1/topics")
     )
     return {
-        "rows": subscribed(declared["subscriptions"], found["readers"], _groups(consumers, asked.now), asked.now),
+        "rows": subscribed(
+            declared["subscriptions"],
+            found["readers"],
+            _groups(consumers, asked.now),
+            asked.now,
+            undeclared=_undeclared(found["results"]),
+        ),
         "results": worst_first(found["results"]),
         "offers": to_declare(found["readers"]),
         "watched": consumers["watched"],
@@ -73,7 +88,13 @@ async def _one(asked: Asked) -> Mapping[str, Any]:
     return {
         "client": client,
         "versions": [{**one, "group": joinable(one["groups"], one["version"])} for one in reversed(every)],
-        "rows": subscribed(valid, found["readers"], _groups(consumers, asked.now), asked.now),
+        "rows": subscribed(
+            valid,
+            found["readers"],
+            _groups(consumers, asked.now),
+            asked.now,
+            undeclared=_undeclared(found["results"]),
+        ),
         "results": [one for one in worst_first(found["results"]) if _reads(names, one["about"].partition(" → ")[0])],
         "contract": document and contract_view(document, _contract(), load_since()),
         "watched": consumers["watched"],
@@ -88,17 +109,35 @@ def subscribed(
     readers: Sequence[Mapping[str, Any]],
     groups: Sequence[Mapping[str, Any]],
     now: datetime,
+    undeclared: Iterable[Undeclared] = (),
 ) -> list[Mapping[str, Any]]:
     """Give each subscription with what was seen on each of its topics; unread topics first, then the worst verdict.
 
-    `last_at`: when a topic was last seen read; `reads`: it is read now; `groups`: those of it that are judged. Pure.
+    `last_at`: when a topic was last seen read; `reads`: it is read now; `groups`: those of it that are judged;
+    `instead`: undeclared topics that its reader asks for in the place of it; `new`: it was just added. Pure.
     """
+    wrong = [*undeclared]
     rows = []
     for one in subscriptions:
         declared = subscription_read(one)
-        topics = [{"name": name, **_seen(declared, name, readers, groups, now)} for name in one["topics"]]
-        rows.append({**one, "seen": topics, "lines": sum(max(1, len(each["groups"])) for each in topics)})
+        topics = [
+            {
+                "name": name,
+                **_seen(declared, name, readers, groups, now),
+                "instead": [each for each in wrong if is_topic(each.meant, name) and declared.is_read_by(each.who)],
+            }
+            for name in one["topics"]
+        ]
+        new = "added_at" in one and now - datetime.fromisoformat(one["added_at"]) < NEW_FOR
+        rows.append({**one, "seen": topics, "new": new, "lines": sum(max(1, len(each["groups"])) for each in topics)})
     return sorted(rows, key=lambda row: (*_urgency(row["seen"]), row["client"], row["number"]))
+
+
+def _undeclared(results: Iterable[Mapping[str, Any]]) -> Iterator[Undeclared]:
+    for one in results:
+        who, arrow, topic = one["about"].partition(" → ")
+        if one["code"] == CheckCode.UNDECLARED.value and arrow and one["nearest"]:
+            yield Undeclared(who, topic, one["nearest"])
 
 
 def _seen(

@@ -14,7 +14,7 @@ from bus.consistency.subscription_service import PostgresSubscriptionService
 from bus.kafka.clients import make_consumer, stop_consumer
 from bus.postgres.pool import connected
 from console.page import ROOT
-from console.pages.subscriptions import body_of, subscribed, to_declare
+from console.pages.subscriptions import Undeclared, body_of, subscribed, to_declare
 from tests.bus_under_test import eventually
 from tests.consistency.consumer_histories import judged
 from tests.console.conftest import Visitor
@@ -56,6 +56,10 @@ def test_subscriptions_page_puts_who_never_read_first_then_the_worst_verdict() -
         (True, False),
     ]
     assert [one["consumer"] for one in slow["seen"][0]["groups"]] == ["slow"]
+    (misled,) = subscribed(
+        [row("never", ASSIGN)], [], [], AT, undeclared=[Undeclared("never", "ticket.assigns", ASSIGN)]
+    )
+    assert [one.topic for one in misled["seen"][0]["instead"]] == ["ticket.assigns"]
     assert stream["seen"][0]["streams"] == ["stream"]
     assert subscribed([row("well", ASSIGN, STATUS)], readers, groups, AT)[0]["lines"] == 2
 
@@ -149,6 +153,11 @@ async def test_subscriptions_page_shows_the_incident_at_a_glance_on_real_groups(
     async with visitor.gateway.group.running(), visitor.http:
         await visitor.sign_in("sre")
         await visitor.send("/subscriptions", "/subscriptions/add", **{**FORM, "topics": ASSIGN})
+        new = (await visitor.get("/subscriptions")).text
+        assert "刚添加,尚未见到读取" in new
+        assert "从未" not in new
+        async with connected(store) as connection:
+            await connection.execute("UPDATE subscriptions SET added_at = added_at - interval '10 minutes'")
         await watched.write(ASSIGN, 3)
         stranger = f"{namespace}-stranger"
         misled = make_consumer(watched.watch.settings, group_id=f"{namespace}.bi")
@@ -183,3 +192,4 @@ async def test_subscriptions_page_shows_the_incident_at_a_glance_on_real_groups(
     without = next(one for one in others if shown(stranger) in one)
     assert 'href="/console/subscriptions?topics=ticket.assign&amp;groups=' in without
     assert "从未见到读取" in page.split("谁读什么")[1]
+    assert f"{shown(f'{namespace}.bi')} 在读 {shown(f'{namespace}.ticket.assigns')}" in page.split("谁读什么")[1]

@@ -39,8 +39,8 @@ class FakeSubscriptionService:
         return self.seen
 
     async def known(self) -> KnownReaders:
-        declared = [one.subscription for one in await self.listed("", removed=False)]
-        return KnownReaders(seen=self.seen, subscriptions=declared, mismatches=self.mismatches, ends=self.ends)
+        declared = await self.listed("", removed=False)
+        return KnownReaders(seen=self.seen, listed=declared, mismatches=self.mismatches, ends=self.ends)
 
     async def add(self, one: Subscription, *, by: str, why: str) -> None:
         if any(row.subscription.version == one.version for row in await self.listed(one.client, removed=False)):

@@ -76,11 +76,17 @@ async def test_subscriptions_http_on_the_table(pool: Pool) -> None:
         assert (shown["owner"], shown["seen"]) == ("数据组", {})
         async with connected(pool) as connection:
             await see_readers(connection, [TopicReader(kind=ReaderKind.STREAM, who="app", topic="ticket.sla")])
+        new = (await gateway.get("/v1/readers", "lead")).json()
+        assert [one["code"] for one in new["results"]] == ["no_subscription"], "bi is being started"
+        async with connected(pool) as connection:
+            await connection.execute("UPDATE subscriptions SET added_at = added_at - interval '10 minutes'")
+        assert (await gateway.post("/v1/subscriptions", {**BI, "client": "cs", "regions": ["没有的区"]})).is_success
         found = (await gateway.get("/v1/readers", "lead")).json()
         assert [(one["who"], one["topic"], one["client"]) for one in found["readers"]] == [("app", "ticket.sla", None)]
         assert [(one["code"], one["about"]) for one in found["results"]] == [
             ("no_subscription", "app"),
             ("subscriber_never_seen", "bi"),
+            ("filter_matches_nothing", "cs"),
         ]
         gone = await gateway.post("/v1/subscriptions/bi/remove", {"why": "换了"})
         assert gone.json()["subscriptions"][0]["removed_why"] == "换了"
