@@ -14,7 +14,7 @@ from console.page import ROOT
 FORM_BYTES_MAX: Final = 2 * 1024 * 1024  # an edited letter
 DIGITS_MAX: Final = 15
 _OFFSETS: Final = {len("2026-11-28T08:00"): ":00+08:00", len("2026-11-28T08:00:00"): "+08:00"}
-_FRACTION: Final = re.compile(r"\d{1,15}\.\d{1,15}", re.ASCII)
+_FRACTION: Final = re.compile(r"-?\d{1,15}\.\d{1,15}", re.ASCII)
 
 
 async def fields_of(request: Request) -> Sequence[tuple[str, str]]:
@@ -41,7 +41,7 @@ def back_to(address: str) -> str:
 
 def number_of(text: str) -> int | float | str:
     """Give a number that was typed; what is none as it is, for the gateway to refuse it by its field. Pure."""
-    if text.isdecimal() and len(text) <= DIGITS_MAX:
+    if text.removeprefix("-").isdecimal() and len(text) <= DIGITS_MAX:
         return int(text)
     return float(text) if _FRACTION.fullmatch(text) else text
 

@@ -16,6 +16,7 @@ from bus.domain.naming import did_you_mean, kebab, nearest
 from bus.domain.text import Text, without_marks
 from bus.domain.values import QUANTITIES
 from bus.intake.reserved_names import person_name, refuse_control
+from bus.intake.wrong_types import wrong_type
 from bus.wire.json_body import NAME_CHARS_SHOWN, WHOLE, joined, refuse_unstorable
 
 COMMANDS: Mapping[str, type[Command]] = {kebab(cls): cls for cls in OUTSIDE}
@@ -198,4 +199,5 @@ def _malformed(error: ValidationError) -> MalformedInput:
         close = nearest(str(first["input"])[:NAME_CHARS_SHOWN], legal)
         zh, en = f"“{field}”只能用:{'、'.join(legal)}", f"{field} is one of {', '.join(legal)}"
         return MalformedInput("unknown_word", field, zh, en, nearest=close, legal=legal)
-    return MalformedInput("wrong_type", field, f"“{field}”类型不对", f"{field}: {first['msg']}")
+    text = wrong_type(field, first["type"], first["msg"])
+    return MalformedInput("wrong_type", field, text.zh, text.en)

@@ -77,6 +77,8 @@ def test_subscriptions_form_is_read_as_lists_and_what_is_empty_is_left_out() -> 
     assert (body["assignees"], body["rate"]) == (["Li Wei", "张伟"], 1.5)
     assert {"groups", "types", "regions"}.isdisjoint(body)
     assert body_of({})["topics"] == [], "the gateway says that it is missing"
+    rates = {"-5": -5, "-0.5": -0.5, "5": 5, "viel": "viel", "-": "-", "--5": "--5"}
+    assert {typed: body_of({"rate": typed})["rate"] for typed in rates} == rates
 
 
 def test_subscriptions_page_offers_the_form_filled_in_to_who_reads_without_one() -> None:

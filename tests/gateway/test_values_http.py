@@ -4,7 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from bus.domain.errors import CommandRefused
 from bus.domain.terms import TicketId
+from bus.gateway.http.request_models import read
+from bus.gateway.routes.practice import PlayStep
 from tests.gateway.by_role import OPENING
 from tests.gateway.conftest import PERSON, Gateway
 
@@ -68,6 +71,29 @@ async def test_values_http_evidence_that_can_be_one_is_taken_its_digest_in_lower
         assert (await gateway.post(f"/v1/tickets/{ticket}/add-evidence", body)).status_code == 200, uri
     digests = [getattr(one.event, "sha256", None) for one in gateway.store.log[TicketId(ticket)][1:]]
     assert digests == [HEX, "", HEX]
+
+
+async def test_values_http_a_value_of_a_wrong_type_is_answered_with_the_type_that_is_wanted(gateway: Gateway) -> None:
+    ticket = await gateway.opened()
+    bi = {"client": "bi", "owner": "数据组", "contact": "bi@corp", "topics": ["ticket.assign"]}
+    for path, body, zh, en in (
+        (f"tickets/{ticket}/request-parts", {"parts": [{"part_no": "p", "quantity": "1"}]}, "整数", "a whole number"),
+        (f"tickets/{ticket}/request-parts", {"parts": 1}, "列表", "a list"),
+        (f"tickets/{ticket}/note", {"text": 3}, "文本", "a text"),
+        (f"tickets/{ticket}/assign", {"assignee": "王工"}, "对象(名称和值)", "an object"),
+        ("subscriptions", {**bi, "rate": "viel"}, "数字", "a number"),
+        ("subscriptions", {**bi, "owner": 3}, "文本", "a text"),
+        ("subscriptions", {**bi, "topics": "ticket.assign"}, "列表", "a list"),
+    ):
+        problem = (await gateway.post(f"/v1/{path}", body)).json()
+        assert problem["code"] == "wrong_type", problem
+        assert problem["detail"] == f"“{problem['field']}”须为{zh}"
+        assert problem["detail_en"].startswith(f"{problem['field']} must be {en}")
+    with pytest.raises(CommandRefused) as refused:
+        read(PlayStep, {"ticket_id": ticket, "role": "leed"})
+    assert refused.value.zh == "“role”只能用:dispatcher、engineer、lead、customer"
+    below = await gateway.post("/v1/subscriptions", {**bi, "rate": -5})
+    assert (below.json()["code"], below.json()["field"]) == ("out_of_range", "rate")
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 1_000_000, 1_000_001, 2**40])

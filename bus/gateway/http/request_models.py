@@ -12,6 +12,7 @@ from bus.domain.naming import did_you_mean, nearest
 from bus.domain.text import INVISIBLE, Text
 from bus.gateway.http.problems import HttpProblem
 from bus.intake.command_bodies import SHORT_MAX
+from bus.intake.wrong_types import wrong_type
 from bus.wire.json_body import NAME_CHARS_SHOWN, joined
 
 NUMBER_MAX = 2**63 - 1  # of what the database numbers
@@ -81,4 +82,9 @@ def _refused(error: ErrorDetails) -> CommandRefused:
         if name in limits:
             limit = limits[name]
             return CommandRefused("out_of_range", field, f"“{field}”{zh} {limit}", f"{field} {en} {limit}")
-    return CommandRefused("wrong_type", field, f"“{field}”类型不对", f"{field}: {error['msg']}")
+    if error["type"] == "literal_error":
+        words = limits["expected"].replace("'", "").replace(" or ", ", ")
+        zh = f"“{field}”只能用:{words.replace(', ', '、')}"
+        return CommandRefused("wrong_type", field, zh, f"{field} is one of {words}")
+    text = wrong_type(field, error["type"], error["msg"])
+    return CommandRefused("wrong_type", field, text.zh, text.en)
