@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 
 from bus.domain.errors import Conflict
 from bus.domain.text import Text
+from bus.domain.time_text import WITH_THE_YEAR, time_text
 
 _ADD: Final = """
 INSERT INTO source_maps (source, version, content, made_by, reason, copy_of)
@@ -61,7 +62,8 @@ def refuse_newer(known: Sequence[MapVersion], over: int | None) -> None:
     if not known:
         raise NewerVersion(Text("还没有任何版本", "there is no version yet"))
     one = known[0]
-    zh = f"{one.made_by} 已在 {one.made_at:%Y-%m-%d %H:%M:%S %z} 生效第 {one.version} 版:{one.reason};请先看它改了什么"
+    at = time_text(one.made_at, WITH_THE_YEAR).zh
+    zh = f"{one.made_by} 已在 {at} 生效第 {one.version} 版:{one.reason};请先看它改了什么"
     en = f"{one.made_by} applied version {one.version} meanwhile: {one.reason}; look first at what it changed"
     raise NewerVersion(Text(zh, en))
 

@@ -39,8 +39,8 @@ async def _one(asked: Asked) -> Mapping[str, Any]:
     chosen = number_of(asked.query.get("version", "")) or newest
     content = await _content(asked, chosen)
     shipped = asked.query.get("shipped", "")
-    began = content
-    if not began and shipped:
+    began = content or (await _before(asked, state, chosen) if state else "")
+    if not content and shipped:
         found = await asked.get(f"/v1/maps/shipped/{quote(shipped, safe='')}")
         began = named(found["content"], source)
     samples = [one for one in asked.chosen("sample") if one.strip()]

@@ -101,6 +101,8 @@ async def test_maps_page_a_shipped_map_is_mended_tried_applied_and_rolled_back(i
     off = await integrator.send(AT, f"{AT}/take-off", why="合同到期")
     assert off.headers["location"] == f"{ROOT}{AT}", off.text
     assert "第 4 版:停用" in (await integrator.get("/maps")).text
+    after = (await integrator.get(AT)).text
+    assert "title: detail.subject" in after.split("<textarea")[1].split("</textarea>")[0], "to go on from there"
 
 
 async def test_maps_page_who_comes_second_sees_what_the_first_changed_before_it_is_overwritten(
