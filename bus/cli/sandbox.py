@@ -38,9 +38,9 @@ def new(
     from bus.cli.run import echo_json, resolved, with_core
     from bus.domain.terms import SANDBOX
     from bus.intake.dispatch import utc_now
-    from bus.intake.sandbox import Practice, practice_opening
+    from bus.intake.sandbox import EXERCISE_PREFIX, Practice, practice_opening
 
-    practice = Practice(person=who, region=region, number=f"practice-{uuid4().hex[:12]}")
+    practice = Practice(person=who, region=region, number=f"{EXERCISE_PREFIX}{uuid4().hex[:12]}")
 
     def work_of(dispatcher: "Dispatcher") -> "Sequence[Request]":
         return [practice_opening(practice, dispatcher.rules, utc_now())]

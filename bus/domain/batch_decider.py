@@ -26,6 +26,7 @@ from bus.domain.evolve import evolve
 from bus.domain.hand_over import given_back
 from bus.domain.knowledge import check_links
 from bus.domain.named_files import check_files
+from bus.domain.practice import check_practice
 from bus.domain.preconditions import check_erased
 from bus.domain.promise_events import SlaBreachWithdrawn
 from bus.domain.rules import Rules
@@ -189,6 +190,7 @@ def _decided(
     ):
         raise refusals.not_yours(known.ticket_id)
     try:
+        check_practice(request, known)
         events = _decided_on(known, request, loaded, rules)
     except CommandRefused as refusal:
         refusal.context.setdefault("ticket_id", known.ticket_id)  # its letter is this ticket's

@@ -15,6 +15,7 @@ from bus.domain.values import IncidentKey
 from bus.intake.command_ids import command_id
 
 PROBE_PREFIX: Final = "probe-"
+EXERCISE_PREFIX: Final = "exercise-"  # of a ticket that people practise on together, opened where the bus runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

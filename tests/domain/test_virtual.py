@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from bus.domain.closing_commands import RequestClosure
-from bus.domain.commands import Accept, AskProgress, Command, Start
+from bus.domain.commands import Accept, AskProgress, Command, Note, Start
 from bus.domain.events import TicketOpened
 from bus.domain.sla import overdue, warn
-from bus.domain.terms import SANDBOX, ClockName, KeyKind, State, is_synthetic
+from bus.domain.terms import BUS, SANDBOX, ClockName, KeyKind, State, is_synthetic
 from bus.domain.values import IncidentKey
 from bus.intake.sandbox import Practice, ending, practice_opening, probe_requests
 from bus.process.sla_process import SLA
@@ -22,7 +22,7 @@ from tests.domain.people import ASSIGN, OPEN, PAUSE, RESOLVE, RULES, START
 
 CONTRACT = load_contract()
 LATE = START + timedelta(days=400)
-PRACTICE = Practice(person="张工", region="华东", number="practice-1")
+PRACTICE = Practice(person="张工", region="华东", number="exercise-1")
 
 
 def virtual() -> Story:
@@ -41,9 +41,9 @@ def test_virtual_no_report_of_one_kind_joins_a_ticket_of_the_other() -> None:
     story = virtual()
     same_key = replace(OPEN, incident_key=story.ticket.incident_key, source_no="")
     assert story.when(same_key, ticket_id=None).accepted.ticket_id == "T20261122-000002"
-    twin = replace(PRACTICE, number="practice-2")
+    twin = replace(PRACTICE, number="exercise-2")
     opening = practice_opening(twin, RULES, START)
-    keyed = replace(opening, command=replace(same_key, source_no="practice-2"))
+    keyed = replace(opening, command=replace(same_key, source_no="exercise-2"))
     assert story.ask(keyed).accepted.ticket_id == "V20261122-000003"
     assert story.when(same_key, ticket_id=None).accepted.ticket_id == "T20261122-000002"
     assert story.ask(practice_opening(PRACTICE, RULES, START)).accepted.ticket_id == "V20261122-000001"
@@ -52,6 +52,18 @@ def test_virtual_no_report_of_one_kind_joins_a_ticket_of_the_other() -> None:
 @pytest.mark.parametrize("number", ["V20261129-000001", "v20261129-000001", "Ⅴ20261129—000001"])
 def test_virtual_no_name_of_a_real_ticket_looks_like_its_number(number: str) -> None:
     Story().when(replace(OPEN, source_no=number)).then_refused("like_a_ticket_number", "source_no")
+
+
+def test_virtual_r47_a_practice_is_its_openers_alone_to_work_and_the_bus_and_the_sandbox_go_on() -> None:
+    story = Story()
+    story.ask(practice_opening(replace(PRACTICE, number="practice-1"), RULES, START)).accepted  # noqa: B018 - it asserts that it is accepted
+    for actor in ("李组长", "张工 "):
+        story.when(ASSIGN, actor=actor).then_refused("not_yours", "ticket_id")
+    story.when(ASSIGN, actor="张工").accepted  # noqa: B018 - it asserts that it is accepted
+    story.when(Note(text="时限"), source=BUS, actor="运维").accepted  # noqa: B018 - it asserts that it is accepted
+    for one in ending(story.ticket, "演练", RULES, START):
+        story.ask(one).accepted  # noqa: B018 - it asserts that it is accepted
+    assert story.ticket.state is State.CLOSED
 
 
 def test_virtual_its_clocks_never_warn_nor_break_and_are_no_rows() -> None:

@@ -99,9 +99,12 @@ async def test_practice_http_r47_nobody_practises_on_a_real_ticket_nor_on_anothe
             await gateway.post(f"{PATH}/{ticket}/end", {}, role=role),
         ):
             assert (answer.status_code, answer.json()["code"]) == (404, "no_such_ticket"), answer.url
-    assert [gateway.store._tickets[TicketId(one)].version for one in (real, number)] == [1, 1]
+    for role in ("lead", "dispatcher", "admin"):  # nor where real tickets are worked
+        answer = await gateway.post(f"/v1/tickets/{number}/assign", {"assignee": PERSON}, role=role)
+        assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (403, "not_yours", "ticket_id")
     for role in ("source", "subscriber", "host"):
         assert (await gateway.post(PATH, {}, role=role)).status_code == 403
+    assert [gateway.store._tickets[TicketId(one)].version for one in (real, number)] == [1, 1]
     bad = await gateway.post(f"{PATH}/{number}/play", {"role": "boss"}, role="engineer")
     assert (bad.status_code, bad.json()["field"]) == (422, "role")
 

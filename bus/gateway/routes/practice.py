@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from bus.domain.batch import Accepted, Refused
 from bus.domain.commands import Command, Request
+from bus.domain.practice import PRACTICE_PREFIX
 from bus.domain.practice_steps import STEPS, PracticeRole, person_of, played, steps_left
 from bus.domain.terms import SANDBOX, TraceId, is_synthetic
 from bus.domain.text import Text
@@ -104,7 +105,7 @@ class _PracticeHandlers:
         own = command_id(client.name, read_key(received.headers))
         read(BeginPractice, read_object(body_of(http)))
         region = next(iter(client.binding.regions), "")
-        practice = Practice(person=client.acts_as(None), region=region, number=f"practice-{own.hex[:12]}")
+        practice = Practice(person=client.acts_as(None), region=region, number=f"{PRACTICE_PREFIX}{own.hex[:12]}")
         opening = practice_opening(practice, self.sources.rules, received.received_at)
         return accepted_response(await self._decided(replace(opening, trace_id=TraceId(received.trace_id))))
 
