@@ -68,7 +68,7 @@ class Expression:
             return document
         if thread_time() > _ends_at.get():
             zh = f"对照表处理这一份投递超过 {CPU_S_MAX:g} 秒:请简化表达式,或让来源分批发送"
-            en = f"the map takes more than {CPU_S_MAX:g} s of CPU for it: simplify it, or let the source send less at once"
+            en = f"the map takes more than {CPU_S_MAX:g} s of CPU for it: simplify it, or send less at once"
             raise MalformedInput("too_much", self.path, zh, en)
         try:
             return self._parsed.search(document)

@@ -112,7 +112,7 @@ async def _take(form: CommandForm, asked: Asked) -> str:
 
 
 async def _play(asked: Asked) -> str:
-    await asked.post(f"{_path(asked)}/play", {"role": _role(asked.path["role"])})
+    await asked.post(f"{_path(asked)}/play", {"role": _role(asked.path["role"]), "step": asked.form.get("step", "")})
     return ""
 
 

@@ -1,5 +1,6 @@
 """Practice over HTTP: the real rules on a virtual ticket of one's own, and who would have heard of it (R47)."""
 
+import asyncio
 from typing import Any
 
 from bus.delivery.targets_config import TargetConfig, TargetsConfig
@@ -107,6 +108,26 @@ async def test_practice_http_r47_nobody_practises_on_a_real_ticket_nor_on_anothe
     assert [gateway.store._tickets[TicketId(one)].version for one in (real, number)] == [1, 1]
     bad = await gateway.post(f"{PATH}/{number}/play", {"role": "boss"}, role="engineer")
     assert (bad.status_code, bad.json()["field"]) == (422, "role")
+
+
+async def test_practice_http_r47_plays_the_step_that_is_meant_once_however_many_ask(gateway: Gateway) -> None:
+    number = await begun(gateway)
+    path = f"{PATH}/{number}/play"
+
+    async def play(step: str, key: str | None = None) -> Any:
+        return await gateway.post(path, {"role": "dispatcher", "step": step}, role="engineer", key=key)
+
+    for step in ("assign", "accept", "start"):
+        assert (await play(step, step)).status_code == 200
+    late = await play("start")
+    assert (late.status_code, late.json()["code"], late.json()["field"]) == (409, "step_done", "step")
+    assert "更改" in late.json()["detail"]
+    at_once = await asyncio.gather(*(play("reclassify", f"r-{one}") for one in range(3)))
+    assert sorted(one.status_code for one in at_once) == [200, 409, 409]
+    again = await play("start", "start")
+    assert (again.status_code, again.json()["version"]) == (200, 4), "the same key is the same step"
+    kinds = [one["event_type"] for one in (await shown(gateway, number))["events"]]
+    assert (len(kinds), kinds.count("ticket.reclassified.v1")) == (5, 1)
 
 
 async def test_practice_http_r47_is_of_the_region_and_person_that_a_token_is_bound_to(gateway: Gateway) -> None:

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from bus.domain.batch import Accepted, Refused
 from bus.domain.commands import Command, Request
 from bus.domain.practice import PRACTICE_PREFIX
-from bus.domain.practice_steps import STEPS, PracticeRole, person_of, played, steps_left
-from bus.domain.terms import SANDBOX, TraceId, is_synthetic
+from bus.domain.practice_steps import STEPS, PracticeRole, PracticeStep, person_of, played, steps_left
+from bus.domain.terms import SANDBOX, CommandId, TraceId, is_synthetic
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
 from bus.gateway.auth.authorize import admit
@@ -38,6 +38,7 @@ from bus.gateway.read.practice_view import (
 from bus.gateway.read.reach import reaches, scope_of
 from bus.gateway.read.ticket_ids import no_such_ticket, read_ticket_id
 from bus.gateway.write.refused_request import request_received
+from bus.gateway.write.request_coalescing import taken
 from bus.gateway.write.write_side import WriteSide
 from bus.intake.command_ids import command_id, fingerprint, read_key
 from bus.intake.command_requests import command_request
@@ -53,10 +54,14 @@ class BeginPractice(RequestModel):
 
 
 class PlayStep(RequestModel):
-    """Have the bus play the next step, with made-up deliverables; `role` is the one that is practised."""
+    """Have the bus play the next step, with made-up deliverables; `role` is the one that is practised.
+
+    `step`: the command that is meant, of whoever looks at a page that may be old; empty: whichever is next.
+    """
 
     ticket_id: str
     role: Literal["dispatcher", "engineer", "lead", "customer"]
+    step: str = ""
 
 
 class EndPractice(RequestModel):
@@ -125,15 +130,27 @@ class _PracticeHandlers:
     async def play(self, http: HttpRequest) -> Response:
         """Play the next step; the role's own as well, to show how it is done."""
         client = await admit(http, Access.PRACTISE)
-        ticket = await self._own(http, client)
+        number = (await self._own(http, client)).ticket_id
         asked = read(PlayStep, read_object(body_of(http)), dict(http.path_params))
+        own, role = command_id(client.name, read_key(http.headers)), PracticeRole(asked.role)
+        async with self.writes.claim((PlayStep, number), [own], "ticket_id"):  # who plays at once would play twice
+            ticket = await self._own(http, client)
+            step = await self._step_to_play(ticket, asked.step, own)
+            actor = person_of(step.role, ticket.creator, role)
+            command = played(step, ticket.creator, self.sources.rules, role)
+            return accepted_response(await self._decided(_request(http, client, ticket, command, actor)))
+
+    async def _step_to_play(self, ticket: Ticket, meant: str, own: CommandId) -> PracticeStep:
+        """Give the next step, if it is the one that is meant. Raises HttpProblem (409)."""
+        if await taken(self.writes.store, [own]):
+            return STEPS[0]  # whichever: a repeat gets the first one's answer
         left = steps_left(ticket)
         if not left:
             raise _over()
-        role = PracticeRole(asked.role)
-        actor = person_of(left[0].role, ticket.creator, role)
-        command = played(left[0], ticket.creator, self.sources.rules, role)
-        return accepted_response(await self._decided(_request(http, client, ticket, command, actor)))
+        if meant not in ("", left[0].name):
+            zh, en = f"这一步已办过;现在是“{left[0].rule.action.zh}”", f"that step is done; the next is {left[0].name}"
+            raise HttpProblem(409, "step_done", "step", Text(zh, en))
+        return left[0]
 
     async def end(self, http: HttpRequest) -> Response:
         """Close it."""

@@ -32,7 +32,7 @@ class InFlight:
         if what in self._claimed:
             look = self._claimed[what]
             if look is None or look.done():
-                look = self._claimed[what] = asyncio.create_task(_taken(store, commands))
+                look = self._claimed[what] = asyncio.create_task(taken(store, commands))
             if not await asyncio.shield(look):
                 zh, en = (
                     f"同一 {field} 的请求正在处理,请稍后重试",
@@ -48,7 +48,7 @@ class InFlight:
             del self._claimed[what]
 
 
-async def _taken(store: Store, commands: Iterable[CommandId]) -> bool:
+async def taken(store: Store, commands: Iterable[CommandId]) -> bool:
     """Say whether the store has taken all these commands before; as long as it cannot tell, it has not."""
     asked = tuple(commands)
     wanted = ReadSet(opening_names=(), names=(), ticket_ids=(), command_ids=asked, openings=())
