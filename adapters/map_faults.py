@@ -1,15 +1,18 @@
 """What is wrong with a map, in people's words: each fault with its place in the file, Chinese first. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from bus.domain.naming import no_such
 from bus.domain.text import Text
 
 # By pydantic's type of a fault; its own English words follow where none stand here.
 _CHINESE: Final[Mapping[str, str]] = {
     "missing": "缺少这一项",
+    "union_tag_not_found": "缺少这一项",
     "extra_forbidden": "对照表里没有这一项",
     "string_type": "应为文字",
     "string_too_short": "不能为空",
@@ -25,10 +28,13 @@ _CHINESE: Final[Mapping[str, str]] = {
 }
 _ENGLISH: Final[Mapping[str, str]] = {
     "missing": "is missing",
+    "union_tag_not_found": "is missing",
     "extra_forbidden": "a map has no such key",
     "model_type": "keys with values are meant",
     "tuple_type": "one or a list is meant",
 }
+_KIND: Final = Text("种类", "kind")
+_QUOTED: Final = re.compile("'([^']*)'")
 
 
 def fault(zh: str, en: str) -> ValueError:
@@ -48,4 +54,6 @@ def reason(kind: str, message: str, context: Mapping[str, Any]) -> str:
     """Say in people's words what pydantic found."""
     if kind == "value_error":
         return str(context["error"])
+    if kind == "union_tag_invalid":
+        return str(no_such(_KIND, context["tag"], _QUOTED.findall(context["expected_tags"])))
     return str(Text(_CHINESE.get(kind, "不符合要求"), _ENGLISH.get(kind, message)))

@@ -20,6 +20,7 @@ from bus.domain.text import Text
 from bus.intake.command_bodies import COMMANDS
 
 BYTES_MAX: Final = 262_144
+_OF_A_UNION: Final = ("union_tag_invalid", "union_tag_not_found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +105,10 @@ def _faults(error: ValidationError, node: yaml.Node | None) -> Sequence[MapFault
 
 
 def _fault(node: yaml.Node | None, error: Mapping[str, Any]) -> MapFault:
-    path, mark = _place(node, error["loc"])
-    why = reason(error["type"], error["msg"], error.get("ctx", {}))
+    context = error.get("ctx", {})
+    of_union = [context["discriminator"].strip("'")] if error["type"] in _OF_A_UNION else []
+    path, mark = _place(node, (*error["loc"], *of_union))
+    why = reason(error["type"], error["msg"], context)
     if error["type"] == "extra_forbidden":
         why = str(Text(f"没有“{error['loc'][-1]}”这一项", f"there is no key {error['loc'][-1]!r} here"))
     return _at(path, mark, why)

@@ -85,3 +85,12 @@ def test_map_file_aliases_that_multiply_are_refused_or_read_in_no_time() -> None
         f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
     )
     assert faults(bomb)
+
+
+def test_map_file_an_unknown_kind_stands_at_its_line_with_the_nearest_in_both_languages() -> None:
+    [wrong] = faults(CONTENT.replace("kind: hmac", "kind: hmca"))
+    assert wrong == "4:3: proof.kind: 没有种类 hmca,是否指“hmac” / there is no kind 'hmca'; did you mean 'hmac'"
+    [far] = faults(CONTENT.replace("kind: hmac", "kind: jwt"))
+    assert far.endswith("; there are basic, bearer, hmac, path, standard-webhooks")
+    [absent] = faults(CONTENT.replace("  kind: hmac\n", ""))
+    assert absent == "3:1: proof.kind: 缺少这一项 / is missing"
