@@ -55,6 +55,20 @@ def headers_of(typed: str) -> dict[str, str]:
     return found
 
 
+def larger_of(body: Mapping[str, Any]) -> str:
+    """Name what takes most of a request that is too large: its map or its samples. Pure."""
+    return max(("content", "samples"), key=lambda name: len(json.dumps(body.get(name, ""), ensure_ascii=False)))
+
+
+def too_large(bytes_max: int) -> Text:
+    """Say how much a map, samples and headers may be together, and how it is counted. Pure."""
+    return Text(
+        f"对照表、样例和请求头合计超过 {bytes_max} 字节:按 JSON 计,引号、反斜杠和换行各算两个;请缩短,或用命令行",
+        f"map, samples and headers are more than {bytes_max} bytes together, counted as JSON, where quotes, "
+        "backslashes and line ends count twice: shorten them, or use the command",
+    )
+
+
 def named(content: str, source: str) -> str:
     """Give a map that comes with the bus, and the secrets of its proof, the name that a source is to have. Pure."""
     content = _SECRETS.sub(lambda found: f"{found[1]}{_variable(source)}{found[2]}", content, count=1)

@@ -19,7 +19,7 @@ from adapters.mapping.field_values import MapPart, Value, Words
 from adapters.mapping.proof_kinds import Header, HmacProof, StandardWebhooksProof
 from adapters.time_form import ISO_8601, TimeForm, listed
 from bus.intake.command_bodies import COMMANDS
-from bus.intake.reserved_names import is_client_name, is_reserved
+from bus.intake.reserved_names import wrong_for_a_map
 
 COMMANDS_MAX: Final = 100
 ENVELOPE_MAX: Final = 20
@@ -92,13 +92,8 @@ class SourceMap(MapPart):
     @field_validator("source")
     @classmethod
     def _name_is_a_source(cls, source: str) -> str:
-        if not is_client_name(source) or len(source) > 32:
-            raise fault(
-                "由小写字母、数字、点和连字符组成,最多 32 个字符",
-                "is lower-case letters, digits, dots and dashes, at most 32",
-            )
-        if is_reserved(source):
-            raise fault(f"“{source}”是总线自己的名字", f"{source!r} is the bus's own name")
+        if why := wrong_for_a_map(source):
+            raise fault(why.zh, why.en)
         return source
 
     @field_validator("proof")

@@ -17,6 +17,7 @@ from bus.domain.errors import MalformedInput
 from bus.domain.naming import kebab
 from bus.domain.rules import Rules
 from bus.domain.terms import TraceId
+from bus.domain.text import Text
 from bus.intake.dispatch import Dispatcher
 from bus.intake.memory_store import MemoryStore
 from bus.intake.source_adapter import Ignored
@@ -25,7 +26,10 @@ from schemas.messages import RequestReceived
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriedCommand:
-    """What a sample would do: the command with its fields, and what the bus would answer on an empty store."""
+    """What a sample would do: the command with its fields, and what the bus would answer on an empty store.
+
+    `hint`: what would be refused if it were delivered now, since a sample may be older than a delivery.
+    """
 
     command: str
     number: str
@@ -34,6 +38,7 @@ class TriedCommand:
     fields: Mapping[str, Any]
     answer: str
     refusal: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +109,28 @@ async def _tried(source: MappedSource, dispatcher: Dispatcher, name: str, receiv
         outcomes = await dispatcher.dispatch(requests)
     except MalformedInput as refusal:
         return _not_taken(name, refusal)
-    commands = [_command(request, outcome) for request, outcome in zip(requests, outcomes, strict=True)]
+    hints = [_too_late(one, received.received_at, dispatcher.rules) for one in requests]
+    commands = [
+        replace(_command(request, outcome), hint=hint)
+        for request, outcome, hint in zip(requests, outcomes, hints, strict=True)
+    ]
     refused = any(one.refusal for one in commands)
     return TriedSample(sample=name, outcome="refused" if refused else "accepted", commands=commands)
+
+
+def _too_late(request: Request, now: datetime, rules: Rules) -> str:
+    """Say that a delivery of now would be refused for the time that it happened at; empty where it would not."""
+    times = [one for one in (request.at, getattr(request.command, "opened_at", None)) if one]
+    if all(now - one <= rules.lateness_max for one in times):
+        return ""
+    days = rules.lateness_max.days
+    return str(
+        Text(
+            f"样例早于 {days} 天:现在真的投递会被拒绝(too_late),请把时间改到 {days} 天以内再投递",
+            f"more than {days} days ago: delivered now it would be refused (too_late); give it a time within {days} "
+            "days before you deliver it",
+        )
+    )
 
 
 def _command(request: Request, outcome: Any) -> TriedCommand:

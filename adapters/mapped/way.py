@@ -1,9 +1,20 @@
 """How the documents of a source come, as people are shown it. Pure."""
 
+from collections.abc import Sequence
+
 from adapters.mapped.map_file import SourceMap
 from adapters.mapped.mqtt_transport import Mqtt
 from adapters.mapped.proof import PathProof
-from adapters.mapped.transports import DroppedFiles, FxiaokeObjects, KafkaTopic, PolledList, Webhook
+from adapters.mapped.transports import (
+    AskedList,
+    DroppedFiles,
+    FxiaokeObjects,
+    KafkaTopic,
+    ListLogin,
+    PolledList,
+    Webhook,
+)
+from adapters.oauth import ClientCredentials, JwtBearer
 from bus.intake.from_raw_request import SOURCES_PATH
 
 
@@ -23,3 +34,23 @@ def place_of(mapped: SourceMap) -> str:
             return f"{directory}/{pattern}"
         case Mqtt(broker=broker, topics=topics):
             return f"{broker} {', '.join(topics)}"
+
+
+def secrets_of_workers(mapped: SourceMap) -> Sequence[str]:
+    """Name the variables whose secrets workers send: of a list's login, of 纷享销客, of a broker."""
+    found = list[str | None]()
+    for asked in (mapped.transport, mapped.listing):
+        match asked:
+            case AskedList(login=ListLogin(secret=name)):
+                found.append(name)
+            case AskedList(login=ClientCredentials(client_secret=name)):
+                found.append(name)
+            case AskedList(login=JwtBearer(private_key=name)):
+                found.append(name)
+            case FxiaokeObjects(account=account):
+                found += [account.app_secret, account.permanent_code]
+            case Mqtt(login=name):
+                found.append(name)
+            case _:
+                pass
+    return [name for name in dict.fromkeys(found) if name]

@@ -25,8 +25,7 @@ def lines_of(one: "TriedSample", *, proven: bool = True) -> list[str]:
         lines += [
             f"    {name}: {json.dumps(value, ensure_ascii=False, default=str)}" for name, value in each.fields.items()
         ]
-        if each.refusal:
-            lines.append(f"    {each.refusal}")
+        lines += [f"    {one}" for one in (each.refusal, each.hint) if one]
     return lines
 
 

@@ -23,6 +23,10 @@ class MapService(Protocol):
         """Name the maps that come with the bus."""
         ...
 
+    def others(self) -> Sequence[str]:
+        """Name the sources that come otherwise: no map may be of one."""
+        ...
+
     def shipped(self, name: str) -> str | None:
         """Give the text of one. None: there is none of that name."""
         ...

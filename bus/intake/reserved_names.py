@@ -7,10 +7,11 @@ from unicodedata import normalize
 from bus.domain.errors import MalformedInput
 from bus.domain.look_alikes import as_read
 from bus.domain.terms import BUS, CUSTOMER_PAGE, ENGINEER_PAGE, SANDBOX
-from bus.domain.text import IGNORABLE, refused_character
+from bus.domain.text import IGNORABLE, Text, refused_character
 
 # The actor, and the source, of what the bus does by itself, and of what comes by its own pages.
 RESERVED = frozenset({BUS, "bus", SANDBOX, CUSTOMER_PAGE, ENGINEER_PAGE})
+MAPPED_NAME_CHARS_MAX = 32
 _CLIENT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _BRAILLE_BLANK = "\u2800"
 
@@ -18,6 +19,16 @@ _BRAILLE_BLANK = "\u2800"
 def is_client_name(name: str) -> bool:
     """Say whether a client, and so a source, can be called that: ids, addresses, CloudEvents sources are made of it."""
     return _CLIENT_NAME.fullmatch(name) is not None
+
+
+def wrong_for_a_map(name: str) -> Text | None:
+    """Say why a source that is plugged in by a map cannot be called that; None where it can. Pure."""
+    if not is_client_name(name) or len(name) > MAPPED_NAME_CHARS_MAX:
+        return Text(
+            f"由小写字母、数字、点和连字符组成,最多 {MAPPED_NAME_CHARS_MAX} 个字符",
+            f"is lower-case letters, digits, dots and dashes, at most {MAPPED_NAME_CHARS_MAX}",
+        )
+    return Text(f"“{name}”是总线自己的名字", f"{name!r} is the bus's own name") if is_reserved(name) else None
 
 
 @lru_cache(maxsize=4096)

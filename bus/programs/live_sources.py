@@ -59,6 +59,11 @@ class LiveSources(Mapping[str, Source]):
     def __len__(self) -> int:
         return len({**self._fixed, **self._mapped})
 
+    @property
+    def unmapped(self) -> Collection[str]:
+        """Name the sources of the files, which no map can be of."""
+        return self._fixed.keys()
+
     def trouble(self) -> str | None:
         """Say which maps cannot be taken up, and which sources have no secret here; None where all is well."""
         found = [self.refused() or "", *(one.trouble for one in self._mapped.values() if one.trouble)]

@@ -15,7 +15,7 @@ from adapters.mapped.read_map import SourceMapInvalid, fault_at, read_map
 from adapters.mapped.shipped import shipped, shipped_names
 from adapters.mapped.source import MappedSource
 from adapters.mapped.versions import MapVersion, NewerVersion
-from adapters.mapped.way import place_of
+from adapters.mapped.way import place_of, secrets_of_workers
 from bus.domain.errors import Conflict
 from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem
@@ -61,6 +61,10 @@ class PostgresMaps:
     def shipped_names(self) -> Sequence[str]:
         """Name the maps that come with the bus."""
         return shipped_names()
+
+    def others(self) -> Sequence[str]:
+        """Name the sources of this gateway's files."""
+        return sorted(self.known.unmapped)
 
     def shipped(self, name: str) -> str | None:
         """Give the text of one."""
@@ -192,6 +196,7 @@ def state_json(one: MapVersion, known: LiveSources, environment: Mapping[str, st
         "kind": live.map.transport.kind if live else "",
         "place": place_of(live.map) if live else "",
         "secrets": [{"name": name, "set": _is_set(name, environment)} for name in secrets],
+        "worker_secrets": secrets_of_workers(live.map) if live else [],
         "trouble": (live.trouble if live else known.refusal_of(one.source)),
     }
 

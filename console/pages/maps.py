@@ -5,9 +5,21 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from bus.domain.text import Text
+from bus.intake.reserved_names import wrong_for_a_map
 from console.forms import number_of
 from console.gateway_api import ApiProblem, refusal
-from console.map_view import DiffLine, diff_lines, headers_of, named, plain, samples_of, shown_faults, shown_fields
+from console.map_view import (
+    DiffLine,
+    diff_lines,
+    headers_of,
+    larger_of,
+    named,
+    plain,
+    samples_of,
+    shown_faults,
+    shown_fields,
+    too_large,
+)
 from console.page import Action, Asked, Page, link
 
 SAMPLE_FIELDS_MIN: Final = 2
@@ -17,6 +29,7 @@ OUTCOMES: Final[Mapping[str, tuple[str, Text]]] = {
     "passed over": ("none", Text("不处理", "passed over")),
 }
 _UNNAMED: Final = Text("请写来源的名称", "give the source's name")
+_TAKEN: Final = Text("此来源不由对照表接入,请换一个名称", "this source comes without a map: take another name")
 _NO_SAMPLE: Final = Text("请先粘贴样例", "paste a sample first")
 
 
@@ -29,6 +42,10 @@ async def _begin(asked: Asked) -> str:
     source = asked.form.get("source", "").strip() or asked.form.get("shipped", "")
     if not source:
         raise refusal(422, "missing", _UNNAMED, field="source")
+    if why := wrong_for_a_map(source):
+        raise refusal(422, "wrong_name", why, field="source")
+    if source in (await asked.get("/v1/maps"))["others"]:
+        raise refusal(409, "source_taken", _TAKEN, field="source")
     return link(f"/maps/{quote(source, safe='')}", shipped=asked.form.get("shipped", ""))
 
 
@@ -90,7 +107,7 @@ async def _try(asked: Asked) -> Mapping[str, Any]:
         "samples": samples_of(asked.chosen("sample")),
         "headers": headers_of(form.get("headers", "")),
     }
-    trial = await _with_samples(asked, "/v1/maps/try", body)
+    trial = await _within_size(asked, "/v1/maps/try", body)
     shown = [
         {**one, "commands": [{**each, "shown": shown_fields(each)} for each in one["commands"]]}
         for one in trial["samples"]
@@ -102,13 +119,14 @@ async def _try(asked: Asked) -> Mapping[str, Any]:
     }
 
 
-async def _with_samples(asked: Asked, path: str, body: Mapping[str, Any]) -> Any:
-    """Send samples; what is too large as a whole is said at their field. Raises ApiProblem."""
+async def _within_size(asked: Asked, path: str, body: Mapping[str, Any]) -> Any:
+    """Send a map, samples or both; too large together is said at the larger of the two. Raises ApiProblem."""
     try:
         return await asked.post(path, body)
     except ApiProblem as problem:
         if problem.status == 413:
-            raise ApiProblem(413, {**problem.problem, "field": "samples"}) from None
+            text = too_large(problem.problem.get("limit_bytes", 0))
+            raise refusal(413, "body_too_large", text, field=larger_of(body)) from None
         raise
 
 
@@ -122,7 +140,7 @@ async def _learn(asked: Asked) -> Mapping[str, Any]:
     samples = samples_of(asked.chosen("sample"))
     if not samples:
         raise refusal(422, "missing", _NO_SAMPLE, field="samples")
-    found = await _with_samples(asked, "/v1/maps/learn", {"source": asked.path["source"], "samples": samples})
+    found = await _within_size(asked, "/v1/maps/learn", {"source": asked.path["source"], "samples": samples})
     return {"content": found["content"]}
 
 
@@ -130,7 +148,7 @@ async def _apply(asked: Asked) -> str | Mapping[str, Any]:
     """Apply what was typed; where it is refused, show the faults, or what somebody else applied meanwhile."""
     content = plain(asked.form.get("content", ""))
     try:
-        await asked.post(f"{_path(asked)}/apply", {"content": content, **_decision(asked)})
+        await _within_size(asked, f"{_path(asked)}/apply", {"content": content, **_decision(asked)})
     except ApiProblem as problem:
         if problem.problem.get("code") in ("map_invalid", "server_only"):
             return {"problem": problem, "faults": shown_faults(problem.problem["faults"], content)}

@@ -125,10 +125,25 @@ async def test_maps_page_what_is_refused_is_said_at_its_field_and_stays(visitor:
     assert 'id="headers-error">第 2 行须写作' in headers.text
     huge = await pressed(visitor, "try", content=MAP, sample="x" * 300_000)
     assert (huge.status_code, 'id="samples-error"' in huge.text) == (413, True)
+    for button in ("try", "apply"):
+        huge = await pressed(visitor, button, content=MAP + "#" * 300_000, sample="{}", why="w")
+        assert (huge.status_code, 'id="content-error">对照表、样例和请求头合计超过 262144 字节' in huge.text) == (
+            413,
+            True,
+        )
     learned = await pressed(visitor, "learn", content="", sample=SAMPLE)
     assert "source: zendesk" in learned.text
     unnamed = await visitor.send("/maps", "/maps/open-map", source="", shipped="")
     assert unnamed.status_code == 422
+    for name, why in {
+        "X Y": "由小写字母、数字、点和连字符组成,最多 32 个字符",
+        "<script>": "由小写字母",
+        "a" * 33: "最多 32 个字符",
+        "ticketbus": "总线自己的名字",
+        "crm": "此来源不由对照表接入",
+    }.items():
+        refused = await visitor.send("/maps", "/maps/open-map", source=name, shipped="")
+        assert (refused.status_code in (409, 422), why in refused.text) == (True, True), name
 
 
 async def test_maps_page_a_lead_is_refused(visitor: Visitor) -> None:

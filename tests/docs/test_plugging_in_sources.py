@@ -1,15 +1,18 @@
 """The page on plugging in a source: its sample, its map and its signature, taken from its text alone."""
 
+import asyncio
 import hashlib
 import hmac
 import json
 import re
 import shlex
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
 import pytest
+import time_machine
 from typer.testing import CliRunner
 
 from adapters.contract_suites.source import delivered
@@ -56,29 +59,36 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_plugging_in_sources_check_and_try_say_what_the_page_shows() -> None:
     checked = CliRunner().invoke(app, ["map", "check", "quan-desk.yaml"])
     assert checked.exit_code == 0, checked.output
-    tried = CliRunner().invoke(app, ["map", "try", "quan-desk.yaml", "batch.json"])
+    with time_machine.travel(NOW, tick=False):
+        tried = CliRunner().invoke(app, ["map", "try", "quan-desk.yaml", "batch.json"])
     assert tried.exit_code == 0, tried.output
     assert tried.output == blocks("text")[0]
+    with time_machine.travel(NOW + timedelta(days=8), tick=False):
+        old = CliRunner().invoke(app, ["map", "try", "quan-desk.yaml", "batch.json"])
+    assert (old.exit_code, old.output.count("too_late")) == (0, 4), old.output
+    assert "".join(one for one in old.output.splitlines(keepends=True) if "too_late" not in one) == tried.output
 
 
 def test_plugging_in_sources_a_request_that_is_signed_as_the_page_says_is_proven(folder: Path) -> None:
     source = MappedSource(read_map(blocks("yaml")[0]), 1, {"QUAN_DESK_SECRET": SECRET})
     script = next(text for text in blocks("sh") if "openssl" in text)
-    line = next(line for line in script.splitlines() if line.startswith("SIGNATURE"))
-    now = str(int(NOW.timestamp()))
+    lines = [one for one in script.splitlines() if not one.startswith("curl")]
     done = subprocess.run(
-        ["bash", "-c", f"T={now}; QUAN_DESK_SECRET={SECRET}; {line}; echo $SIGNATURE"],
+        ["bash", "-ec", f"QUAN_DESK_SECRET={SECRET}; {'; '.join(lines)}; echo $T $SIGNATURE"],
         capture_output=True,
         text=True,
         check=True,
         cwd=folder,
     )
-    body = (folder / "batch.json").read_bytes()
-    signature = done.stdout.strip()
-    assert signature == hmac.new(SECRET.encode(), f"{now}.".encode() + body, hashlib.sha256).hexdigest()
-    assert source.verify({"X-Quan-Time": now, "X-Quan-Signature": f"v1={signature}"}, body, NOW) == "b-7f31"
+    body, (signed_at, signature) = (folder / "now.json").read_bytes(), done.stdout.split()
+    now = datetime.fromtimestamp(int(signed_at), UTC)
+    headers = {"X-Quan-Time": signed_at, "X-Quan-Signature": f"v1={signature}"}
+    assert signature == hmac.new(SECRET.encode(), f"{signed_at}.".encode() + body, hashlib.sha256).hexdigest()
+    assert source.verify(headers, body, now) == f"b-{signed_at}"
     with pytest.raises(MalformedInput):
-        source.verify({"X-Quan-Time": now, "X-Quan-Signature": f"v1={signature}"}, body + b" ", NOW)
+        source.verify(headers, body + b" ", now)
+    [sample] = asyncio.run(tried(source.map, {"now.json": body}, {}, RULES, now))
+    assert (sample.outcome, [one.hint for one in sample.commands]) == ("accepted", ["", ""])
 
 
 def test_plugging_in_sources_try_proves_a_delivery_that_is_old(folder: Path) -> None:
@@ -165,6 +175,7 @@ async def test_plugging_in_sources_the_browser_shows_what_the_command_does(visit
     tried = (await visitor.send(at, f"{at}/try", **given)).text
     names = [line.split(":")[0].strip() for line in blocks("text")[0].splitlines() if line.startswith("    ")]
     assert re.findall(r"<dt><code>(\w+)</code></dt>", tried) == names
+    assert "真的投递会被拒绝(too_late)" in tried
     form = fields_of_form(tried, f"{PAGES_ROOT}{at}/try")
     origin = {"Origin": HERE}
     for text in (blocks("yaml")[0], f"{blocks('yaml')[0]}# 2\n"):

@@ -37,6 +37,9 @@ class FakeMaps:
     def shipped_names(self) -> Sequence[str]:
         return shipped_names()
 
+    def others(self) -> Sequence[str]:
+        return ["crm"]
+
     def shipped(self, name: str) -> str | None:
         return shipped(name) if name in shipped_names() else None
 
@@ -86,4 +89,11 @@ class FakeMaps:
         return [one for one in reversed(self.rows) if one.source == source]
 
     def _state(self, known: Sequence[MapVersion]) -> dict[str, Any]:
-        return {**version_json(known[0]), "kind": "webhook", "place": "", "secrets": [], "trouble": ""}
+        return {
+            **version_json(known[0]),
+            "kind": "webhook",
+            "place": "",
+            "secrets": [],
+            "worker_secrets": [],
+            "trouble": "",
+        }

@@ -36,7 +36,7 @@ async def test_maps_http_are_kept_in_the_table_and_served_by_this_gateway_at_onc
 ) -> None:
     async with connected(pool) as connection:
         await connection.execute("TRUNCATE source_maps")
-    environment = {"DESK_SECRET": SECRET}
+    environment = {"DESK_SECRET": SECRET, "DESK2_SECRET": SECRET}
     live = LiveSources({"crm": CrmAdapter(())}, pool, environment)
     gateway = Gateway(maps=PostgresMaps(pool, live, MapTrials(RULES), environment), sources=live)
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
@@ -53,7 +53,8 @@ async def test_maps_http_are_kept_in_the_table_and_served_by_this_gateway_at_onc
             1, "a-sre", "接入", "webhook", "POST /v1/sources/desk/webhook", [{"name": "DESK_SECRET", "set": True}], "",
         ]  # fmt: skip
         for name, code, field in (("crm", "source_taken", "source"), ("desk2", "secret_shared", "content")):
-            named = applying(CONTENT.replace("source: desk", f"source: {name}"))
+            own = CONTENT.replace("source: desk", f"source: {name}")
+            named = applying(own.replace("DESK_SECRET", f"{name.upper()}_SECRET"))
             useless = await gateway.post(f"/v1/maps/{name}/apply", named)
             assert [useless.status_code, *(useless.json()[one] for one in ("code", "field"))] == [409, code, field]
             assert (await gateway.get(f"/v1/maps/{name}")).status_code == 404, "nothing was kept"
@@ -78,7 +79,9 @@ async def test_maps_http_are_kept_in_the_table_and_served_by_this_gateway_at_onc
         assert (await gateway.post("/v1/maps/desk/remove", {"over": 3, "why": "合同到期"})).json() == off
         again = await gateway.post("/v1/maps/desk/remove", {"over": 4, "why": "w"})
         assert (again.status_code, again.json()["code"]) == (409, "unchanged")
-        (listed,) = (await gateway.get("/v1/maps")).json()["maps"]
+        answer = (await gateway.get("/v1/maps")).json()
+        (listed,) = answer["maps"]
+        assert answer["others"] == ["crm"]
         assert (listed["source"], listed["version"], listed["removed"]) == ("desk", 4, True)
 
 
@@ -167,12 +170,13 @@ async def test_maps_http_what_is_in_force_may_stay_and_comes_back_by_the_server_
 ) -> None:
     async with connected(pool) as connection:
         await connection.execute("TRUNCATE source_maps")
-        await versions.apply(connection, "desk", REACHES["transport.directory"], by="张工", why="接入")
+        await versions.apply(connection, "desk", REACHES["transport.login"], by="张工", why="接入")
     live = LiveSources({}, pool, {})
     gateway = Gateway(maps=PostgresMaps(pool, live, MapTrials(RULES), {}), sources=live)
     async with gateway.app.router.lifespan_context(gateway.app), gateway.http:
-        again = REACHES["transport.directory"].replace("title: detail.subject", "title: detail.name")
-        assert (await gateway.post(APPLY, applying(again, 1), role="sre")).json()["version"] == 2
+        again = REACHES["transport.login"].replace("title: detail.subject", "title: detail.name")
+        state = (await gateway.post(APPLY, applying(again, 1), role="sre")).json()
+        assert (state["version"], state["secrets"], state["worker_secrets"]) == (2, [], ["DESK_KEY"])
         assert (await gateway.post(APPLY, applying(CONTENT, 2), role="sre")).json()["version"] == 3
         for to in (1, None):
             back = await gateway.post("/v1/maps/desk/rollback", {"over": 3, "to": to, "why": "w"})

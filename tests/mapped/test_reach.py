@@ -7,6 +7,7 @@ import pytest
 from adapters.mapped.reach import own_prefix, reaches_further
 from adapters.mapped.read_map import SourceMapInvalid, read_map
 from adapters.mapped.shipped import shipped, shipped_names
+from adapters.mapped.way import secrets_of_workers
 from bus.secret_files import is_own
 from bus.settings import PREFIX, secret_files, variables
 from tests.mapped.maps import CONTENT
@@ -127,3 +128,10 @@ def test_reach_a_webhook_and_a_public_list_reach_for_nothing() -> None:
     assert reach_of(polled()) == []
     assert own_prefix("quan-desk.cn") == "QUAN_DESK_CN_"
     assert [name for name in shipped_names() if reach_of(shipped(name))] == ["fxiaoke"]
+
+
+def test_reach_secrets_that_workers_send_are_named_apart_from_those_that_prove() -> None:
+    named = {place: secrets_of_workers(read_map(content)) for place, content in NAMES_A_SECRET.items()}
+    assert named.pop("proof.secrets") == []
+    assert named.pop("transport.account.app_secret") == ["DESK_KEY", "DESK_CODE"]
+    assert {*map(tuple, named.values())} == {("DESK_KEY",)}

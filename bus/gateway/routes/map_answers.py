@@ -29,20 +29,26 @@ class NamedSecret(TypedDict):
 class MapState(MapVersionAnswer):
     """The newest version of a source's map. `kind`, `place`: how its documents come, and where; empty until taken up.
 
+    `worker_secrets`: variables of secrets that workers send, which a gateway need not have.
     `trouble`: why this gateway does not serve it, or proves nobody; empty where all is well.
     """
 
     kind: str
     place: str
     secrets: list[NamedSecret]
+    worker_secrets: list[str]
     trouble: str
 
 
 class MapList(TypedDict):
-    """The newest version of each source, by name, those taken off included; and the maps that come with the bus."""
+    """The newest version of each source, by name, those taken off included; and the maps that come with the bus.
+
+    `others`: sources that come otherwise, whose names no map may have.
+    """
 
     maps: list[MapState]
     shipped: list[str]
+    others: list[str]
 
 
 class MapWithVersions(MapState):
@@ -81,7 +87,10 @@ class MapFaultAnswer(TypedDict):
 
 
 class TriedCommandAnswer(TypedDict):
-    """A command that a sample would become, and what the bus would answer on an empty store."""
+    """A command that a sample would become, and what the bus would answer on an empty store.
+
+    `hint`: why the same would be refused if it were delivered now, as it is too old; empty where it would not.
+    """
 
     command: str
     number: str
@@ -90,6 +99,7 @@ class TriedCommandAnswer(TypedDict):
     fields: dict[str, Any]
     answer: str
     refusal: str
+    hint: str
 
 
 class TriedSampleAnswer(TypedDict):

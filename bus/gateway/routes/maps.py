@@ -22,7 +22,7 @@ from bus.gateway.http.routing import HttpRoute, reading
 from bus.gateway.map_service import MapService
 from bus.gateway.routes import map_answers as answers
 from bus.gateway.routes.decided_requests import DecidedRequests
-from bus.intake.reserved_names import is_client_name
+from bus.intake.reserved_names import wrong_for_a_map
 from bus.observability.masking import mask_text
 from bus.wire.json_body import read_object
 from bus.wire.rejected_input import RejectedInputStore
@@ -130,7 +130,8 @@ class _MapHandlers:
     async def list_maps(self, http: HttpRequest) -> Response:
         """List them: version, who, why, how documents come, which secrets are set at this gateway; and shipped ones."""
         await admit(http, Access.MAPS)
-        return json_response({"maps": await self.service.listed(), "shipped": self.service.shipped_names()})
+        maps, service = await self.service.listed(), self.service
+        return json_response({"maps": maps, "shipped": service.shipped_names(), "others": service.others()})
 
     async def show_map(self, http: HttpRequest) -> Response:
         """Show a source and its versions, the newest first, a hundred at most."""
@@ -227,6 +228,5 @@ def is_repeat(newest: Mapping[str, Any], wanted: _Decision, by: str) -> bool:
 
 
 def _refuse_odd_name(source: str) -> None:
-    if not is_client_name(source):
-        text = Text("由小写字母、数字、点和连字符组成", "is lower-case letters, digits, dots and dashes")
-        raise CommandRefused("wrong_name", "source", text.zh, text.en)
+    if why := wrong_for_a_map(source):
+        raise CommandRefused("wrong_name", "source", why.zh, why.en)
