@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Final
@@ -17,6 +17,7 @@ from console.page import ROOT, link
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 LANGUAGES: Final = ("zh", "en")
+_UNITS: Final = ((Text("天", "d"), 86_400), (Text("小时", "h"), 3_600), (Text("分钟", "m"), 60), (Text("秒", "s"), 1))
 MACROS: Final = {
     "parts": "parts.html",
     "journeys": "journey_parts.html",
@@ -32,33 +33,15 @@ class Templates:
     def __init__(self, ticket_types: Mapping[str, str] | None = None) -> None:
         """Set Jinja2 up. `ticket_types`: the names in Chinese, by code."""
         names = {one: Text(name, one.replace("_", " ")) for one, name in (ticket_types or {}).items()}
-        self._jinja = jinja2.Environment(
-            loader=jinja2.PackageLoader("console"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._jinja.filters |= {
-            "when": when,
-            "minute": minute,
-            "clock": clock,
-            "ago": ago,
-            "seconds": duration,
-            "code": code,
-        }
-        self._jinja.filters["type_name"] = lambda one: names.get(one, Text(one, one))
-        self._jinja.globals |= {"link": link, "static": static_path, "root": ROOT, "ticket_types": [*names]}
-        for name, file in MACROS.items():
-            self._jinja.globals[name] = self._jinja.get_template(file).module
+        self._jinja = {one: _environment(one, names) for one in LANGUAGES}
 
     def page(self, template: str, context: Mapping[str, Any], language: str) -> str:
         """Render a whole page."""
-        return self._jinja.get_template(template).render(self._of(context, language))
+        return self._jinja[language].get_template(template).render(self._of(context, language))
 
     def block(self, template: str, block: str, context: Mapping[str, Any], language: str) -> str:
         """Render one block of a page."""
-        return render_block(self._jinja, template, block, self._of(context, language))
+        return render_block(self._jinja[language], template, block, self._of(context, language))
 
     @staticmethod
     def _of(context: Mapping[str, Any], language: str) -> dict[str, Any]:
@@ -69,6 +52,30 @@ class Templates:
             return str(getattr(text, language) if isinstance(text, Text) else text[language])
 
         return {**context, "t": t, "language": language, "html_language": {"zh": "zh-CN", "en": "en"}[language]}
+
+
+def _environment(language: str, names: Mapping[str, Text]) -> jinja2.Environment:
+    """Set Jinja2 up for a language, which filters and macros have without its being passed on."""
+    jinja = jinja2.Environment(
+        loader=jinja2.PackageLoader("console"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    jinja.filters |= {
+        "when": when,
+        "minute": minute,
+        "clock": clock,
+        "ago": partial(ago, language=language),
+        "seconds": partial(duration, language=language),
+        "code": code,
+        "type_name": lambda one: names.get(one, Text(one, one)),
+    }
+    jinja.globals |= {"link": link, "static": static_path, "root": ROOT, "ticket_types": [*names]}
+    for name, file in MACROS.items():
+        jinja.globals[name] = jinja.get_template(file).module
+    return jinja
 
 
 def when(at: str | datetime | None) -> str | Markup:
@@ -107,11 +114,11 @@ def clock(at: str | None) -> str:
     return f"{datetime.fromisoformat(at).astimezone(ZONE):%H:%M:%S.%f}"[:-3] if at else "–"
 
 
-def ago(at: str | datetime | None, now: datetime) -> str:
+def ago(at: str | datetime | None, now: datetime, *, language: str) -> str:
     """Say how long ago a moment is, as 2h 5m; a dash where there is none."""
     if not at:
         return "–"
-    return duration((now - _moment(at)).total_seconds())
+    return duration((now - _moment(at)).total_seconds(), language=language)
 
 
 def seconds_until(at: str | None, now: datetime) -> float | None:
@@ -119,16 +126,16 @@ def seconds_until(at: str | None, now: datetime) -> float | None:
     return (datetime.fromisoformat(at) - now).total_seconds() if at else None
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float | None, *, language: str) -> str:
     """Show seconds by their two largest units."""
     if seconds is None:
         return "–"
     rest = max(0, round(abs(seconds)))
     shown: list[str] = []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+    for unit, size in _UNITS:
         count, rest = divmod(rest, size)
-        if count or (unit == "s" and not shown):
-            shown.append(f"{count}{unit}")
+        if count or (size == 1 and not shown):
+            shown.append(f"{count} {unit.zh}" if language == "zh" else f"{count}{unit.en}")
     return ("-" if seconds < 0 else "") + " ".join(shown[:2])
 
 

@@ -61,7 +61,7 @@ async def test_board_page_shows_columns_what_is_pinned_and_engineers(visitor: Vi
         "(备份 李工)",
         "未接单",
         "首次响应 剩",
-        "工时停留 3h",
+        "工时停留 3 小时",
         "在班",
         '<span class="small">硬件故障',
     ):

@@ -29,7 +29,7 @@ async def test_consumers_page_shows_the_worst_first_with_its_time_to_loss(visito
     shown = (await visitor.get("/consumers")).text
     assert shown.index("z-loses") < shown.index("m-slow") < shown.index("a-well")
     assert '<span class="mark bad">将丢消息</span>' in shown
-    assert "2h 5m" in shown or "2h 4m" in shown
+    assert "2 小时 5 分钟" in shown or "2 小时 4 分钟" in shown
     assert 'class="problem"' not in shown.split("<main")[1]
 
 

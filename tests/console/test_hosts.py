@@ -55,7 +55,7 @@ async def test_hosts_page_shows_what_presses_first(visitor: Visitor) -> None:
     shown = (await visitor.get("/hosts")).text
     assert shown.index("z-silent") < shown.index("m-fills") < shown.index("a-well")
     assert '<span class="mark bad">失联</span>' in shown
-    assert "2h 8m" in shown or "2h 9m" in shown
+    assert "2 小时 8 分钟" in shown or "2 小时 9 分钟" in shown
     assert "20.0 GiB / 100.0 GiB" in shown
     assert "未判断" in shown.split(">a-well")[1], "nobody judged it: not green"
     assert "mark good" not in shown

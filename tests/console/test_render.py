@@ -9,7 +9,7 @@ from jinja2 import Environment, nodes
 import console
 from console.page import Page
 from console.pages import PAGES
-from console.render import minute, when
+from console.render import duration, minute, when
 
 AT = datetime(2026, 11, 30, 16, 36, 56, tzinfo=UTC)
 
@@ -29,3 +29,10 @@ def test_render_a_live_block_asks_for_nothing_that_the_frame_alone_has(page: Pag
     assert blocks
     asked = {name.name for one in blocks for name in one.find_all(nodes.Name)}
     assert asked.isdisjoint({"form", "key", "done", "live", "menu", "at", "nonce"})
+
+
+def test_render_durations_are_in_the_page_s_language_by_their_two_largest_units() -> None:
+    shown = [(duration(one, language="zh"), duration(one, language="en")) for one in (None, 0, 300, -7530, 90_000)]
+    assert shown == [
+        ("–", "–"), ("0 秒", "0s"), ("5 分钟", "5m"), ("-2 小时 5 分钟", "-2h 5m"), ("1 天 1 小时", "1d 1h")
+    ]  # fmt: skip
