@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from console.forms import go_to
 from console.gateway_api import ApiProblem, GatewayApi
 from console.live import LiveBlocks
 from console.page import ROOT, Page, link
@@ -72,6 +73,10 @@ def make_console(
             for one in page.actions
         ]
         routes.append(Route(ROOT + page.path, partial(site.show, page), methods=["GET"]))
+    # A browser that asks again for what a form was sent to, as by its address or a bookmark, is led to the form's page.
+    routes += [
+        Route(f"{ROOT}{page.path}/{one.name}", _to_page, methods=["GET"]) for page in pages for one in page.actions
+    ]
     handlers: dict[Any, Any] = {
         NotSignedIn: site.to_sign_in,
         ApiProblem: site.problem,
@@ -81,6 +86,11 @@ def make_console(
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
     return app
+
+
+async def _to_page(request: Request) -> Response:
+    """Lead from an action's address to the page that has its form."""
+    return go_to(request.url.path.rpartition("/")[0])
 
 
 async def _to_contract(request: Request) -> Response:

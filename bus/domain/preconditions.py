@@ -39,9 +39,9 @@ def check(request: Request, command: Command, duty: TransitionRule, rules: Rules
     at_given = request.at != request.received_at and not request.historic
     if at_given and opened_at and opened_at.replace(microsecond=0) > request.at:
         raise refusals.after_at("opened_at", opened_at, request.at)
-    for field in duty.needs:
-        if field not in request.waives and not _brings(command, field):
-            raise refusals.missing(field, duty.action)
+    absent = [one for one in duty.needs if one not in request.waives and not _brings(command, one)]
+    if absent:
+        raise refusals.missing(absent[0], duty.action, absent[1:])
 
 
 def _brings(command: Command, field: str) -> object:

@@ -71,11 +71,10 @@ def not_now(
     )
 
 
-def missing(field: str, action: Text) -> CommandRefused:
-    """Refuse a command that lacks a deliverable of its duty."""
-    return CommandRefused(
-        "missing", field, f"缺少“{field}”:{action.zh}", f"{field!r} is missing: {action.en}", missing=field
-    )
+def missing(field: str, action: Text, more: Iterable[str] = ()) -> CommandRefused:
+    """Refuse a command that lacks a deliverable of its duty; `more`: what it lacks beside."""
+    zh, en = f"缺少“{field}”:{action.zh}", f"{field!r} is missing: {action.en}"
+    return CommandRefused("missing", field, zh, en, missing=field, missing_too=[*more])
 
 
 def not_an_address(field: str) -> CommandRefused:

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 
-from bus.domain.closing_commands import Resolve
+from bus.domain.closing_commands import ConfirmClosure, Resolve
 from bus.domain.commands import Reclassify, Start
 from bus.domain.event_words import event_words
 from bus.domain.practice_steps import PHOTO, STEPS, PracticeRole
-from bus.domain.terms import words
+from bus.domain.terms import Tick, words
 from bus.domain.text import Text
 from bus.rules_config import root_cause_words
 from console.page import Action, Asked, Page, link
@@ -19,6 +19,8 @@ from console.ticket_forms import CHOOSE, FORMS, CommandForm, FormField, sent
 from console.words import WORDS
 
 ROLES: Final = words(PracticeRole)
+_PRIORITIES: Final = {one: Text(one, one) for one in ("P1", "P2", "P3")}
+_NEEDED_TOO: Final = {"reclassify": ("priority",)}  # of the fields that a command takes one or the other of
 _OF_PRACTICE: Final = (
     CommandForm(
         command=Start,
@@ -30,7 +32,7 @@ _OF_PRACTICE: Final = (
         command=Reclassify,
         title=Text("更改优先级", "change the priority"),
         fields=[
-            FormField(name="priority", label=Text("优先级,如 P1", "priority, as P1")),
+            FormField(name="priority", label=Text("优先级", "priority"), choices={"": CHOOSE, **_PRIORITIES}),
             FormField(name="reason", label=Text("原因", "why")),
         ],
         done=Text("已更改", "reclassified"),
@@ -53,6 +55,15 @@ _OF_PRACTICE: Final = (
             ),
         ],
         done=Text("已解决", "resolved"),
+    ),
+    CommandForm(
+        command=ConfirmClosure,
+        title=Text("确认关闭", "confirm the closure"),
+        fields=[
+            FormField(name="confirmed_by", label=Text("您的姓名", "your name")),
+            FormField(name="ticks", label=Text("请逐项确认", "tick what is so"), choices=words(Tick), many=True),
+        ],
+        done=Text("已关闭", "closed"),
     ),
 )
 _NAMED: Final = {one.name: one for one in (*FORMS, *_OF_PRACTICE)}
@@ -86,8 +97,9 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "practice": practice,
         "at": at,
         "form_of": STEP_FORMS[at["command"]] if at and at["role"] == role else None,
-        "labels": labels(at["command"], at["needs"]) if at else (),
+        "labels": labels(at["command"], (*at["needs"], *_NEEDED_TOO.get(at["command"], ()))) if at else (),
         "heading": heading,
+        "ended": asked.query.get("ended", ""),
         "words": WORDS,
         "sent": asked.form.get("command", ""),
         "ticked": asked.chosen,
@@ -118,7 +130,7 @@ async def _play(asked: Asked) -> str:
 
 async def _end(asked: Asked) -> str:
     await asked.post(f"{_path(asked)}/end", {})
-    return ""
+    return link(f"/practise/{_role(asked.path['role'])}/{quote(asked.path['ticket'], safe='')}", ended="yes")
 
 
 def _role(given: str) -> str:

@@ -8,9 +8,10 @@ from bus.domain.practice_steps import PHOTO, STEPS
 from bus.domain.terms import State, TicketId
 from console.page import ROOT
 from console.pages.practise import STEP_FORMS, heading, labels
-from tests.console.conftest import Visitor
+from tests.console.conftest import HERE, Visitor
 from tests.console.form import fields_of_form
 from tests.gateway.conftest import PERSON
+from tests.gateway.test_practice_http import targets
 
 FILLED: dict[str, dict[str, str]] = {
     "assign": {f"assignee.{name}": value for name, value in PERSON.items()},
@@ -44,6 +45,11 @@ async def test_practise_r47_a_dispatcher_assigns_after_a_refusal_at_its_field_an
     first = (await visitor.get(page)).text
     assert first.count('aria-current="step"') == 1
     assert "任何真实系统都不会收到" in first
+    empty = (await visitor.send(page, f"{page}/assign")).text
+    assert "缺少“角色”" in empty, "it is named as the form names it"
+    for name in FILLED["assign"]:
+        assert f'id="assign-{name.replace(".", "-")}-error"' in empty, "whatever is missing is shown at once"
+    assert (await visitor.get(f"{page}/assign")).headers["location"] == f"{ROOT}{page}", "asked for by its address"
     refused = await visitor.send(page, f"{page}/assign", **FILLED["assign"] | {"assignee.backup_contact": ""})
     assert refused.status_code == 422
     assert 'id="assign-assignee-backup_contact-error"' in refused.text
@@ -72,6 +78,9 @@ async def test_practise_r47_each_role_fills_in_its_own_steps(visitor: Visitor, r
     for step in STEPS:
         own = step.role.value == role
         assert (f"{page}/{step.name}" in (await visitor.get(page)).text) is own, step.name
+        if own and step.name == "resolve":
+            lacks: Any = {**FILLED["resolve"], "photos": ""}
+            assert 'id="resolve-photos-error"' in (await visitor.send(page, f"{page}/resolve", **lacks)).text
         typed: Any = {**FILLED[step.name], **({"ticks": TICKS} if step.name == "confirm-closure" else {})}
         sent = await visitor.send(page, f"{page}/{step.name if own else 'play'}", **(typed if own else {}))
         assert sent.status_code == 303, (step.name, sent.text)
@@ -89,6 +98,8 @@ async def test_practise_r20_a_tick_that_is_missing_is_shown_at_the_ticks(visitor
     assert 'value="fully_solved" checked' in refused.text
     ended = await visitor.send(page, f"{page}/end")
     assert (ended.status_code, ticket_of(visitor, page).state) == (303, State.CLOSED)
+    left = (await visitor.get(ended.headers["location"].removeprefix(ROOT))).text
+    assert ("未练完,已关闭" in left, "五个状态走完" in left) == (True, False)
 
 
 async def test_practise_is_of_who_opened_it_and_for_no_real_ticket(visitor: Visitor) -> None:
@@ -102,6 +113,24 @@ async def test_practise_is_of_who_opened_it_and_for_no_real_ticket(visitor: Visi
     assert (await visitor.get(page)).status_code == 404
     await visitor.sign_in("sre")
     assert f'href="{ROOT}/practise"' in (await visitor.get("/practise")).text
+
+
+async def test_practise_r47_says_what_is_delivered_and_what_is_not_and_refuses_the_step_of_an_old_page(
+    visitor: Visitor,
+) -> None:
+    visitor.gateway.targets = targets()
+    await visitor.sign_in("lead")
+    page = await begun(visitor, "customer")
+    before = fields_of_form((await visitor.get(page)).text, f"{ROOT}{page}/play")
+    await visitor.send(page, f"{page}/play")
+    shown = (await visitor.get(page)).text
+    assert "会投递到 test-erp" in " ".join(shown.split())
+    assert "未发送 crm" in shown
+    assert "已送到" not in shown, "the target may be away"
+    assert "真实工单的期限:15 分钟。" in shown
+    old = await visitor.http.post(f"{ROOT}{page}/play", data={**before, "key": "other"}, headers={"Origin": HERE})
+    assert (old.status_code, "这一步已办过" in old.text) == (409, True)
+    assert ticket_of(visitor, page).accepted_at is None
 
 
 def test_practise_names_what_a_form_must_have_and_what_happened() -> None:

@@ -43,7 +43,7 @@ class PracticeStepAnswer(TypedDict):
 class UnsentEvent(TypedDict):
     """An event of a virtual ticket, and who would have got it of a real one: topics, targets of the targets file.
 
-    `reached`: the targets that got it all the same, because their entry says `synthetic: true`.
+    `reached`: the targets that it is delivered to all the same, because their entry says `synthetic: true`.
     """
 
     version: int
