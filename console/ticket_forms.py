@@ -106,7 +106,7 @@ FORMS: Final[Sequence[CommandForm]] = (
     CommandForm(
         command=Escalate,
         title=Text("升级", "escalate"),
-        fields=[FormField(name="to", label=Text("升级给哪个角色", "to which role's board"), offers="roles"), WHY],
+        fields=[FormField(name="to", label=Text("升级给哪个角色", "to which role's board"), one_of="roles"), WHY],
         done=Text("已升级", "escalated"),
     ),
     CommandForm(

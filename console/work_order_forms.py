@@ -24,15 +24,19 @@ _NOT_A_NUMBER: Final = Text("请填一个数", "give a number")
 
 
 def work_order_forms(
-    answer: Mapping[str, Any], photos: Sequence[str], commands: Sequence[str], state: str
+    answer: Mapping[str, Any], photos: Sequence[str], commands: Sequence[str], state: str, person: str
 ) -> list[CommandForm]:
-    """Give the forms of what can be done with a ticket's order as it is, and is allowed to who is signed in."""
+    """Give the forms of what can be done with a ticket's order as it is, and is allowed to who is signed in.
+
+    `person`: who that is; nobody is offered to approve what they signed.
+    """
     order = answer["work_order"]
     if order is None:
         forms = [_starting(answer["templates"])] if answer["templates"] else []
     else:
         turn = [one for one in order["steps"] if one["turn"]] if state == "in_progress" else []
         awaiting = [one for one in order["steps"] if one["awaits"]] if state == "in_progress" else []
+        awaiting = [one for one in awaiting if person not in {each["person"] for each in one["signatures"]}]
         forms = [
             *([_signing(turn, photos)] if turn else []),
             *(_approving(one) for one in awaiting),

@@ -10,6 +10,8 @@ from urllib.parse import quote
 from bus.domain.commands import Assign, Command
 from bus.domain.event_words import event_words
 from bus.domain.naming import kebab
+from bus.domain.practice import is_practice
+from bus.domain.terms import is_synthetic
 from bus.domain.text import Text
 from bus.domain.work_order_commands import SignStep
 from console.gateway_api import ApiProblem, refusal
@@ -21,6 +23,7 @@ from console.work_order_forms import DONE, level_text, signing_body, work_order_
 
 EVENTS_SHOWN: Final = 200  # the last ones
 _MOVED_ON: Final = Text("作业单已有变化,请看现在的步骤", "the work order has moved on: look at its steps")
+_BOARDS: Final = {"team_lead": Text("班组长", "the team lead")}  # whom the bus itself escalates to
 ESCALATION: Final = "sla_escalation"
 SAID: Final[Mapping[str, Sequence[str]]] = {
     "ticket.opened": ("description",),
@@ -85,14 +88,19 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     present = [one for one in people["people"] if one["left_at"] is None] if people else []
     files = ticket.get("files", ()) if asked.api.beside else ()
     roles = sorted({one["role"] for one in present})
-    commands = asked.session.commands
     scenes = {one["tag"]: Text(one["zh"], one["en"]) for one in tags["tags"]}
+    signed_in, creator = asked.session.person or asked.session.client, ticket["responsibility"]["creator"]
+    of_other = creator != signed_in and is_practice(ticket["ticket_id"], ticket["source_no"])
+    commands = () if of_other else asked.session.commands
     allowed = [one for one in commands if one != "tag" or scenes]  # a deployment may have no scene tags
     lists = {"roles": {one: Text(one, one) for one in roles}, "tags": scenes}
     shown = [one for one in files if one["media_type"].startswith("image/")]
     return {
         "ticket": ticket,
         "seen": str(ticket["version"]),
+        "virtual": is_synthetic(ticket["ticket_id"]),
+        "practised_by": creator if of_other else "",
+        "escalated_to": escalated_to(events["events"]),
         "clocks": clocks["clocks"],
         "next_step": clocks["next_step"],
         "routing": routing,
@@ -109,7 +117,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "elsewhere": [one for one in ticket["photos"] if one not in {each["uri"] for each in shown}],
         "forms": [
             *(filled(one, lists) for one in offered(ticket["state"], allowed, paused=ticket["paused"])),
-            *work_order_forms(order, ticket["photos"], commands, ticket["state"]),
+            *work_order_forms(order, ticket["photos"], commands, ticket["state"], signed_in),
         ],
         "order": order["work_order"],
         "level_text": level_text,
@@ -204,6 +212,16 @@ def escalations(alerts: Sequence[Mapping[str, Any]], ticket_id: str) -> list[Map
     return [one for one in alerts if one["rule"] == ESCALATION and one["ticket_id"] == ticket_id]
 
 
+def escalated_to(events: Sequence[Mapping[str, Any]]) -> Text | None:
+    """Give the role that a ticket was last escalated to, until it is assigned, resolved or closed. Pure."""
+    up = "ticket.escalated"
+    ends = (up, "ticket.assigned", "ticket.resolved", "closure.confirmed")
+    last = next((one for one in reversed(events) if one["event_type"].partition(".v")[0] in ends), None)
+    if last is None or not last["event_type"].startswith(up):
+        return None
+    return _BOARDS.get(last["to"], Text(last["to"], last["to"]))
+
+
 async def _send(form: CommandForm, asked: Asked) -> str:
     path = f"/v1/tickets/{quote(asked.path['ticket'], safe='')}"
     await sent(form, asked, path, partial(_with_handler, asked.form) if form.command is Assign else None)
@@ -219,7 +237,7 @@ async def _send_order(command: type[Command], asked: Asked) -> str:
     """Send a form of the work order, as the order asks for it now."""
     path = f"/v1/tickets/{quote(asked.path['ticket'], safe='')}"
     now, order = await asyncio.gather(asked.get(f"{path}/responsibility"), asked.get(f"{path}/work-order"))
-    forms = work_order_forms(order, asked.chosen("photos"), asked.session.commands, now["state"])
+    forms = work_order_forms(order, asked.chosen("photos"), asked.session.commands, now["state"], "")
     form = next((one for one in forms if one.command is command), None)
     if form is None:
         raise refusal(409, "not_now", _MOVED_ON)

@@ -111,6 +111,9 @@ async def test_practise_is_of_who_opened_it_and_for_no_real_ticket(visitor: Visi
     assert (await visitor.send("/practise", "/practise/begin", role="boss")).status_code == 404
     await visitor.sign_in("admin")
     assert (await visitor.get(page)).status_code == 404
+    elsewhere = (await visitor.get(f"/board/{page[-16:]}")).text
+    for words, there in (("虚拟工单</span>", True), ("a-lead 的练习", True), ("首次响应", False), ("/assign", False)):
+        assert (words in elsewhere) is there, words
     await visitor.sign_in("sre")
     assert f'href="{ROOT}/practise"' in (await visitor.get("/practise")).text
 

@@ -9,10 +9,11 @@ import pytest
 from bus.domain.routed import RankedPerson, TicketRouted, Unfit
 from bus.domain.routing_rules import RoutingMode
 from bus.domain.terms import State, TicketId
+from bus.domain.text import Text
 from bus.postgres.people_rows import PersonRow
 from console.gateway_api import GatewayApi, in_process
 from console.page import ROOT, Asked
-from console.pages.ticket import PAGE, said, talk, waits_for
+from console.pages.ticket import PAGE, escalated_to, said, talk, waits_for
 from console.render import Templates
 from console.security import COOKIE
 from console.ticket_forms import FORMS, body_of, offered
@@ -136,6 +137,7 @@ async def test_ticket_page_each_command_that_is_legal_is_offered_and_takes_effec
     await do("note", text="客户下午在家\n请先电话")
     await do("ask-progress", asked_by="陈女士", text="几点来")
     await do("escalate", to="team_lead", reason="客户着急")
+    assert "已升级给 班组长</span>" in (await visitor.get(page)).text
     await do("reclassify", priority="P1", reason="影响营业")
     await do("return", reason="不会修")
     ticket = state_of(visitor, number)
@@ -219,6 +221,15 @@ async def test_ticket_page_a_lead_acknowledges_its_escalation(visitor: Visitor, 
     assert (visitor.alerts.alerts[1].acked_by, visitor.alerts.alerts[1].acked_why) == ("a-lead", "已电话联系")
     shown = (await visitor.get(page)).text
     assert ("已电话联系" in shown, f"{page}/acknowledge" in shown) == (True, False)
+
+
+def test_ticket_page_says_to_whom_it_is_escalated_until_somebody_has_it() -> None:
+    up = {"event_type": "ticket.escalated.v1", "to": "经理"}
+    bus, note = {**up, "to": "team_lead"}, {"event_type": "note.added.v1"}
+    taken = {"event_type": "ticket.assigned.v1"}
+    assert [escalated_to(one) for one in ([], [up, note], [up, bus], [up, taken, note])] == [
+        None, Text("经理", "经理"), Text("班组长", "the team lead"), None
+    ]  # fmt: skip
 
 
 def test_ticket_forms_leave_empty_fields_out_and_nest_dotted_ones() -> None:
