@@ -56,6 +56,8 @@ class Site:
         self.api, self.sessions, self.pages, self.now = api, sessions, pages, now
         self.templates, self.blocks = templates, blocks
         self.done = {_named(page, action): action.done for page in pages for action in page.actions}
+        # What a missing access leaves out of the menu, or is for programs, is no news on every page.
+        self.unsaid = frozenset({"stream", *(page.needs for page in pages)})
         self.routes = [(page, Route(ROOT + page.path, self.begin)) for page in pages]
 
     async def begin(self, request: Request) -> Response:
@@ -257,6 +259,7 @@ class Site:
             "session": session,
             "now": self.now(),
             "menu": self._menu(session) if session else (),
+            "lacks": [one for one in session.lacks if one["access"] not in self.unsaid] if session else (),
             "at": _address(request) if session else "",
             "page": None,
             "problem": None,

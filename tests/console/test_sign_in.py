@@ -34,6 +34,19 @@ async def test_sign_in_a_token_of_nobody_is_told_what_it_lacks(visitor: Visitor)
     assert "/alerts/1/ack" not in page
 
 
+async def test_sign_in_what_a_token_lacks_of_the_menu_is_no_news_on_every_page(visitor: Visitor) -> None:
+    known = visitor.gateway.clients.known
+    known["east"] = replace(known["dispatcher"], binding=Binding(bound=True, person="张调度", regions=("华东",)))
+    known["app"] = replace(known["engineer"], binding=Binding(bound=True, on_behalf=True))
+    await visitor.sign_in("east")
+    assert 'class="lacks"' not in (await visitor.get("/practise")).text
+    await visitor.sign_in("app")
+    begun = await visitor.http.get((await visitor.get("")).headers["location"])
+    assert (begun.status_code, f'href="{ROOT}/practise"' in begun.text) == (200, False)
+    refused = await visitor.get("/practise")
+    assert (refused.status_code, "此令牌代表多人,不能练习" in refused.text) == (403, True)
+
+
 @pytest.mark.parametrize("role", ["source", "host"])
 async def test_sign_in_a_system_s_token_is_refused(visitor: Visitor, role: str) -> None:
     refused = await visitor.sign_in(role)

@@ -41,6 +41,9 @@ _DECIDED = {
 _SOME_TICKETS = Text(
     "此令牌只限部分工单,不能订阅或统计全部", "streams and figures are of all tickets, this token of some"
 )
+_SEVERAL_PERSONS = Text(
+    "此令牌代表多人,不能练习:请用本人的令牌登录", "this token speaks for several persons: practise with one's own"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +125,8 @@ def lacks(client: Client, wanted: type[Command] | Access) -> Text | None:
     binding = client.binding
     if wanted is Access.STREAM and (binding.regions or (client.role is Role.ENGINEER and binding.person)):
         return _SOME_TICKETS
+    if wanted is Access.PRACTISE and binding.on_behalf:
+        return _SEVERAL_PERSONS
     if wanted is Access.INSIGHT and client.scope("") is not None:
         return _SOME_TICKETS
     if wanted in _DECIDED and binding.bound and not binding.person:
