@@ -150,8 +150,7 @@ def left(clock: Clock, now: datetime) -> timedelta:
 
 
 def lane_of(person: Person, open_tickets: int, calendars: Calendars, now: datetime) -> BoardLane:
-    """Give an engineer's lane as of now; whose shift is no calendar of this deployment is never on it."""
-    shift = calendars.by_name.get(person.shift)
+    """Give an engineer's lane as of now."""
     return BoardLane(
         person=person.person,
         role=person.role,
@@ -159,10 +158,16 @@ def lane_of(person: Person, open_tickets: int, calendars: Calendars, now: dateti
         regions=person.regions,
         skills=person.skills,
         shift=person.shift,
-        on_shift=shift is not None and shift.working.works_at(now),
+        on_shift=is_on_shift(person, calendars, now),
         open_tickets=open_tickets,
         capacity=person.capacity,
     )
+
+
+def is_on_shift(person: Person, calendars: Calendars, now: datetime) -> bool:
+    """Say whether a person works now; whose shift is no calendar of this deployment never does."""
+    shift = calendars.by_name.get(person.shift)
+    return shift is not None and shift.working.works_at(now)
 
 
 def lanes_for(lanes: Sequence[BoardLane], region: str, kind: str, regions: Sequence[str] = ()) -> list[BoardLane]:

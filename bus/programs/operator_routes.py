@@ -76,7 +76,9 @@ def operator_routes(core: Core, known: LiveSources) -> Sequence[Feature]:
         subscription_routes(subscribers, core.contract, hosts_of(core.settings), core.refused),
         rollout_routes(PostgresRolloutService(core.pool), core.refused),
         map_routes(PostgresMaps(core.pool, known, MapTrials(core.dispatcher.rules)), core.refused),
-        people_routes(directory_of(core), functools.partial(let_go, core), core.refused, utc_now),
+        people_routes(
+            directory_of(core), functools.partial(let_go, core), core.refused, utc_now, core.dispatcher.rules.calendars
+        ),
         insight_routes(insight),
         closure_report_routes(insight, report_words_of(core), utc_now),
         selfcheck_routes(insight.answered),

@@ -110,7 +110,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "why_it_waits": waits_for(events["events"]) if ticket["paused"] else "",
         "articles": knowledge and knowledge["articles"],
         "escalations": escalations(alerts["alerts"] if alerts else (), ticket["ticket_id"]),
-        "people": [one["person"] for one in present],
+        "people": {one["person"]: load_text(one) for one in present},
         "roles": roles,
         "device": device,
         "photos": shown,
@@ -210,6 +210,15 @@ def waits_for(events: Sequence[Mapping[str, Any]]) -> str:
 def escalations(alerts: Sequence[Mapping[str, Any]], ticket_id: str) -> list[Mapping[str, Any]]:
     """Give the open alerts of a ticket's promises. Pure."""
     return [one for one in alerts if one["rule"] == ESCALATION and one["ticket_id"] == ticket_id]
+
+
+def load_text(one: Mapping[str, Any]) -> Text:
+    """Say how many tickets a person has out of how many at once, and why another one is too much now. Pure."""
+    has, most = one["open_tickets"], one["capacity"]
+    against = [Text("已满", "full")] if has >= most else []
+    against += [] if one["on_shift"] else [Text("不在班", "off shift")]
+    shown = f"{one['person']} · {has}/{most}"
+    return Text(" ".join([shown, *(why.zh for why in against)]), ", ".join([shown, *(why.en for why in against)]))
 
 
 def escalated_to(events: Sequence[Mapping[str, Any]]) -> Text | None:

@@ -13,7 +13,7 @@ from bus.domain.text import Text
 from bus.postgres.people_rows import PersonRow
 from console.gateway_api import GatewayApi, in_process
 from console.page import ROOT, Asked
-from console.pages.ticket import PAGE, escalated_to, said, talk, waits_for
+from console.pages.ticket import PAGE, escalated_to, load_text, said, talk, waits_for
 from console.render import Templates
 from console.security import COOKIE
 from console.ticket_forms import FORMS, body_of, offered
@@ -106,6 +106,7 @@ async def test_ticket_page_r8_r26_tells_who_answers_why_them_and_the_device_s_pa
     assert MARKUP not in page
     assert "13800000001" not in page, "contacts are read once somebody is chosen"
     assert '<select name="to" required><option value="">' in page, "nobody is chosen beforehand"
+    assert '<option value="王师傅">王师傅 · ' in page, "how much they have stands beside their names"
     assert f'<option value="{WANG.role}">' in page.split('<select id="assign-assignee-role"')[1].split("</select>")[0]
     chosen = (await visitor.get(f"/board/{number}?to=王师傅")).text
     form = fields_of_form(chosen, f"{ROOT}/board/{number}/assign")
@@ -221,6 +222,14 @@ async def test_ticket_page_a_lead_acknowledges_its_escalation(visitor: Visitor, 
     assert (visitor.alerts.alerts[1].acked_by, visitor.alerts.alerts[1].acked_why) == ("a-lead", "已电话联系")
     shown = (await visitor.get(page)).text
     assert ("已电话联系" in shown, f"{page}/acknowledge" in shown) == (True, False)
+
+
+def test_ticket_page_says_beside_a_name_how_much_they_have_and_whether_they_work_now() -> None:
+    li = {"person": "李工", "open_tickets": 2, "capacity": 3, "on_shift": True}
+    assert load_text(li) == Text("李工 · 2/3", "李工 · 2/3")
+    assert load_text({**li, "open_tickets": 7, "on_shift": False}) == Text(
+        "李工 · 7/3 已满 不在班", "李工 · 7/3, full, off shift"
+    )
 
 
 def test_ticket_page_says_to_whom_it_is_escalated_until_somebody_has_it() -> None:

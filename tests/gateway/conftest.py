@@ -226,7 +226,7 @@ class Gateway(ByRole):
             subscription_routes(self.subscribers, CONTRACT, Hosts(namespace=self.namespace), self.refused),
             rollout_routes(self.rollouts, self.refused),
             map_routes(self.maps, self.refused),
-            people_routes(self.people, self.people.let_go, self.refused, utc_now),
+            people_routes(self.people, self.people.let_go, self.refused, utc_now, self.calendars),
             knowledge_routes(self.knowledge, self.store, self.refused, utc_now),
             topic_routes(self._check_topics),
             rejected_routes(self.rejected),

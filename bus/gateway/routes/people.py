@@ -10,7 +10,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from bus.domain.calendars import AROUND_THE_CLOCK
+from bus.domain.board import is_on_shift
+from bus.domain.calendars import AROUND_THE_CLOCK, Calendars
 from bus.domain.decided import Decided
 from bus.domain.people import Person, PersonChange
 from bus.domain.text import Text
@@ -95,6 +96,7 @@ class ErasePerson(RequestModel):
 class PersonAnswer(TypedDict):
     """A person of the directory. `contact`, `photo`, `customer_phone`: empty in lists.
 
+    `on_shift`: whether they work now.
     `left_at`: since when they take no more tickets; `erased_at`: when contact and photo were erased.
     """
 
@@ -115,6 +117,7 @@ class PersonAnswer(TypedDict):
     changed_at: datetime
     changed_by: str
     open_tickets: int
+    on_shift: bool
 
 
 class PeopleList(TypedDict):
@@ -133,10 +136,10 @@ class LeftAnswer(TypedDict):
 
 
 def people_routes(
-    directory: PeopleDirectory, let_go: LetGo, refused: RejectedInputStore, now: Now
+    directory: PeopleDirectory, let_go: LetGo, refused: RejectedInputStore, now: Now, calendars: Calendars
 ) -> Sequence[HttpRoute]:
     """Make the routes. Pure."""
-    handlers = _PeopleHandlers(directory, let_go, now)
+    handlers = _PeopleHandlers(directory, let_go, now, calendars)
     requests = DecidedRequests(refused, Access.DECIDE_PEOPLE)
     return [
         reading("/v1/people", handlers.list_people, "List the people who take tickets", PeopleList),
@@ -152,11 +155,12 @@ class _PeopleHandlers:
     directory: PeopleDirectory
     let_go: LetGo
     now: Now
+    calendars: Calendars
 
     async def list_people(self, http: HttpRequest) -> Response:
         """List them by name, those who left too; without contacts and photos."""
         await admit(http, Access.PEOPLE)
-        return json_response(_listed(await self.directory.listed()))
+        return json_response(self._listed(await self.directory.listed()))
 
     async def show_person(self, http: HttpRequest) -> Response:
         """Show a person in clear; that it was read is recorded."""
@@ -165,13 +169,13 @@ class _PeopleHandlers:
         if not rows:
             raise gone("person", _ABSENT)
         (row,) = await self.directory.in_clear(rows, reader_of(http, client))
-        return json_response(row_json(row))
+        return json_response(self._answer(row))
 
     async def apply(self, wanted: ApplyPerson, by: str) -> object:
         """Add or change the person; the very same again changes nothing."""
         person = read_person(wanted.person, wanted.model_dump())
         await self.directory.apply([person], Decided(by=by, at=self.now()))
-        return _listed(await self.directory.listed(person.person))
+        return self._listed(await self.directory.listed(person.person))
 
     async def leave(self, wanted: LeavePerson, by: str) -> object:
         """Have the person leave; 404 when there is none."""
@@ -186,11 +190,13 @@ class _PeopleHandlers:
         row = await self.directory.erase(plain_name(wanted.person), self._decided(wanted.why, by))
         if row is None:
             raise gone("person", _GONE)
-        return _listed(await self.directory.listed(row.profile.person))
+        return self._listed(await self.directory.listed(row.profile.person))
 
     def _decided(self, why: str, by: str) -> Decided:
         return Decided(by=by, why=mask_text(why), at=self.now())
 
+    def _listed(self, rows: Sequence[PersonRow]) -> dict[str, Any]:
+        return {"people": [{**self._answer(one), **dict.fromkeys(SEALED, "")} for one in rows]}
 
-def _listed(rows: Sequence[PersonRow]) -> dict[str, Any]:
-    return {"people": [{**row_json(one), **dict.fromkeys(SEALED, "")} for one in rows]}
+    def _answer(self, row: PersonRow) -> dict[str, Any]:
+        return {**row_json(row), "on_shift": is_on_shift(row.profile, self.calendars, self.now())}
