@@ -39,7 +39,7 @@ class FormField:
     choices: Mapping[str, Text] = field(default_factory=dict)
     many: bool = False
     long: bool = False
-    offers: Literal["", "people", "roles"] = ""
+    offers: Literal["", "people", "types"] = ""
     one_of: Literal["", "roles", "tags"] = ""
 
 
@@ -96,7 +96,7 @@ FORMS: Final[Sequence[CommandForm]] = (
         command=Reclassify,
         title=Text("更改类型、区域或优先级", "reclassify"),
         fields=[
-            FormField(name="type", label=Text("类型(空:不变)", "type (empty: as it is)")),
+            FormField(name="type", label=Text("类型(空:不变)", "type (empty: as it is)"), offers="types"),
             FormField(name="region", label=Text("区域(空:不变)", "region (empty: as it is)")),
             FormField(name="priority", label=Text("优先级(空:不变)", "priority (empty: as it is)")),
             WHY,

@@ -14,6 +14,7 @@ from bus.domain.practice import is_practice
 from bus.domain.terms import is_synthetic
 from bus.domain.text import Text
 from bus.domain.work_order_commands import SignStep
+from bus.domain.work_template import SAFETY
 from console.gateway_api import ApiProblem, refusal
 from console.page import Action, Asked, Page
 from console.pages.board import minutes
@@ -92,7 +93,8 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     signed_in, creator = asked.session.person or asked.session.client, ticket["responsibility"]["creator"]
     of_other = creator != signed_in and is_practice(ticket["ticket_id"], ticket["source_no"])
     commands = () if of_other else asked.session.commands
-    allowed = [one for one in commands if one != "tag" or scenes]  # a deployment may have no scene tags
+    helping = responsibility["collaborators"]
+    allowed = [one for one in commands if (one != "tag" or scenes) and (one != "remove-collaborator" or helping)]
     lists = {"roles": {one: Text(one, one) for one in roles}, "tags": scenes}
     shown = [one for one in files if one["media_type"].startswith("image/")]
     return {
@@ -105,13 +107,12 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "next_step": clocks["next_step"],
         "routing": routing,
         "responsibility": responsibility,
-        "talk": talk(events["events"]),
+        "talk": talk(events["events"], step_words(order["work_order"])),
         "last_action": event_words(ticket["responsibility"]["last_action"]),
         "why_it_waits": waits_for(events["events"]) if ticket["paused"] else "",
         "articles": knowledge and knowledge["articles"],
         "escalations": escalations(alerts["alerts"] if alerts else (), ticket["ticket_id"]),
         "people": {one["person"]: load_text(one) for one in present},
-        "roles": roles,
         "device": device,
         "photos": shown,
         "elsewhere": [one for one in ticket["photos"] if one not in {each["uri"] for each in shown}],
@@ -168,13 +169,24 @@ async def _chosen(asked: Asked) -> Mapping[str, str]:
     }
 
 
-def talk(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Give what was said, in order of version; `reported_at`: of what was reported after something later. Pure."""
+def step_words(order: Mapping[str, Any] | None) -> Mapping[str, Mapping[str, Text]]:
+    """Give the words of values by their fields, with a work order's steps and levels of approval. Pure."""
+    steps = {one["key"]: Text(one["zh"], one["en"]) for one in (order or {}).get("steps", ())}
+    return {**WORDS, "step": steps, "level": {SAFETY: level_text(SAFETY)}}
+
+
+def talk(
+    events: Sequence[Mapping[str, Any]], words: Mapping[str, Mapping[str, Text]] = WORDS
+) -> list[Mapping[str, Any]]:
+    """Give what was said, in order of version; `reported_at`: of what was reported after something later. Pure.
+
+    `words`: of values, by their fields.
+    """
     found: list[Mapping[str, Any]] = []
     latest = ""
     for event in events:
         latest, before = max(latest, event["occurred_at"], key=_moment), latest
-        if one := said(event):
+        if one := said(event, words):
             late = _moment(event["occurred_at"]) < _moment(before)
             found.append({**one, "reported_at": event["recorded_at"] if late else None})
     return found
@@ -184,21 +196,21 @@ def _moment(at: str) -> datetime:
     return datetime.fromisoformat(at) if at else datetime.min.replace(tzinfo=UTC)
 
 
-def said(event: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def said(event: Mapping[str, Any], words: Mapping[str, Mapping[str, Text]] = WORDS) -> Mapping[str, Any] | None:
     """Give what an event says in words, with who and when; None where it has none to say. Pure."""
     fields = SAID.get(event["event_type"].partition(".v")[0])
     if fields is None:
         return None
     heading = event_words(event["event_type"])
-    texts = [_text(name, event[name]) for name in fields if event[name]]
+    texts = [_text(name, event[name], words) for name in fields if event[name]]
     return {"heading": heading, "actor": event["actor"], "at": event["occurred_at"], "texts": texts}
 
 
-def _text(name: str, value: Any) -> Text | str:
+def _text(name: str, value: Any, words: Mapping[str, Mapping[str, Text]]) -> Text | str:
     if name == "assignee":
         person, backup = value["person"], value["backup_person"]
         return Text(f"{person}(备份 {backup})", f"{person} (backup {backup})") if backup else str(person)
-    return WORDS[name][value] if name in WORDS else str(value)
+    return words.get(name, {}).get(value, str(value))
 
 
 def waits_for(events: Sequence[Mapping[str, Any]]) -> str:

@@ -10,6 +10,7 @@ from bus.domain.routed import RankedPerson, TicketRouted, Unfit
 from bus.domain.routing_rules import RoutingMode
 from bus.domain.terms import State, TicketId
 from bus.domain.text import Text
+from bus.domain.values import Collaborator
 from bus.postgres.people_rows import PersonRow
 from console.gateway_api import GatewayApi, in_process
 from console.page import ROOT, Asked
@@ -137,6 +138,10 @@ async def test_ticket_page_each_command_that_is_legal_is_offered_and_takes_effec
     await do("resume", reason="主板已到")
     await do("note", text="客户下午在家\n请先电话")
     await do("ask-progress", asked_by="陈女士", text="几点来")
+    assert f"{page}/remove-collaborator" not in (await visitor.get(page)).text, "nobody is there to remove"
+    helped = replace(state_of(visitor, number), collaborators=(Collaborator(person="李工", part="电路"),))
+    visitor.gateway.store._tickets[TicketId(number)] = helped
+    await do("remove-collaborator", person="李工", reason="已完成")
     await do("escalate", to="team_lead", reason="客户着急")
     assert "已升级给 班组长</span>" in (await visitor.get(page)).text
     await do("reclassify", priority="P1", reason="影响营业")
@@ -150,7 +155,7 @@ async def test_ticket_page_each_command_that_is_legal_is_offered_and_takes_effec
 async def test_ticket_page_a_role_sees_what_it_may_and_no_more(visitor: Visitor, number: str) -> None:
     dispatchers = {"assign", "note", "reclassify", "escalate", "ask-progress", "start-work-order"}
     offers = {
-        "dispatcher": dispatchers | {"add-collaborator", "remove-collaborator"},
+        "dispatcher": dispatchers | {"add-collaborator"},
         "sre": set[str](),
         "engineer": {"note", "start-work-order"},
         "subscriber": set[str](),

@@ -57,6 +57,11 @@ async def test_work_order_page_r48_is_signed_and_approved_step_by_step(visitor: 
     assert ('id="sign-step-values-resistance-error"' in low, "绝缘电阻(MΩ ≥ 2)" in low) == (True, True)
     shown = await do("sign-step", **{**measured, "values.resistance": "5.2"})
     assert ("绝缘电阻 5.2 MΩ" in shown, "签核步骤</strong>" in shown) == (True, True)
+    assert ('words">cut-power<' in shown, 'words">safety<' in shown, 'words">安全签核<' in shown) == (
+        False,
+        False,
+        True,
+    )
 
     await visitor.sign_in("li")
     assert 'role="status">已撤销作业单' in await do("cancel-work-order", reason="换模板")
