@@ -91,12 +91,12 @@ def out_of_limits(limits: ValueLimits, value: float) -> CommandRefused:
     """Refuse a measured value out of its limits."""
     least = "" if limits.low is None else f"{_plain(limits.low)} ≤ "
     most = "" if limits.high is None else f" ≤ {_plain(limits.high)}"
-    form = f"{least}{limits.key}{most} {limits.unit}".rstrip()
+    zh, en = (f"{least}{one}{most} {limits.unit}".rstrip() for one in (limits.zh, limits.en))
     return CommandRefused(
         "out_of_limits",
         f"values.{limits.key}",
-        f"{limits.zh}为 {_plain(value)},应为 {form}:处理后重新测量",
-        f"{limits.en} is {_plain(value)}, and has to be {form}: mend it and measure again",
+        f"{limits.zh}为 {_plain(value)},应为 {zh}:处理后重新测量",
+        f"{limits.en} is {_plain(value)}, and has to be {en}: mend it and measure again",
     )
 
 

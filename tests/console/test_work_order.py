@@ -44,6 +44,9 @@ async def test_work_order_page_r48_is_signed_and_approved_step_by_step(visitor: 
     offered = [f"{page}/{one}" in signed for one in ("sign-step", "approve-step", "reject-step", "cancel-work-order")]
     assert ("待批准" in signed, offered) == (True, [False] * 4), "nobody approves what they signed"
 
+    await visitor.sign_in("lead")
+    stranger = await do("approve-step", step="cut-power", level="safety")
+    assert 'class="field-error">安全签核须由人员名录中的人' in stranger, "at the form that was sent"
     await visitor.sign_in("li")
     approved = await do("approve-step", step="cut-power", level="safety")
     assert ("安全签核 李工" in approved, f"{page}/sign-step" in approved) == (True, False)
@@ -55,6 +58,7 @@ async def test_work_order_page_r48_is_signed_and_approved_step_by_step(visitor: 
     assert 'id="sign-step-values-resistance-error">请填一个数' in await do("sign-step", **measured)
     low = await do("sign-step", **{**measured, "values.resistance": "1"})
     assert ('id="sign-step-values-resistance-error"' in low, "绝缘电阻(MΩ ≥ 2)" in low) == (True, True)
+    assert "应为 2 ≤ 绝缘电阻 MΩ:处理后重新测量" in low
     shown = await do("sign-step", **{**measured, "values.resistance": "5.2"})
     assert ("绝缘电阻 5.2 MΩ" in shown, "签核步骤</strong>" in shown) == (True, True)
     assert ('words">cut-power<' in shown, 'words">safety<' in shown, 'words">安全签核<' in shown) == (
