@@ -62,7 +62,7 @@ async def test_work_order_of_the_how_to_goes_through_bus_kafka_and_audit_r48(run
     assert "已完成 finished" in shown.stdout
     assert "✓ team_lead 钱队" in shown.stdout
     history = await asyncio.to_thread(bus.run, "audit", ticket)
-    assert [word for word in ("启动作业单", "步骤签核", "步骤批准") if word not in history.stdout] == []
+    assert [word for word in ("启动作业单", "签核步骤", "批准步骤") if word not in history.stdout] == []
 
     async def read() -> list[dict[str, Any]]:
         lines = (
