@@ -150,8 +150,8 @@ async def _apply(asked: Asked) -> str | Mapping[str, Any]:
     try:
         await _within_size(asked, f"{_path(asked)}/apply", {"content": content, **_decision(asked)})
     except ApiProblem as problem:
-        if problem.problem.get("code") in ("map_invalid", "server_only"):
-            return {"problem": problem, "faults": shown_faults(problem.problem["faults"], content)}
+        if faults := problem.problem.get("faults"):
+            return {"problem": problem, "faults": shown_faults(faults, content)}
         if problem.problem.get("code") == "newer_version":
             state = await _state(asked)
             newest = state["version"] if state else 0
