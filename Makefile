@@ -22,7 +22,7 @@ demo: $(STAMP) ## tell the story on the real local stack, then play the January 
 
 test: $(STAMP) ## run the tests (TEST_ARGS="-k outbox")
 	@$(BIN)/ticketbus fetch
-	@$(BYTECODE) $(BIN)/python -m pytest $(if $(TEST_ARGS),$(TEST_ARGS),-n 2)
+	@$(BYTECODE) $(BIN)/python -m pytest $(if $(TEST_ARGS),$(TEST_ARGS),-n 3)
 
 peers: $(STAMP) ## tests with peers of other languages (Node, Java, promtool) and in Chromium; what is missing is skipped and said
 	@$(BIN)/ticketbus fetch

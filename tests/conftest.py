@@ -17,7 +17,7 @@ settings.load_profile("project")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Share one set of parts where tests are handed out to workers (`-n 2`)."""
+    """Share one set of parts where tests are handed out to workers (`-n 3`)."""
     if config.getoption("tx", None) and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Controller(config))
 
