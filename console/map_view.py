@@ -7,10 +7,11 @@ from difflib import unified_diff
 from typing import Any, Final, NamedTuple
 
 from bus.domain.text import Text
+from bus.intake.reserved_names import own_prefix
 from console.gateway_api import refusal
 
 CONTEXT_LINES: Final = 3
-_SECRETS: Final = re.compile(r"^(  secrets: \[)[A-Z0-9]+(_)", re.MULTILINE)
+_SECRETS: Final = re.compile(r"^(  secrets: \[)[A-Z0-9]+_", re.MULTILINE)
 _SOURCE: Final = re.compile(r"^source:.*$", re.MULTILINE)
 
 
@@ -71,12 +72,8 @@ def too_large(bytes_max: int) -> Text:
 
 def named(content: str, source: str) -> str:
     """Give a map that comes with the bus, and the secrets of its proof, the name that a source is to have. Pure."""
-    content = _SECRETS.sub(lambda found: f"{found[1]}{_variable(source)}{found[2]}", content, count=1)
+    content = _SECRETS.sub(lambda found: f"{found[1]}{own_prefix(source)}", content, count=1)
     return _SOURCE.sub(f"source: {source}", content, count=1)
-
-
-def _variable(source: str) -> str:
-    return re.sub(r"[^A-Z0-9]", "_", source.upper())
 
 
 def diff_lines(before: str, after: str) -> list[DiffLine]:

@@ -8,6 +8,7 @@ from adapters.mapped.map_file import SourceMap
 from adapters.mapped.mqtt_transport import Mqtt
 from adapters.mapped.transports import AskedList, DroppedFiles, FxiaokeObjects, KafkaTopic, PolledList
 from bus.domain.text import Text
+from bus.intake.reserved_names import own_prefix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +24,6 @@ def reaches_further(wanted: SourceMap, in_force: SourceMap | None) -> Sequence[R
     """Give what a map reaches for, and the one in force does not."""
     known = [*_reached(in_force)] if in_force else []
     return [one for one in _reached(wanted) if one not in known]
-
-
-def own_prefix(source: str) -> str:
-    """Give what the names of a source's own secrets begin with: QUAN_DESK_ of quan-desk."""
-    return "".join(one if one.isalnum() else "_" for one in source).upper() + "_"
 
 
 def _reached(mapped: SourceMap) -> Iterator[Reach]:

@@ -44,6 +44,11 @@ def refuse_reserved(name: str, field: str) -> None:
         raise MalformedInput("reserved_name", field, zh, en)
 
 
+def own_prefix(source: str) -> str:
+    """Give what the names of a source's own secrets begin with: QUAN_DESK_ of quan-desk. Pure."""
+    return "".join(one if one.isalnum() else "_" for one in source).upper() + "_"
+
+
 @lru_cache(maxsize=4096)
 def plain_name(name: str) -> str:
     """Spell a person's name one way: full width as half, no blanks around it, and nothing that cannot be seen. Pure."""

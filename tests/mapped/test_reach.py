@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapters.mapped.reach import own_prefix, reaches_further
+from adapters.mapped.reach import reaches_further
 from adapters.mapped.read_map import SourceMapInvalid, read_map
 from adapters.mapped.shipped import shipped, shipped_names
 from adapters.mapped.way import secrets_of_workers
+from bus.intake.reserved_names import own_prefix
 from bus.secret_files import is_own
 from bus.settings import PREFIX, secret_files, variables
 from tests.mapped.maps import CONTENT
