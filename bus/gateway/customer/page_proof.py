@@ -11,9 +11,9 @@ from bus.domain.phone_numbers import mobile_number
 from bus.domain.terms import is_synthetic
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
+from bus.privacy.phones import masked
 
 _SENT_SHOWN: Final = timedelta(minutes=5)
-_SHOWN_BEFORE, _SHOWN_AFTER = 3, 4  # digits of a phone that are shown
 INSTEAD: Final = Text(
     "此页不能确认:请打开我们发给您的确认链接,或把短信验证码告诉工程师,或联系客服",
     "it cannot be confirmed on this page: open the link that we sent you, tell the engineer the code of the SMS, or "
@@ -62,8 +62,7 @@ def code_step(ticket: Ticket, proof: PageProof) -> CodeStep | None:
     mobile = mobile_number(ticket.customer.phone) if proof.sent else ""
     if not mobile:
         return CodeStep(instead=INSTEAD)
-    phone = f"{mobile[:_SHOWN_BEFORE]}****{mobile[-_SHOWN_AFTER:]}"
-    return CodeStep(phone=phone, again=proof.again and ticket.closure.codes_asked < CODES_MAX)
+    return CodeStep(phone=masked(mobile), again=proof.again and ticket.closure.codes_asked < CODES_MAX)
 
 
 def sent_lately(ticket: Ticket, step: CodeStep | None, now: datetime) -> Text | None:
