@@ -21,6 +21,7 @@ RETURNING version
 """
 _IN_FORCE: Final = "SELECT DISTINCT ON (source) * FROM source_maps ORDER BY source, version DESC"
 _ALL: Final = "SELECT * FROM source_maps WHERE source = %s OR %s = '' ORDER BY source, version DESC"
+_ONE: Final = "SELECT * FROM source_maps WHERE source = %s AND version = %s"
 _LOCK: Final = "LOCK TABLE source_maps IN SHARE ROW EXCLUSIVE MODE"
 Check: TypeAlias = Callable[[str, str], None]
 """Look at a source and the content that is to come into force. Raises Conflict where it cannot."""
@@ -160,6 +161,12 @@ async def versions(connection: AsyncConnection, source: str = "") -> Sequence[Ma
     """Give the versions of a source, or of all, the newest first."""
     async with connection.cursor(row_factory=class_row(MapVersion)) as cursor:
         return await (await cursor.execute(_ALL, (source, source))).fetchall()
+
+
+async def version(connection: AsyncConnection, source: str, number: int) -> MapVersion | None:
+    """Give one version of a source, without a look at the others, of which each may be as long as a request."""
+    async with connection.cursor(row_factory=class_row(MapVersion)) as cursor:
+        return await (await cursor.execute(_ONE, (source, number))).fetchone()
 
 
 async def count(connection: AsyncConnection) -> int:

@@ -55,8 +55,8 @@ class PostgresMaps:
 
     async def version(self, source: str, number: int) -> Mapping[str, Any] | None:
         """Give one version with its content. Raises StoreUnavailable."""
-        known = await in_transaction(self.pool, versions.versions, source)
-        return next(({**version_json(one), "content": one.content} for one in known if one.version == number), None)
+        one = await in_transaction(self.pool, versions.version, source, number)
+        return {**version_json(one), "content": one.content} if one else None
 
     def shipped_names(self) -> Sequence[str]:
         """Name the maps that come with the bus."""
