@@ -9,6 +9,7 @@ import yaml
 
 from adapters.registry import CHANNELS
 from adapters.simulators.chat_robot import RobotFault
+from bus.alerts.alert import Severity
 from bus.alerts.engine import notice_store
 from bus.alerts.engine.alerts_config import load_alerts_config
 from bus.alerts.engine.notice_store import LEASE
@@ -105,6 +106,21 @@ async def test_holds_that_an_alert_is_over_is_not_heard_of_before_itself(alertin
     await alerting.send()
     await alerting.send()
     assert [text[:6] for _, text in alerting.first.messages] == ["【P1 告警", "【P1 已恢"]
+
+
+async def test_holds_what_has_become_worse_waits_for_no_lease_and_the_older_news_is_not_sent_after_it(
+    alerting: Alerting,
+) -> None:
+    await alerting.report(replace(paused(), severity=Severity.P2))
+    async with connected(alerting.pool) as connection:  # by a program that dies before it writes down what it sent
+        await notice_store.claim(connection, "first", alerting.notifier.rules, per_minute=18, second=None)
+    await alerting.report(replace(paused(), severity=Severity.P1))
+    await alerting.send()
+    assert [text[:6] for _, text in alerting.first.messages] == ["【P1 告警"]
+    await alerting.pass_time(LEASE.total_seconds() + 1)
+    await alerting.send()
+    assert len(alerting.first.messages) == 1
+    assert await notices(alerting, "first") == [(True, False, "")] * 2
 
 
 async def test_holds_what_waits_for_a_channel_that_no_file_names_is_closed_after_an_hour(alerting: Alerting) -> None:

@@ -34,9 +34,9 @@ SELECT n.number, n.alert AS alert_number, n.flip, n.severity, n.instead_of, a.al
         WHERE h.hidden_by = a.rule || '|' || a.about AND h.hidden_by <> '' AND h.closed_at IS NULL) AS hides
 FROM alert_notices n JOIN alerts a ON a.number = n.alert
 WHERE n.channel = %s AND n.sent_at IS NULL AND n.given_up_at IS NULL AND n.due_at <= clock_timestamp()
-    AND NOT EXISTS ( -- that an alert is over is not heard of before it itself
+    AND NOT (n.flip = 'closed' AND EXISTS ( -- that an alert is over is not heard of before it itself
         SELECT FROM alert_notices e WHERE e.alert = n.alert AND e.channel = n.channel AND e.number < n.number
-            AND e.sent_at IS NULL AND e.given_up_at IS NULL AND e.due_at > clock_timestamp())
+            AND e.sent_at IS NULL AND e.given_up_at IS NULL AND e.due_at > clock_timestamp()))
 ORDER BY n.severity, n.number LIMIT %s"""
 _BEGIN: LiteralString = """
 WITH message AS (
@@ -46,7 +46,9 @@ UPDATE alert_notices SET message = message.number, attempts = attempts + 1, due_
 FROM message WHERE alert_notices.number = ANY(%(numbers)s) RETURNING message"""
 _SENT_NOW: LiteralString = """
 WITH message AS (UPDATE alert_messages SET sent_at = clock_timestamp() WHERE number = %(message)s)
-UPDATE alert_notices SET sent_at = clock_timestamp(), failure = '' WHERE message = %(message)s AND sent_at IS NULL"""
+UPDATE alert_notices n SET sent_at = clock_timestamp(), failure = '' FROM alert_notices taken
+WHERE taken.message = %(message)s AND taken.sent_at IS NULL AND n.sent_at IS NULL AND (n.number = taken.number
+    OR n.number < taken.number AND n.alert = taken.alert AND n.channel = taken.channel AND n.given_up_at IS NULL)"""
 _INSTEAD: LiteralString = """
 INSERT INTO alert_notices (alert, channel, flip, severity, made_at, due_at, instead_of)
 SELECT alert, %(second)s, flip, severity, made_at, clock_timestamp(), channel FROM failed
@@ -131,7 +133,7 @@ async def _begin(connection: Connection, channel: str, message: ChannelMessage) 
 
 
 async def sent(connection: Connection, number: int) -> None:
-    """Note that a message was taken."""
+    """Note that a message was taken: what of its alerts still waited for the channel would be older news."""
     await connection.execute(_SENT_NOW, {"message": number})
 
 
