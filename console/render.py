@@ -12,6 +12,7 @@ import jinja2
 from jinja2_fragments import render_block
 from markupsafe import Markup
 
+from bus.domain.escalated import board_words
 from bus.domain.text import Text
 from console.page import ROOT, link
 
@@ -70,6 +71,7 @@ def _environment(language: str, names: Mapping[str, Text]) -> jinja2.Environment
         "ago": partial(ago, language=language),
         "seconds": partial(duration, language=language),
         "code": code,
+        "board_name": board_words,
         "type_name": lambda one: names.get(one, Text(one, one)),
     }
     jinja.globals |= {"link": link, "static": static_path, "root": ROOT, "ticket_types": [*names]}

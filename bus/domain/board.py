@@ -46,7 +46,7 @@ class BoardCard:
 
     `working_s` and `red`: how long it is in its state in working hours of its region, and whether that is beyond
     `red_after_s`, the state's limit; `works_now`: whether these hours run now. `clock`: null when no promise is open.
-    `unroutable`: why nobody suits, as codes with commas.
+    `unroutable`: why nobody suits, as codes with commas. `escalated_to`: the role whose board it is on, or empty.
     """
 
     ticket_id: TicketId
@@ -71,6 +71,7 @@ class BoardCard:
     asked: int
     suggested: str
     unroutable: str
+    escalated_to: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +135,7 @@ def card_of(ticket: Ticket, limits: DwellLimits, calendars: Calendars, now: date
         asked=ticket.asked,
         suggested=ticket.routing.suggested,
         unroutable=ticket.routing.unroutable,
+        escalated_to=ticket.escalated_to,
     )
 
 

@@ -17,6 +17,7 @@ from bus.domain.closing_events import (
 from bus.domain.closure_proof import CODE_TRIES, is_code, may_be_code
 from bus.domain.closure_rules import ClosureRules, PendingClosure, reminders
 from bus.domain.commands import Request
+from bus.domain.escalated import TEAM_LEAD
 from bus.domain.events import Event, TicketEscalated
 from bus.domain.simplified import simplified
 from bus.domain.terms import CUSTOMER_PAGE, SANDBOX, ConfirmedVia, Tick
@@ -127,7 +128,7 @@ def follow_up_closure(request: Request, ticket: Ticket) -> tuple[Event, ...]:
         return ()
     if pending.expires_at is not None and at >= pending.expires_at:
         expired = ClosureExpired(requested_version=pending.version, expired_at=pending.expires_at)
-        return (expired, TicketEscalated(to="team_lead", reason=str(_EXPIRED)))
+        return (expired, TicketEscalated(to=TEAM_LEAD, reason=str(_EXPIRED)))
     left = tuple(one for one in pending.remind_at if one > at)
     return (ClosureReminded(number=pending.reminded + 1, remind_at=left),)
 

@@ -193,7 +193,8 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
         case ClosureRequested() | ClosureReminded() | ClosureExpired() | ClosureCodeRefused() | ClosureCodeAsked():
             return fold_closure(ticket, event, at)
         case ClosureConfirmed():
-            return replace(ticket, state=State.CLOSED, closed_at=at, closure_requested=False, closure=None)
+            closed = replace(ticket, state=State.CLOSED, closed_at=at, escalated_to="")
+            return replace(closed, closure_requested=False, closure=None)
         case TicketTagged(tags=tags):
             return replace(ticket, tags=tags)
         case ClosureRejected():
@@ -203,13 +204,13 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
             return replace(_reopened(ticket, state, at), accepted_at=None, routing=NOT_ROUTED)
         case SlaWarned() | SlaBreached() | SlaBreachWithdrawn() | PromisesReplanned():
             return fold_promises(ticket, event, at)
+        case TicketEscalated(to=to):
+            return replace(ticket, escalated_to=to)
         case TicketReclassified(type=kind, priority=priority, region=region):
             return replace(ticket, type=kind, priority=priority or ticket.priority, region=region)
         case PersonalDataErased():
             return replace(ticket, personal_erased=True)
-        case (
-            PartsIssued() | PartsRefused() | NoteAdded() | TicketEscalated() | NextStepOverdue() | PauseAllowanceSpent()
-        ):
+        case PartsIssued() | PartsRefused() | NoteAdded() | NextStepOverdue() | PauseAllowanceSpent():
             return ticket
         case WorkOrderStarted() | StepApproved() | StepRejected() | WorkOrderCancelled():
             return ticket  # see `progressed`
@@ -241,6 +242,7 @@ def _assigned(ticket: Ticket, event: TicketAssigned) -> Ticket:
         routing=replace(ticket.routing, suggested="", unroutable="", claim_due_at=event.claim_due_at),
         assignments=ticket.assignments + known,
         reassignments=ticket.reassignments + (known and ticket.assignments > 0),
+        escalated_to="",
     )
 
 
@@ -267,6 +269,7 @@ def _resolved(ticket: Ticket, event: TicketResolved, at: datetime) -> Ticket:
         summary=event.summary,
         root_cause=event.root_cause,
         resolution=sla_clock.settle(ticket.resolution, at),
+        escalated_to="",
     )
 
 

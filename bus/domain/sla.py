@@ -9,6 +9,7 @@ from datetime import datetime
 from bus.domain.closing_commands import RejectClosure, Reopen
 from bus.domain.closing_events import ClosureExpired, ClosureReminded, TicketResolved
 from bus.domain.commands import Command, Escalate
+from bus.domain.escalated import TEAM_LEAD
 from bus.domain.events import (
     AssignmentAccepted,
     EngineerArrived,
@@ -69,7 +70,7 @@ def breach(ticket: Ticket, name: ClockName, at: datetime) -> tuple[Event, ...]:
     reason = f"{name.zh}超时 / {name.value} breached"
     return (
         SlaBreached(clock=name, due_at=due, limit_s=clock.limit_s),
-        TicketEscalated(to="team_lead", reason=reason),
+        TicketEscalated(to=TEAM_LEAD, reason=reason),
     )
 
 

@@ -31,6 +31,7 @@ class Ticket:
     `acted_at`: as `last_at`, but what a customer asks or reports does not move it; None in an earlier version's state.
     `priority`: in the word of who asked last; empty in an earlier version's state, too.
     `link_number`: how often links to the customer's page were revoked, `engineer_link_number` to the engineer's.
+    `escalated_to`: the role on whose board it is until somebody is assigned or it is resolved; empty: nobody's.
     `asked_at`: when the customer last asked how it goes. `visit_at`: when whoever is on the way expects to be on site.
     """
 
@@ -95,6 +96,7 @@ class Ticket:
     engineer_link_number: int = 0
     asked_at: datetime | None = None
     visit_at: datetime | None = None
+    escalated_to: str = ""
 
 
 def has_deadlines(ticket: Ticket) -> bool:

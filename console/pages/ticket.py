@@ -24,7 +24,6 @@ from console.work_order_forms import DONE, level_text, signing_body, work_order_
 
 EVENTS_SHOWN: Final = 200  # the last ones
 _MOVED_ON: Final = Text("作业单已有变化,请看现在的步骤", "the work order has moved on: look at its steps")
-_BOARDS: Final = {"team_lead": Text("班组长", "the team lead")}  # whom the bus itself escalates to
 ESCALATION: Final = "sla_escalation"
 SAID: Final[Mapping[str, Sequence[str]]] = {
     "ticket.opened": ("description",),
@@ -102,7 +101,6 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "seen": str(ticket["version"]),
         "virtual": is_synthetic(ticket["ticket_id"]),
         "practised_by": creator if of_other else "",
-        "escalated_to": escalated_to(events["events"]),
         "clocks": clocks["clocks"],
         "next_step": clocks["next_step"],
         "routing": routing,
@@ -231,16 +229,6 @@ def load_text(one: Mapping[str, Any]) -> Text:
     against += [] if one["on_shift"] else [Text("不在班", "off shift")]
     shown = f"{one['person']} · {has}/{most}"
     return Text(" ".join([shown, *(why.zh for why in against)]), ", ".join([shown, *(why.en for why in against)]))
-
-
-def escalated_to(events: Sequence[Mapping[str, Any]]) -> Text | None:
-    """Give the role that a ticket was last escalated to, until it is assigned, resolved or closed. Pure."""
-    up = "ticket.escalated"
-    ends = (up, "ticket.assigned", "ticket.resolved", "closure.confirmed")
-    last = next((one for one in reversed(events) if one["event_type"].partition(".v")[0] in ends), None)
-    if last is None or not last["event_type"].startswith(up):
-        return None
-    return _BOARDS.get(last["to"], Text(last["to"], last["to"]))
 
 
 async def _send(form: CommandForm, asked: Asked) -> str:

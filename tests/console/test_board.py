@@ -33,7 +33,9 @@ async def numbers(visitor: Visitor) -> list[str]:
     assert red.state_since
     tickets = [
         replace(lost, title=MARKUP, region="西南", routing=replace(lost.routing, unroutable="region")),
-        replace(waits, paused_for=WaitingFor.CUSTOMER, substate=Substate.PARTS, reports=3, asked=2),
+        replace(
+            waits, paused_for=WaitingFor.CUSTOMER, substate=Substate.PARTS, reports=3, asked=2, escalated_to="team_lead"
+        ),
         replace(red, state_since=red.state_since - timedelta(hours=3)),
     ]
     gateway.store._tickets |= {one.ticket_id: one for one in tickets}
@@ -57,6 +59,7 @@ async def test_board_page_shows_columns_what_is_pinned_and_engineers(visitor: Vi
         "备件调拨",
         "合并 3 次报修",
         "客户催 2 次",
+        "已升级给 班组长",
         "王工",
         "(备份 李工)",
         "未接单",

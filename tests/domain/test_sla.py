@@ -1,11 +1,12 @@
 """The SLA clocks (R7): never early, warned once, broken once, standing while the ticket waits, silent about history."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from bus.domain.closing_events import TicketReopened, TicketResolved
-from bus.domain.commands import Accept, Command, Note, Start
+from bus.domain.commands import Accept, Command, Escalate, Note, Start
 from bus.domain.events import AssignmentAccepted, NoteAdded, TicketEscalated, WorkPaused, WorkResumed, WorkStarted
 from bus.domain.inside_commands import BreachSla, WarnSla
 from bus.domain.promise_events import SlaBreached, SlaWarned
@@ -41,6 +42,20 @@ def test_sla_a_breach_comes_when_the_promise_falls_due_once_and_is_escalated() -
     story.when(At(RESPONSE_DUE, BreachSla(clock=RESPONSE))).then(LATE_RESPONSE, TicketEscalated)
     story.when(At(RESPONSE_DUE + MINUTE, BreachSla(clock=RESPONSE))).then()
     story.when(At(RESPONSE_DUE + MINUTE, WarnSla(clock=RESPONSE))).then()
+
+
+def test_sla_an_escalated_ticket_is_on_its_board_until_somebody_has_it_it_is_over_or_no_breach() -> None:
+    heard = RESPONSE_DUE + MINUTE
+    for answered_at, board in ((RESPONSE_DUE - MINUTE, ""), (heard, "team_lead")):
+        broken = given(OPEN, ASSIGN, At(RESPONSE_DUE, BreachSla(clock=RESPONSE)))
+        assert broken.ticket.escalated_to == "team_lead"
+        broken.when(At(answered_at, Accept()), received_at=heard)
+        assert broken.ticket.escalated_to == board
+    for over in (RESOLVE, replace(ASSIGN, reason="换人")):
+        called = answered(Escalate(to="经理", reason="客户着急"))
+        assert called.ticket.escalated_to == "经理"
+        called.when(over)
+        assert called.ticket.escalated_to == "", over
 
 
 def test_sla_an_answer_in_the_very_last_moment_keeps_the_promise() -> None:

@@ -61,6 +61,7 @@ ADDED = {
     "engineer_link_number",
     "asked_at",
     "visit_at",
+    "escalated_to",
 }  # to the states, by folding again
 ADDED_TO_A_CLOCK = {"calendar": None}
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing_extensions import TypedDict
 
 from bus.domain.collaborators import who_answers
+from bus.domain.escalated import board_words
 from bus.domain.terms import State
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket
@@ -16,6 +17,7 @@ class ResponsibilityAnswer(TypedDict):
     """The lead of a ticket with backup and collaborators, and who `answers` now, in words too; empty: nobody.
 
     `accepted_at`: null is not claimed yet, by `claim_due_at` where it is an offer. `version`: the ticket's.
+    `escalated_to`: the role on whose board it is until somebody is assigned or it is resolved; empty: nobody's.
     """
 
     ticket_id: str
@@ -30,6 +32,7 @@ class ResponsibilityAnswer(TypedDict):
     accepted_at: datetime | None
     claim_due_at: datetime | None
     collaborators: list[Collaborator]
+    escalated_to: str
 
 
 def responsibility_view(ticket: Ticket) -> ResponsibilityAnswer:
@@ -48,10 +51,19 @@ def responsibility_view(ticket: Ticket) -> ResponsibilityAnswer:
         "accepted_at": ticket.accepted_at,
         "claim_due_at": ticket.routing.claim_due_at,
         "collaborators": [*ticket.collaborators],
+        "escalated_to": ticket.escalated_to,
     }
 
 
 def _whose_turn(ticket: Ticket) -> Text:
+    turn = _turn_of(ticket)
+    if not ticket.escalated_to:
+        return turn
+    board = board_words(ticket.escalated_to)
+    return Text(f"{turn.zh};已升级给 {board.zh}", f"{turn.en}; escalated to {board.en}")
+
+
+def _turn_of(ticket: Ticket) -> Text:
     lead = ticket.assignee.person
     if not lead:
         return Text("无人负责,等待指派", "nobody answers: it waits for somebody")
