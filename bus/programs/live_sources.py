@@ -78,7 +78,7 @@ class LiveSources(Mapping[str, Source]):
         return self._refused.get(name, "")
 
     def check(self, name: str, content: str) -> None:
-        """Refuse a map that could not be taken up here. Raises SourceTaken, SecretShared, MapOutdated."""
+        """Refuse a map that could not be taken up here. Any thread. Raises SourceTaken, SecretShared, MapOutdated."""
         try:
             self._made(name, 0, content)
         except SourceMapInvalid as error:
@@ -104,9 +104,9 @@ class LiveSources(Mapping[str, Source]):
                 versions = await in_force(connection)
             self._rows = rows
             for one in versions:
-                self._take(one)
+                await self._take(one)
 
-    def _take(self, one: MapVersion) -> None:
+    async def _take(self, one: MapVersion) -> None:
         now = self._mapped.get(one.source)
         if one.content is None:
             self._refused.pop(one.source, None)
@@ -114,7 +114,7 @@ class LiveSources(Mapping[str, Source]):
                 log.info("source_map_taken_off", source=one.source, version=one.version)
         elif now is None or now.version != one.version:
             try:
-                made = self._made(one.source, one.version, one.content)
+                made = await asyncio.to_thread(self._made, one.source, one.version, one.content)
             except (SourceMapInvalid, Conflict) as error:
                 self._refused[one.source] = f"{one.source} version {one.version}: {error}"
                 log.error("source_map_refused", source=one.source, version=one.version, cause=str(error))
@@ -126,8 +126,7 @@ class LiveSources(Mapping[str, Source]):
     def _made(self, name: str, version: int, content: str) -> MappedSource:
         refuse_taken(name, self._fixed)
         made = mapped_source(read_map(content, f"map of {name}"), version, self._environment)
-        others = {other: source for other, source in self.items() if other != name}
-        if shared := sharing_a_secret({**others, name: made}):
+        if shared := sharing_a_secret({**self._fixed, **self._mapped, name: made}):
             zh = f"来源 {shared[0]} 和 {shared[1]} 的密钥相同:请让对方各用一个"
             en = f"the sources {shared[0]!r} and {shared[1]!r} have the same secret: let each have its own"
             raise SecretShared(Text(zh, en))

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -20,7 +20,7 @@ from bus.domain.errors import Conflict
 from bus.domain.text import Text
 from bus.gateway.http.problems import HttpProblem
 from bus.intake.dispatch import utc_now
-from bus.postgres.pool import Pool, in_transaction
+from bus.postgres.pool import Connection, Pool, in_transaction
 from bus.programs.live_sources import LiveSources, MapOutdated, SecretShared, SourceTaken
 from bus.programs.map_trials import MapTrials
 from bus.secret_files import SecretFileUnusable, secret_from
@@ -82,7 +82,7 @@ class PostgresMaps:
         """Bring a map into force. Raises HttpProblem (409, 422, 429), StoreUnavailable."""
         refuse_faults(await self.tried(content, [], {}), source)
         known = await self._known(source, over)
-        await asyncio.to_thread(refuse_reach, content, content_in_force(known), "content")
+        await self._refuse(source, content, known, "content")
         await self._decided(partial(versions.apply, source=source, content=content, by=by, why=why, over=over))
 
     async def rollback(self, source: str, to: int | None, *, over: int, by: str, why: str) -> None:
@@ -93,7 +93,7 @@ class PostgresMaps:
         except Conflict as error:
             raise as_problem(error) from error
         if content is not None:
-            await asyncio.to_thread(refuse_reach, content, content_in_force(known), "to")
+            await self._refuse(source, content, known, "to")
         await self._decided(partial(versions.rollback, source=source, to=to, by=by, why=why, over=over))
 
     async def remove(self, source: str, *, over: int, by: str, why: str) -> None:
@@ -109,9 +109,17 @@ class PostgresMaps:
             raise as_problem(error) from error
         return known
 
-    async def _decided(self, act: Any) -> None:
+    async def _refuse(self, source: str, content: str, known: Sequence[MapVersion], field: str) -> None:
+        """Refuse what reaches too far or stands against another source; a long map is read beside the event loop."""
+        await asyncio.to_thread(refuse_reach, content, content_in_force(known), field)
         try:
-            await in_transaction(self.pool, partial(act, check=self.known.check))
+            await asyncio.to_thread(self.known.check, source, content)
+        except Conflict as error:
+            raise as_problem(error) from error
+
+    async def _decided(self, act: Callable[[Connection], Awaitable[object]]) -> None:
+        try:
+            await in_transaction(self.pool, act)
         except Conflict as error:
             raise as_problem(error) from error
         await self.known.refresh()
