@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from bus.domain.closing_commands import ConfirmClosure, RejectClosure, Reopen, RequestClosure, Tag
+from bus.domain.closing_commands import AskClosureCode, ConfirmClosure, RejectClosure, Reopen, RequestClosure, Tag
 from bus.domain.collaborator_commands import AddCollaborator, RemoveCollaborator
 from bus.domain.commands import (
     Accept,
@@ -61,6 +61,7 @@ class CommandForm:
 Made = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 CHOOSE: Final = Text("请选择", "choose")
 WHY: Final = FormField(name="reason", label=Text("原因", "why"))
+CODE: Final = FormField(name="code", label=Text("客户的验证码(有则填)", "the customer's code, if given"))
 FORMS: Final[Sequence[CommandForm]] = (
     CommandForm(
         command=Assign,
@@ -140,18 +141,25 @@ FORMS: Final[Sequence[CommandForm]] = (
         done=Text("已请客户确认", "the customer is asked"),
     ),
     CommandForm(
+        command=AskClosureCode,
+        title=Text("重发客户的验证码", "send the customer's code once more"),
+        fields=[],
+        done=Text("验证码短信已重发", "the code is sent once more"),
+    ),
+    CommandForm(
         command=ConfirmClosure,
         title=Text("代客户确认关闭", "confirm for the customer"),
         fields=[
             FormField(name="confirmed_by", label=Text("客户联系人", "the customer's contact")),
             FormField(name="ticks", label=Text("客户确认", "the customer confirms"), choices=words(Tick), many=True),
+            CODE,
         ],
         done=Text("已关闭", "closed"),
     ),
     CommandForm(
         command=RejectClosure,
         title=Text("代客户拒绝关闭", "decline for the customer"),
-        fields=[FormField(name="rejected_by", label=Text("客户联系人", "the customer's contact")), WHY],
+        fields=[FormField(name="rejected_by", label=Text("客户联系人", "the customer's contact")), WHY, CODE],
         done=Text("已退回处理", "it goes on"),
     ),
     CommandForm(
