@@ -165,8 +165,8 @@ class StoredResponse:
 class AlertService(Protocol):
     """Alerts, silences, and the alerts of others. All of it raises StoreUnavailable."""
 
-    async def listed(self, *, closed: bool) -> Sequence[ListedAlert]:
-        """List what is open, the most urgent first; or what closed last."""
+    async def listed(self, *, closed: bool, ticket_id: str = "") -> Sequence[ListedAlert]:
+        """List what is open, of a ticket or all, the most urgent first; or what closed last."""
         ...
 
     async def one(self, number: int) -> ListedAlert | None:

@@ -79,7 +79,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         asked.get(f"{path}/work-order"),
         asked.get("/v1/scene-tags"),
         asked.get_if("knowledge", f"{path}/knowledge"),
-        asked.get_if("alerts", "/v1/alerts"),
+        asked.get_if("alerts", "/v1/alerts", ticket=ticket["ticket_id"]),
         asked.get_if("people", "/v1/people"),
         _device(asked, ticket["serial"]),
         _chosen(asked),
@@ -109,7 +109,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "last_action": event_words(ticket["responsibility"]["last_action"]),
         "why_it_waits": waits_for(events["events"]) if ticket["paused"] else "",
         "articles": knowledge and knowledge["articles"],
-        "escalations": escalations(alerts["alerts"] if alerts else (), ticket["ticket_id"]),
+        "escalations": [one for one in (alerts["alerts"] if alerts else ()) if one["rule"] == ESCALATION],
         "people": {one["person"]: load_text(one) for one in present},
         "device": device,
         "photos": shown,
@@ -215,11 +215,6 @@ def waits_for(events: Sequence[Mapping[str, Any]]) -> str:
     """Give the reason of the pause that a ticket is in; empty where it is too long ago. Pure."""
     pauses = ("work.paused.v1", "pause.reason.changed.v1", "parts.requested.v1")
     return next((str(one["reason"]) for one in reversed(events) if one["event_type"] in pauses), "")
-
-
-def escalations(alerts: Sequence[Mapping[str, Any]], ticket_id: str) -> list[Mapping[str, Any]]:
-    """Give the open alerts of a ticket's promises. Pure."""
-    return [one for one in alerts if one["rule"] == ESCALATION and one["ticket_id"] == ticket_id]
 
 
 def load_text(one: Mapping[str, Any]) -> Text:

@@ -24,8 +24,9 @@ class FakeAlertService:
     made: dict[int, Silence] = field(default_factory=dict)
     taken: list[OutsideAlert] = field(default_factory=list)
 
-    async def listed(self, *, closed: bool) -> Sequence[ListedAlert]:
-        return [one for one in self.alerts.values() if bool(one.closed_at) is closed]
+    async def listed(self, *, closed: bool, ticket_id: str = "") -> Sequence[ListedAlert]:
+        found = [one for one in self.alerts.values() if bool(one.closed_at) is closed]
+        return [one for one in found if ticket_id in ("", one.ticket_id)]
 
     async def one(self, number: int) -> ListedAlert | None:
         return self.alerts.get(number)

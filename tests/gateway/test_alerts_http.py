@@ -1,7 +1,7 @@
 """Alerts over HTTP, and the door for others': on a real database."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from bus.alerts.engine.alert_store import known_alerts, store
 from bus.alerts.engine.outside_alerts import BOUND, OPEN_MAX, P1_MORE_MAX
 from bus.alerts.engine.silences import silences
 from bus.alerts.rule_names import RuleName
+from bus.domain.terms import TicketId
 from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
 from bus.postgres.pool import Pool, connected
@@ -79,6 +80,16 @@ async def api(pool: Pool) -> AsyncIterator[AlertApi]:
 def paused(about: str = "erp") -> Alert:
     """Make an alert."""
     return Alert(rule=RuleName.TARGET_PAUSED, about=about, zh="已暂停", en="paused", mend="ticketbus delivery resume")
+
+
+async def test_alerts_http_are_listed_of_one_ticket(api: AlertApi) -> None:
+    number = "T20261130-000001"
+    await api.round(paused(), replace(paused("crm"), ticket_id=TicketId(number)))
+    assert len((await api.get("/v1/alerts"))["alerts"]) == 2
+    for state, count in (("open", 1), ("closed", 0)):
+        found = (await api.get(f"/v1/alerts?state={state}&ticket={number}"))["alerts"]
+        assert [one["about"] for one in found] == ["crm"] * count, state
+    assert (await api.get("/v1/alerts?ticket=T20261130-000002"))["alerts"] == []
 
 
 async def test_alerts_http_an_alert_is_listed_shown_and_acknowledged_once(api: AlertApi) -> None:

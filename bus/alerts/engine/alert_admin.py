@@ -15,12 +15,13 @@ _COLUMNS: LiteralString = r"""number, rule, about, severity, alert->>'zh' AS zh,
     alert->>'mend' AS mend, alert->>'ticket_id' AS ticket_id, alert->>'trace_id' AS trace_id, alert->'facts' AS facts,
     seen_at, opened_at, gone_at, closed_at, hidden_by, substring(hidden_by FROM '^silence (\d+)$')::bigint AS silence,
     escalated_at, acked_at, acked_by, acked_why, repeats, drill"""
+_OF_TICKET: LiteralString = "(%(ticket)s = '' OR alert->>'ticket_id' = %(ticket)s)"
 _LIST: LiteralString = f"""
-SELECT {_COLUMNS} FROM alerts WHERE closed_at IS NULL AND opened_at IS NOT NULL
+SELECT {_COLUMNS} FROM alerts WHERE closed_at IS NULL AND opened_at IS NOT NULL AND {_OF_TICKET}
 ORDER BY severity, number"""  # noqa: S608 - our own columns
 _CLOSED: LiteralString = f"""
-SELECT {_COLUMNS} FROM alerts WHERE closed_at IS NOT NULL AND opened_at IS NOT NULL
-ORDER BY closed_at DESC LIMIT %s"""  # noqa: S608 - our own columns
+SELECT {_COLUMNS} FROM alerts WHERE closed_at IS NOT NULL AND opened_at IS NOT NULL AND {_OF_TICKET}
+ORDER BY closed_at DESC LIMIT %(most)s"""  # noqa: S608 - our own columns
 _ONE: LiteralString = f"SELECT {_COLUMNS} FROM alerts WHERE number = %s"  # noqa: S608 - our own columns
 _NOTICES: LiteralString = """
 SELECT channel, flip, made_at, sent_at, attempts, failure, instead_of, given_up_at FROM alert_notices
@@ -63,14 +64,14 @@ class ListedAlert:
     notices: Sequence[dict[str, Any]] = field(default_factory=tuple)
 
 
-async def open_alerts(connection: Connection) -> list[ListedAlert]:
-    """List what is open, the most urgent first; hidden ones included, which say by what."""
-    return await read_rows(connection, _LIST, ListedAlert)
+async def open_alerts(connection: Connection, ticket_id: str = "") -> list[ListedAlert]:
+    """List what is open, of a ticket or all, the most urgent first; hidden ones included, which say by what."""
+    return await read_rows(connection, _LIST, ListedAlert, {"ticket": ticket_id})
 
 
-async def closed_alerts(connection: Connection) -> list[ListedAlert]:
-    """List what closed last."""
-    return await read_rows(connection, _CLOSED, ListedAlert, (CLOSED_LISTED,))
+async def closed_alerts(connection: Connection, ticket_id: str = "") -> list[ListedAlert]:
+    """List what closed last, of a ticket or all."""
+    return await read_rows(connection, _CLOSED, ListedAlert, {"ticket": ticket_id, "most": CLOSED_LISTED})
 
 
 async def one_alert(connection: Connection, number: int) -> ListedAlert | None:

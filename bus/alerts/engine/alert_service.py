@@ -17,9 +17,10 @@ class PostgresAlertService:
 
     pool: Pool
 
-    async def listed(self, *, closed: bool) -> Sequence[ListedAlert]:
-        """List what is open, the most urgent first; or what closed last."""
-        return await in_transaction(self.pool, alert_admin.closed_alerts if closed else alert_admin.open_alerts)
+    async def listed(self, *, closed: bool, ticket_id: str = "") -> Sequence[ListedAlert]:
+        """List what is open, of a ticket or all, the most urgent first; or what closed last."""
+        read = alert_admin.closed_alerts if closed else alert_admin.open_alerts
+        return await in_transaction(self.pool, read, ticket_id)
 
     async def one(self, number: int) -> ListedAlert | None:
         """Show an alert with what each channel was sent of it."""

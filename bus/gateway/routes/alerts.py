@@ -39,6 +39,12 @@ from bus.wire.rejected_input import RejectedInputStore
 
 _STATES: Final = ("open", "closed")
 _STATE: Final = {"name": "state", "in": "query", "schema": {"enum": _STATES, "default": "open"}}
+_OF_TICKET: Final = {
+    "name": "ticket",
+    "in": "query",
+    "description": "of this ticket alone",
+    "schema": {"type": "string"},
+}
 _NUMBER: Final = {"type": "integer", "minimum": 1}
 _BATCH: Final = {
     "type": "object",
@@ -88,7 +94,7 @@ def alert_routes(
         "requestBody": {"required": True, "content": {"application/json": {"schema": _BATCH}}},
     }
     return [
-        reading("/v1/alerts", handlers.list_alerts, "List alerts", AlertList, parameters=[_STATE]),
+        reading("/v1/alerts", handlers.list_alerts, "List alerts", AlertList, parameters=[_STATE, _OF_TICKET]),
         reading("/v1/alerts/rules", handlers.list_rules, "List alert rules", RuleList),
         reading("/v1/alerts/silences", handlers.list_silences, "List silences", SilenceList),
         reading(
@@ -120,11 +126,13 @@ class _AlertHandlers:
     async def list_alerts(self, http: HttpRequest) -> Response:
         """List what is open, the most urgent first, hidden ones with what hides them; or what closed last."""
         await admit(http, Access.ALERTS)
-        state = query_of(http).get("state", "open")
+        query = query_of(http)
+        state = query.get("state", "open")
         if state not in _STATES:
             zh, en = f"state 只能是 {'、'.join(_STATES)}", f"state is one of {', '.join(_STATES)}"
             raise HttpProblem(400, "out_of_range", "state", Text(zh, en))
-        return json_response({"alerts": await self.service.listed(closed=state == "closed")})
+        found = await self.service.listed(closed=state == "closed", ticket_id=query.get("ticket", ""))
+        return json_response({"alerts": found})
 
     async def show_alert(self, http: HttpRequest) -> Response:
         """Show an alert: what is wrong, the command that mends it, and what each channel was sent."""
