@@ -76,6 +76,7 @@ class ClosureRejected:
     rejected_by: fields.RejectedBy
     reason: fields.Reason
     reason_code: fields.RejectionCode = ""
+    via: fields.ConfirmedVia = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,29 +48,37 @@ def confirm_closure(
     absent = [tick for tick in Tick if tick not in command.ticks]
     if absent and "ticks" not in request.waives:
         raise refusals.missing(f"ticks.{absent[0].value}", Text(absent[0].zh, "tick all three to close"))
-    via = _via(request, command, ticket)
+    via = _via(request, command.code)
+    if via is not None:
+        _refuse_workers(request, command, ticket, via)
     if via is ConfirmedVia.CODE and (wrong := _wrong_code(request, command.code, ticket, rules)):
         return (wrong,)
     ticks = tuple(dict.fromkeys(command.ticks))
     return (ClosureConfirmed(confirmed_by=command.confirmed_by, ticks=ticks, via=via),)
 
 
-def _via(request: Request, command: ConfirmClosure, ticket: Ticket) -> ConfirmedVia | None:
-    """Say how it is confirmed; None of an imported past. Who works on it is no customer, whichever way they come."""
+def _via(request: Request, code: str) -> ConfirmedVia | None:
+    """Say how the customer answers; None of an imported past."""
     if request.historic:
         return None
-    workers = frozenset[str]() if request.source == SANDBOX else _workers(ticket)
-    if _spelled(command.confirmed_by) in workers:
-        raise closure_refusals.handler_is_no_customer()
-    if command.code.strip():
+    if code.strip():
         return ConfirmedVia.CODE
     if request.source == CUSTOMER_PAGE:
         return ConfirmedVia.PAGE
+    by_source = bool(request.source_no) or (request.scope is not None and bool(request.scope.source))
+    return ConfirmedVia.CRM if by_source else ConfirmedVia.CONSOLE
+
+
+def _refuse_workers(request: Request, command: ConfirmClosure, ticket: Ticket, via: ConfirmedVia) -> None:
+    """Who works on it is no customer, whichever way they come, and speaks for one by the code alone."""
+    workers = frozenset[str]() if request.source == SANDBOX else _workers(ticket)
+    if _spelled(command.confirmed_by) in workers:
+        raise closure_refusals.handler_is_no_customer()
+    if via in (ConfirmedVia.CODE, ConfirmedVia.PAGE):
+        return
     engineer = request.scope is not None and bool(request.scope.person)
     if engineer or _spelled(request.actor) in workers:
         raise closure_refusals.code_wanted()
-    by_source = bool(request.source_no) or (request.scope is not None and bool(request.scope.source))
-    return ConfirmedVia.CRM if by_source else ConfirmedVia.CONSOLE
 
 
 def reject_closure(request: Request, command: RejectClosure, ticket: Ticket, rules: ClosureRules) -> tuple[Event, ...]:
@@ -80,7 +88,8 @@ def reject_closure(request: Request, command: RejectClosure, ticket: Ticket, rul
         raise refusals.unknown_word("reason_code", reason_code, rules.rejection_reasons)
     if command.code.strip() and (wrong := _wrong_code(request, command.code, ticket, rules)):
         return (wrong,)
-    return (ClosureRejected(rejected_by=command.rejected_by, reason=command.reason, reason_code=reason_code),)
+    via = _via(request, command.code)
+    return (ClosureRejected(rejected_by=command.rejected_by, reason=command.reason, reason_code=reason_code, via=via),)
 
 
 def ask_code(request: Request, ticket: Ticket) -> ClosureCodeAsked:

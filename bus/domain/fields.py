@@ -71,7 +71,7 @@ Knowledge = Annotated[
 ]
 ConfirmedBy = Annotated[str, Doc("the customer's contact who signed, by name"), Personal()]
 ConfirmedVia = Annotated[
-    terms.ConfirmedVia | None, Doc("how the contact confirmed; null: an imported past, or an event of before 0.3.0")
+    terms.ConfirmedVia | None, Doc("how the contact answered; null: an imported past, or an event of before 0.3.0")
 ]
 ClosureCode = Annotated[
     str, Doc("the six digits that the contact had by SMS; empty: it is proven in another way that they answer")

@@ -49,7 +49,7 @@ def test_closing_code_proves_a_no_as_it_proves_a_yes_r20() -> None:
     assert story.ticket.state is State.RESOLVED
     story.when(replace(no, code="12"), source=CUSTOMER_PAGE).then_refused("out_of_range", "code")
     [event] = story.when(replace(no, code=code(story.ticket)), source=CUSTOMER_PAGE).events
-    assert event == ClosureRejected(rejected_by="陈女士", reason="仍有异响")
+    assert event == ClosureRejected(rejected_by="陈女士", reason="仍有异响", via=ConfirmedVia.CODE)
     again = asked()
     [event] = again.when(replace(CONFIRM, code=code(again.ticket)), source=CUSTOMER_PAGE).events
     assert isinstance(event, ClosureConfirmed)

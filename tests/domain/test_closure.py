@@ -85,7 +85,7 @@ def test_closure_nobody_closes_anonymously() -> None:
 
 
 def test_closure_a_customer_who_does_not_sign_sends_the_work_on() -> None:
-    story = given(*ASKED_TO_CLOSE).when(REJECT).then(ClosureRejected(rejected_by="陈女士", reason="仍有异响"))
+    story = given(*ASKED_TO_CLOSE).when(REJECT).then(ClosureRejected)
     ticket = story.ticket
     assert (ticket.state, ticket.resolved_at, ticket.closure_requested) == (State.IN_PROGRESS, None, False)
     assert (ticket.assignee, ticket.reopens) == (WANG, 1)
@@ -109,9 +109,10 @@ def test_closure_a_reopened_ticket_without_a_handler_waits_in_the_queue() -> Non
 
 def test_closure_a_reason_of_rejection_is_of_the_list_r20() -> None:
     coded = replace(REJECT, reason_code="came_back")
-    given(*ASKED_TO_CLOSE).when(coded).then(
-        ClosureRejected(rejected_by="陈女士", reason="仍有异响", reason_code="came_back")
+    rejected = ClosureRejected(
+        rejected_by="陈女士", reason="仍有异响", reason_code="came_back", via=ConfirmedVia.CONSOLE
     )
+    given(*ASKED_TO_CLOSE).when(coded).then(rejected)
     wrong = given(*ASKED_TO_CLOSE).when(replace(REJECT, reason_code="cameback"))
     assert wrong.then_refused("unknown_word", "reason_code").context["nearest"] == "came_back"
 

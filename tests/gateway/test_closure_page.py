@@ -117,7 +117,8 @@ async def test_closure_page_what_is_not_solved_goes_on_r20(gateway: Gateway) -> 
     seen = await gateway.http.get(link)
     assert (seen.status_code, "已收到您的反馈" in seen.text) == (200, True)
     *_, last = await gateway.store.events(ticket_id)
-    assert last.event == ClosureRejected(rejected_by="陈女士", reason="仍有异响", reason_code="came_back")
+    rejected = ClosureRejected(rejected_by="陈女士", reason="仍有异响", reason_code="came_back", via=ConfirmedVia.PAGE)
+    assert last.event == rejected
     assert (await _ticket(gateway, ticket_id)).state is State.IN_PROGRESS
 
 
