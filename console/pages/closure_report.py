@@ -23,6 +23,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     return {
         "month": month,
         "before": before,
+        "empty": is_empty(report["lines"]),
         "report": report,
         "sections": beside(report["lines"], earlier["lines"]),
         "titles": SECTIONS,
@@ -30,6 +31,11 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "tickets_of": lambda line: tickets_of(line, report),
         "latest": f"{last_month(asked.now):%Y-%m}",
     }
+
+
+def is_empty(lines: Lines) -> bool:
+    """Say whether nothing was closed or answered in a month: a share of nothing is no zero. Pure."""
+    return all(one["section"] == SHARES and one["denominator"] == "0" for one in lines)
 
 
 def beside(lines: Lines, earlier: Lines) -> Mapping[str, Sequence[tuple[Mapping[str, Any], Mapping[str, Any] | None]]]:

@@ -39,6 +39,9 @@ async def test_closure_report_page_has_the_month_before_beside_it_and_tickets_on
     row = page.split("问题又出现了")[1].split("</tr>")[0]
     assert ('<td class="number">7</td>' in row, '<td class="number">5</td>' in row) == (True, True)
     assert '<td class="number">–</td>' in page.split("未说明")[1].split("</tr>")[0], "nobody left it out in September"
+    assert "没有关闭的工单" not in page
+    insight.reports["2026-01"] = report_of(1)
+    assert "没有关闭的工单" in (await visitor.get("/report?month=2026-01")).text
     share = f'href="{ROOT}/insight/closure-confirmed?since=2026-10-01T00%3A00%3A00%2B08%3A00&amp;until=2026-11-01T'
     assert share in page
     for code, ticket in (("&code=came_back", "T20261005-000001"), ("", "T20261006-000002")):
