@@ -101,7 +101,7 @@ class Site:
     async def _answered(self, page: Page, asked: Asked, request: Request, outcome: Mapping[str, Any]) -> Response:
         """Show the page with what an action gave; a `problem` that is in it is the answer's status."""
         problem: ApiProblem | None = outcome.get("problem")
-        context = {**await self._context(page, asked, request), **outcome}
+        context = {**await self._context(page, asked, request, problem), **outcome}
         status = problem.status if problem else 200
         return self.html(request, page.template, context, session=asked.session, status=status)
 
@@ -110,7 +110,7 @@ class Site:
         try:
             if problem.status == 401:
                 raise problem
-            context = await self._context(page, asked, request)
+            context = await self._context(page, asked, request, problem)
         except ApiProblem as worse:
             return self._problem(request, worse, typed=asked.fields)
         shown = {**context, "problem": problem}
@@ -221,10 +221,14 @@ class Site:
             api=self.api, session=session, now=self.now(), path=path, query=dict(query), fields=fields, host=host
         )
 
-    async def _context(self, page: Page, asked: Asked, request: Request) -> dict[str, Any]:
+    async def _context(
+        self, page: Page, asked: Asked, request: Request, problem: ApiProblem | None = None
+    ) -> dict[str, Any]:
+        # Once it was refused, what is typed next is another request; while nothing is known, it may be the same again.
+        key = "" if problem and problem.status < 500 else asked.form.get("key")
         done = self.done.get(request.cookies.get(DONE, "")) if request.method == "GET" else None
         live = link("/live", page=_address(request)) if page.live else ""
-        typed = {"form": asked.form, "key": asked.form.get("key") or str(uuid4())}
+        typed = {"form": asked.form, "key": key or str(uuid4())}
         return {**typed, "done": done, "live": live, **await self._shown(page, asked, page.read)}
 
     @staticmethod

@@ -40,7 +40,7 @@ class FormField:
     many: bool = False
     long: bool = False
     offers: Literal["", "people", "types"] = ""
-    one_of: Literal["", "roles", "tags"] = ""
+    one_of: Literal["", "roles", "tags", "rejections"] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,12 @@ FORMS: Final[Sequence[CommandForm]] = (
     CommandForm(
         command=RejectClosure,
         title=Text("代客户拒绝关闭", "decline for the customer"),
-        fields=[FormField(name="rejected_by", label=Text("客户联系人", "the customer's contact")), WHY, CODE],
+        fields=[
+            FormField(name="rejected_by", label=Text("客户联系人", "the customer's contact")),
+            FormField(name="reason_code", label=Text("原因类别", "kind of reason"), one_of="rejections"),
+            WHY,
+            CODE,
+        ],
         done=Text("已退回处理", "it goes on"),
     ),
     CommandForm(

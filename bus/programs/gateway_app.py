@@ -25,6 +25,7 @@ from bus.gateway.read.file_view import ticket_files
 from bus.gateway.read.practice_view import PracticeSources
 from bus.gateway.read.ticket_rows import PostgresTicketReader
 from bus.gateway.routes.clocks import clock_routes
+from bus.gateway.routes.code_lists import code_list_routes
 from bus.gateway.routes.engineer_pushes import engineer_push_routes
 from bus.gateway.routes.files import file_routes
 from bus.gateway.routes.health import health_routes
@@ -32,7 +33,6 @@ from bus.gateway.routes.hosts import host_routes
 from bus.gateway.routes.identity import identity_routes
 from bus.gateway.routes.practice import practice_routes
 from bus.gateway.routes.reads import read_routes
-from bus.gateway.routes.scene_tags import scene_tag_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.tickets import ticket_routes
@@ -153,7 +153,7 @@ def _work_routes(core: Core, writes: WriteSide, targets: TargetsConfig) -> Seque
     return [
         clock_routes(core.store, rules.calendars, utc_now),
         work_order_routes(core.store, rules.work_orders),
-        scene_tag_routes(rules.closure.scene_tags),
+        code_list_routes(rules.closure),
         practice_routes(
             writes,
             PracticeSources(

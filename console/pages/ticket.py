@@ -49,7 +49,7 @@ SAID: Final[Mapping[str, Sequence[str]]] = {
     "ticket.resolved": ("summary",),
     "closure.requested": ("note",),
     "closure.confirmed": ("confirmed_by",),
-    "closure.rejected": ("rejected_by", "reason"),
+    "closure.rejected": ("rejected_by", "reason_code", "reason"),
     "closure.expired": (),
     "ticket.reopened": ("reason",),
     "ticket.reclassified": ("type", "region", "priority", "reason"),
@@ -71,13 +71,14 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     path = f"/v1/tickets/{number}"
     ticket = await asked.get(path)
     after = max(ticket["version"] - EVENTS_SHOWN, 0)
-    clocks, routing, responsibility, events, order, tags, *more = await asyncio.gather(
+    clocks, routing, responsibility, events, order, scenes, declined, *more = await asyncio.gather(
         asked.get(f"{path}/clocks"),
         asked.get(f"{path}/routing"),
         asked.get(f"{path}/responsibility"),
         asked.get(f"{path}/events", cursor=str(after) if after else None, limit=EVENTS_SHOWN),
         asked.get(f"{path}/work-order"),
-        asked.get("/v1/scene-tags"),
+        _codes(asked, "scene-tags"),
+        _codes(asked, "rejection-reasons"),
         asked.get_if("knowledge", f"{path}/knowledge"),
         asked.get_if("alerts", "/v1/alerts", ticket=ticket["ticket_id"]),
         asked.get_if("people", "/v1/people"),
@@ -88,13 +89,12 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     present = [one for one in people["people"] if one["left_at"] is None] if people else []
     files = ticket.get("files", ()) if asked.api.beside else ()
     roles = sorted({one["role"] for one in present})
-    scenes = {one["tag"]: Text(one["zh"], one["en"]) for one in tags["tags"]}
     signed_in, creator = asked.session.person or asked.session.client, ticket["responsibility"]["creator"]
     of_other = creator != signed_in and is_practice(ticket["ticket_id"], ticket["source_no"])
     commands = () if of_other else asked.session.commands
     helping = responsibility["collaborators"]
     allowed = [one for one in commands if (one != "tag" or scenes) and (one != "remove-collaborator" or helping)]
-    lists = {"roles": {one: Text(one, one) for one in roles}, "tags": scenes}
+    lists = {"roles": {one: Text(one, one) for one in roles}, "tags": scenes, "rejections": declined}
     shown = [one for one in files if one["media_type"].startswith("image/")]
     return {
         "ticket": ticket,
@@ -105,7 +105,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "next_step": clocks["next_step"],
         "routing": routing,
         "responsibility": responsibility,
-        "talk": talk(events["events"], step_words(order["work_order"])),
+        "talk": talk(events["events"], {**step_words(order["work_order"]), "reason_code": declined}),
         "last_action": event_words(ticket["responsibility"]["last_action"]),
         "why_it_waits": waits_for(events["events"]) if ticket["paused"] else "",
         "articles": knowledge and knowledge["articles"],
@@ -188,6 +188,12 @@ def talk(
             late = _moment(event["occurred_at"]) < _moment(before)
             found.append({**one, "reported_at": event["recorded_at"] if late else None})
     return found
+
+
+async def _codes(asked: Asked, name: str) -> Mapping[str, Text]:
+    """Read a list of codes of the deployment: what each says."""
+    (listed,) = (await asked.get(f"/v1/{name}")).values()
+    return {one.get("tag") or one["code"]: Text(one["zh"], one["en"]) for one in listed}
 
 
 def _moment(at: str) -> datetime:

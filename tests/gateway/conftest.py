@@ -35,6 +35,7 @@ from bus.gateway.read.figures import DayFigures, FigureRow, spread, window
 from bus.gateway.routes.alerts import alert_routes
 from bus.gateway.routes.audit import AuditTree, audit_routes
 from bus.gateway.routes.clocks import clock_routes
+from bus.gateway.routes.code_lists import code_list_routes
 from bus.gateway.routes.consumers import consumer_routes
 from bus.gateway.routes.deadletters import deadletter_routes
 from bus.gateway.routes.devices import device_routes
@@ -51,7 +52,6 @@ from bus.gateway.routes.reads import read_routes
 from bus.gateway.routes.reconciliations import reconcile_routes
 from bus.gateway.routes.rejected import rejected_routes
 from bus.gateway.routes.rollouts import rollout_routes
-from bus.gateway.routes.scene_tags import scene_tag_routes
 from bus.gateway.routes.sources import source_routes
 from bus.gateway.routes.stream import stream_routes
 from bus.gateway.routes.subscriptions import subscription_routes
@@ -211,7 +211,7 @@ class Gateway(ByRole):
             engineer_page_features(self.opener, writes),
             clock_routes(self.store, self.dispatcher.rules.calendars, utc_now),
             work_order_routes(self.store, self.dispatcher.rules.work_orders),
-            scene_tag_routes(self.dispatcher.rules.closure.scene_tags),
+            code_list_routes(self.dispatcher.rules.closure),
             practice_features(writes, self.store, self.dispatcher.rules, lambda: self.targets),
             responsibility_routes(self.store, self.drift_lists, self.deps.now),
             board_features(self.store, self.people.rows, self.calendars, self.deps.now),

@@ -55,6 +55,7 @@ _TAGS = {
     "knowledge": "知识库 / what closed tickets taught",
     "dwell": "滞留 / how long tickets are in their state",
     "scene-tags": "场景标签 / in which situation a ticket arose",
+    "rejection-reasons": "客户为什么不确认关闭 / why customers decline a closure",
     "drift": "漂移 / tickets for which nobody acts",
     "deliveries": "投递 / queues towards other systems",
     _OPERATIONS: "运维 / health and metrics",
