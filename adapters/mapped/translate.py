@@ -106,9 +106,10 @@ class MapTranslator:
 
         Raises MalformedInput.
         """
-        if self._read is None or self._read[0] is not body:
-            self._read = (body, parsed_body(self.map, body))
-        document, transport = self._read[1], self.map.transport
+        read = self._read  # once: other deliveries may be read meanwhile, by other threads
+        if read is None or read[0] is not body:
+            self._read = read = (body, parsed_body(self.map, body))
+        document, transport = read[1], self.map.transport
         if isinstance(transport, Webhook) and transport.headers and isinstance(document, dict):
             return {**document, HEADERS: {name: headers.get(name) for name in transport.headers}}
         return document

@@ -1,8 +1,10 @@
 """The route of signed webhooks from source systems."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import assert_never
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Final, assert_never
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -68,6 +70,8 @@ _SECRET_PATH = {
 }
 
 
+MAP_READERS: Final = 2
+"""Threads that read deliveries by maps: a map that takes seconds of CPU holds up other maps' deliveries alone."""
 _ANSWERS = {200: DeliveryAnswer, 201: DeliveryAnswer, 202: SpooledAnswer}
 
 
@@ -96,6 +100,7 @@ class _SourceHandlers:
     sources: Mapping[str, Source]
     writes: WriteSide
     waits: Waits
+    readers: Executor = field(default_factory=lambda: ThreadPoolExecutor(MAP_READERS, "maps"))
 
     async def webhook(self, http: HttpRequest) -> Response:
         """Take a signed delivery; what waits on Kafka goes first, so that no note overtakes its opening."""
@@ -164,6 +169,9 @@ class _SourceHandlers:
 
     async def _translated(self, received: RequestReceived) -> Sequence[Request]:
         try:
+            if MAP_VERSION in received.headers:
+                running = asyncio.get_running_loop()
+                return await running.run_in_executor(self.readers, translated, self.sources, received)
             return translated(self.sources, received)
         except Ignored:
             raise
