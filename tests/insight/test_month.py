@@ -1,4 +1,4 @@
-"""Metrics of a month of 300,000 tickets, among two other months: each costs PostgreSQL 2 s of one core at most."""
+"""Metrics of a month of 300,000 tickets, among two other months: each costs PostgreSQL 3 s of one core at most."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ from tests.store.conftest import database, pool
 __all__ = ["database", "pool"]
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 MONTH, WINDOW = 300_000, timedelta(minutes=15)
-LIMIT_S = 2.0
+LIMIT_S = 3.0
 ROUND_LIMIT_S = 12.0
 # One in five devices and one in four customers comes again within three months; 3 % ask twice, 1 % are closed by two.
 FILLED = """
@@ -83,12 +83,12 @@ async def test_month_a_whole_round_takes_twelve_seconds_of_one_core_at_most(fill
     spent_s = ended.user + ended.system - began.user - began.system
     opened = {key.split(":")[0] for key, _ in await queued(filled)}
     print(f"a round: {spent_s:.2f} s of one core, {len(opened)} kinds of tasks")
-    assert {"p1", "product_batch_held", "improvement"} <= opened
+    assert {"product_batch_held", "improvement"} <= opened
     assert 0 < spent_s < ROUND_LIMIT_S
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
-async def test_month_each_metric_takes_two_seconds_of_one_core_at_most(filled: Pool, metric: Metric) -> None:
+async def test_month_each_metric_takes_three_seconds_of_one_core_at_most(filled: Pool, metric: Metric) -> None:
     window = window_of(metric, datetime.now(UTC), WINDOW, since=None, until=None)
     async with connected(filled) as connection:
         await connection.execute("SET max_parallel_workers_per_gather = 0")

@@ -23,28 +23,31 @@ DUPLICATES: Final = Metric(
     ),
     cases="""
 WITH opened AS MATERIALIZED (
-    SELECT ticket_id, key_kind, key, serial, opened_at, joined_number, joined_key, joined_elsewhere FROM ticket_outcomes
+    SELECT ticket_id, opened_at, joined_number, joined_key, joined_elsewhere FROM ticket_outcomes
     WHERE opened_at >= %(since)s AND opened_at < %(until)s AND NOT historic
 ), still AS MATERIALIZED (
-    SELECT ticket_id, key_kind, key, serial, opened_at, closed_at FROM ticket_outcomes
+    SELECT ticket_id, key_kind, key, serial, opened_at, coalesce(closed_at, 'infinity') AS closed_at
+    FROM ticket_outcomes
     WHERE opened_at < %(until)s AND (closed_at > %(since)s OR closed_at IS NULL) AND NOT historic
-), pairs AS MATERIALIZED (
-    SELECT p.ticket_id, q.ticket_id AS other FROM opened JOIN ticket_phones p USING (ticket_id)
-    JOIN ticket_phones q USING (phone) WHERE q.ticket_id <> p.ticket_id
-), beside AS (
-    SELECT o.ticket_id, true AS same_key, false AS soon FROM opened o JOIN still b USING (key_kind, key)
-    WHERE o.key <> '' AND (b.opened_at, b.ticket_id) < (o.opened_at, o.ticket_id)
-        AND coalesce(b.closed_at, 'infinity') > o.opened_at
-    UNION ALL
-    SELECT o.ticket_id, false, b.opened_at >= o.opened_at - %(dedupe_window)s FROM opened o JOIN still b USING (serial)
-    WHERE o.serial <> '' AND (b.opened_at, b.ticket_id) < (o.opened_at, o.ticket_id)
-        AND coalesce(b.closed_at, 'infinity') > o.opened_at
-    UNION ALL
-    SELECT o.ticket_id, o.key_kind = 'phone' AND b.key_kind = 'phone', b.opened_at >= o.opened_at - %(dedupe_window)s
-    FROM pairs JOIN opened o USING (ticket_id) JOIN still b ON b.ticket_id = pairs.other
-    WHERE (b.opened_at, b.ticket_id) < (o.opened_at, o.ticket_id) AND coalesce(b.closed_at, 'infinity') > o.opened_at
+), beside AS ( -- in one order, not pair by pair: a placeholder may be the serial number of thousands
+    SELECT ticket_id, max(closed_at) FILTER (WHERE keyed) OVER earlier > opened_at AND keyed AS same_key,
+        max(closed_at) OVER lately > opened_at OR max(closed_at) OVER at_once > opened_at AS soon
+    FROM (
+        SELECT ticket_id, key_kind || ' ' || key AS shared, true AS keyed, opened_at, closed_at
+        FROM still WHERE key <> ''
+        UNION ALL SELECT ticket_id, serial, false, opened_at, closed_at FROM still WHERE serial <> ''
+        UNION ALL SELECT ticket_id, phone, key_kind = 'phone', opened_at, closed_at
+        FROM still JOIN ticket_phones USING (ticket_id)
+    ) known
+    WINDOW same AS (PARTITION BY shared COLLATE "C"),
+        earlier AS (same ORDER BY opened_at, ticket_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+        lately AS (same ORDER BY opened_at
+            RANGE BETWEEN %(dedupe_window)s PRECEDING AND CURRENT ROW EXCLUDE GROUP),
+        at_once AS (PARTITION BY shared COLLATE "C", opened_at
+            ORDER BY ticket_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ), second AS (
-    SELECT ticket_id, bool_or(same_key) AS late, bool_or(soon) AS no_common_key FROM beside GROUP BY ticket_id
+    SELECT ticket_id, bool_or(same_key) AS late, bool_or(soon) AS no_common_key
+    FROM beside WHERE same_key OR soon GROUP BY ticket_id
 )
 SELECT o.ticket_id AS subject, r.cause, r.units, r.hits, true AS known
 FROM opened o LEFT JOIN second s USING (ticket_id) CROSS JOIN LATERAL (VALUES

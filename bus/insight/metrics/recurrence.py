@@ -19,30 +19,30 @@ RECURRENCE: Final = Metric(
     causes=Text("按根因", "by root cause"),
     cases="""
 WITH resolved AS MATERIALIZED (
-    SELECT ticket_id, serial, root_cause, opened_at FROM ticket_outcomes
+    SELECT ticket_id, root_cause, opened_at FROM ticket_outcomes
     WHERE resolved_at >= %(since)s AND resolved_at < %(until)s
 ), solved AS MATERIALIZED (
-    SELECT ticket_id, serial, root_cause, resolved_at FROM ticket_outcomes
+    SELECT ticket_id, serial, root_cause, opened_at, resolved_at FROM ticket_outcomes
     WHERE resolved_at > (SELECT min(opened_at) FROM resolved) - interval '30 days' AND resolved_at < %(until)s
         AND root_cause <> ''
-), phones AS MATERIALIZED (
-    SELECT ticket_id, phone FROM resolved JOIN ticket_phones USING (ticket_id)
-), pairs AS MATERIALIZED (
-    SELECT p.ticket_id, q.ticket_id AS other FROM phones p JOIN ticket_phones q USING (phone)
-    WHERE q.ticket_id <> p.ticket_id
-), again AS (
-    SELECT r.ticket_id FROM resolved r JOIN solved b USING (serial, root_cause)
-    WHERE r.serial <> '' AND b.ticket_id <> r.ticket_id
-        AND b.resolved_at <= r.opened_at AND b.resolved_at > r.opened_at - interval '30 days'
-    UNION
-    SELECT r.ticket_id FROM pairs JOIN resolved r USING (ticket_id) JOIN solved b ON b.ticket_id = pairs.other
-    WHERE b.root_cause = r.root_cause
-        AND b.resolved_at <= r.opened_at AND b.resolved_at > r.opened_at - interval '30 days'
+), timeline AS ( -- in one order, not pair by pair: a placeholder may be the serial number of thousands
+    SELECT asks, at, max(at) FILTER (WHERE asks IS NULL)
+        OVER (PARTITION BY cause_of ORDER BY at, asks IS NULL ROWS UNBOUNDED PRECEDING) AS solved_at
+    FROM (
+        SELECT ticket_id, hashtextextended(serial || root_cause, 1) AS cause_of, opened_at, resolved_at
+        FROM solved WHERE serial <> ''
+        UNION ALL
+        SELECT ticket_id, hashtextextended(phone || root_cause, 2), opened_at, resolved_at
+        FROM solved JOIN ticket_phones USING (ticket_id)
+    ) known CROSS JOIN LATERAL (VALUES (resolved_at, NULL), (opened_at, ticket_id)) v (at, asks)
+    WHERE asks IS NULL OR resolved_at >= %(since)s
+), judged AS (
+    SELECT asks AS ticket_id, bool_or(solved_at > at - interval '30 days') AS again
+    FROM timeline WHERE asks IS NOT NULL GROUP BY asks
 )
-SELECT r.ticket_id AS subject, r.root_cause AS cause, 1 AS units, (a.ticket_id IS NOT NULL)::int AS hits,
-    r.root_cause <> '' AND (r.serial <> '' OR p.ticket_id IS NOT NULL) AS known
-FROM resolved r LEFT JOIN again a USING (ticket_id)
-LEFT JOIN (SELECT DISTINCT ticket_id FROM phones) p USING (ticket_id)""",
+SELECT r.ticket_id AS subject, r.root_cause AS cause, 1 AS units, coalesce(j.again, false)::int AS hits,
+    j.ticket_id IS NOT NULL AS known
+FROM resolved r LEFT JOIN judged j USING (ticket_id)""",
     threshold=Threshold(limit=0.02, back=0.018),
     consequence="recurrence_analysis",
 )
