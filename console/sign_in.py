@@ -96,7 +96,8 @@ class SignIn:
     def form(self, request: Request, why: str, back: str, *, status: int = 200, wait_s: int = 0) -> Response:
         """Show the form, with why nobody is signed in, and in how many seconds one may try again."""
         context = {"why": why, "back": back, "oidc": self.oidc, "wait_s": wait_s}
-        response = self.site.html(request, "sign_in.html", context, status=status)
+        response = self.site.html(request, "sign_in.html", context)
+        response.status_code = status
         if wait_s:
             response.headers["Retry-After"] = str(wait_s)
         return response

@@ -99,11 +99,9 @@ class Site:
         return response
 
     async def _answered(self, page: Page, asked: Asked, request: Request, outcome: Mapping[str, Any]) -> Response:
-        """Show the page with what an action gave; a `problem` that is in it is the answer's status."""
-        problem: ApiProblem | None = outcome.get("problem")
-        context = {**await self._context(page, asked, request, problem), **outcome}
-        status = problem.status if problem else 200
-        return self.html(request, page.template, context, session=asked.session, status=status)
+        """Show the page with what an action gave, or with the `problem` that is in it."""
+        context = {**await self._context(page, asked, request, outcome.get("problem")), **outcome}
+        return self.html(request, page.template, context, session=asked.session)
 
     async def _refused(self, page: Page, asked: Asked, request: Request, problem: ApiProblem) -> Response:
         """Show the page with the problem and what was typed; where it cannot be read either, the problem with that."""
@@ -114,7 +112,7 @@ class Site:
         except ApiProblem as worse:
             return self._problem(request, worse, typed=asked.fields)
         shown = {**context, "problem": problem}
-        return self.html(request, page.template, shown, session=asked.session, status=problem.status)
+        return self.html(request, page.template, shown, session=asked.session)
 
     async def live(self, request: Request) -> Response:
         """Send a page's live block whenever it has changed."""
@@ -207,7 +205,7 @@ class Site:
             session = None
         kept = [(name, value) for name, value in typed if value and name not in _HIDDEN]
         context = {"problem": problem, "typed": kept}
-        return self.html(request, "problem.html", context, session=session, status=problem.status)
+        return self.html(request, "problem.html", context, session=session)
 
     def _asked(
         self,
@@ -255,10 +253,12 @@ class Site:
         context: Mapping[str, Any],
         *,
         session: Session | None = None,
-        status: int = 200,
     ) -> Response:
-        """Render a template in the frame that all pages have, with the menu of who is signed in."""
-        nonce = security.new_nonce()
+        """Render a template in the frame that all pages have, with the menu of who is signed in.
+
+        The status is that of the context's `problem`, else 200.
+        """
+        nonce, problem = security.new_nonce(), context.get("problem")
         frame = {
             "session": session,
             "now": self.now(),
@@ -272,7 +272,7 @@ class Site:
             "nonce": nonce,
         }
         html = self.templates.page(template, {**frame, **context}, self._language(request))
-        return HTMLResponse(html, status, headers=dict(security.headers(nonce)))
+        return HTMLResponse(html, problem.status if problem else 200, headers=dict(security.headers(nonce)))
 
     @staticmethod
     def _language(request: Request) -> str:

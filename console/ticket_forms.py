@@ -30,8 +30,8 @@ from console.page import Asked
 class FormField:
     """A field by its name in the command, dotted into records; of a choice the words, by value; `many`: several.
 
-    `offers`: the list of the page whose entries it offers, beside what is typed. `one_of`: that whose entries are all
-    that there are, unless it has none.
+    `offers`: the list of the page whose entries it offers, beside what is typed; of types these alone. `one_of`: that
+    whose entries are all that there are, unless it has none.
     """
 
     name: str
@@ -97,7 +97,7 @@ FORMS: Final[Sequence[CommandForm]] = (
         command=Reclassify,
         title=Text("更改类型、区域或优先级", "reclassify"),
         fields=[
-            FormField(name="type", label=Text("类型(空:不变)", "type (empty: as it is)"), offers="types"),
+            FormField(name="type", label=Text("类型", "type"), offers="types"),
             FormField(name="region", label=Text("区域(空:不变)", "region (empty: as it is)")),
             FormField(name="priority", label=Text("优先级(空:不变)", "priority (empty: as it is)")),
             WHY,
@@ -207,13 +207,13 @@ async def sent(form: CommandForm, asked: Asked, path: str, made: Made | None = N
     try:
         await asked.post(f"{path}/{form.name}", made(body) if made else body)
     except ApiProblem as problem:
-        raise ApiProblem(problem.status, labelled(form, problem.problem)) from None
+        raise ApiProblem(problem.status, labelled(form.fields, problem.problem)) from None
 
 
-def labelled(form: CommandForm, problem: Mapping[str, Any]) -> Mapping[str, Any]:
+def labelled(fields: Sequence[FormField], problem: Mapping[str, Any]) -> Mapping[str, Any]:
     """Call the fields that a problem quotes by what the form calls them. Pure."""
     zh, en = str(problem.get("detail", "")), str(problem.get("detail_en", ""))
-    for one in form.fields:
+    for one in fields:
         zh = zh.replace(f"“{one.name}”", f"“{one.label.zh}”")
         en = en.replace(repr(one.name), repr(one.label.en))
     return {**problem, "detail": zh, "detail_en": en}

@@ -51,9 +51,15 @@ def work_order_forms(
     return [one for one in forms if one.name in commands]
 
 
-def signing_body(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the command of a filled sign-off: values as numbers, photos as a list. Raises ApiProblem."""
+def signing_body(order: Mapping[str, Any], body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the command of a filled sign-off: values of its step as numbers, photos as a list. Raises ApiProblem."""
     photos = body.get("photos", [])
+    for step in order["steps"] if body.get("step") else ():
+        other = next((one for one in step["values"] if one["key"] in body.get("values", {})), None)
+        if other and step["key"] != body["step"]:
+            zh, en = f"“{other['zh']}”属于步骤“{step['zh']}”", f"{other['en']!r} is measured in the step {step['en']!r}"
+            text = Text(f"{zh}:请选它,或清空该值", f"{en}: choose it, or clear it")
+            raise refusal(422, "other_step", text, field="step")
     values = [{"key": key, "value": _number(key, text)} for key, text in body.get("values", {}).items()]
     return {**body, "values": values, "photos": [photos] if isinstance(photos, str) else photos}
 
@@ -99,7 +105,7 @@ def _signing(steps: Sequence[Mapping[str, Any]], photos: Sequence[str]) -> Comma
         command=SignStep,
         title=Text("签核步骤", "sign a step off"),
         fields=[
-            _step_field(steps),
+            _step_field(steps, chosen=len(steps) == 1),
             *(FormField(name=f"values.{key}", label=_measured(one)) for key, one in values.items()),
             pictures,
             FormField(name="note", label=_NOTE, long=True),
@@ -137,8 +143,8 @@ def _rejecting(step: Mapping[str, Any]) -> CommandForm:
     )
 
 
-def _step_field(steps: Iterable[Mapping[str, Any]]) -> FormField:
-    choices = {one["key"]: Text(one["zh"], one["en"]) for one in steps}
+def _step_field(steps: Iterable[Mapping[str, Any]], *, chosen: bool = True) -> FormField:
+    choices = {**({} if chosen else {"": CHOOSE}), **{one["key"]: Text(one["zh"], one["en"]) for one in steps}}
     return FormField(name="step", label=Text("步骤", "step"), choices=choices)
 
 

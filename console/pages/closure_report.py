@@ -9,14 +9,20 @@ from bus.domain.text import Text
 from bus.domain.time_text import CHINA
 from bus.insight.closure_report import last_month
 from bus.insight.closure_report_text import NOTE, SECTIONS, SHARES
+from console.gateway_api import ApiProblem
 from console.page import Asked, Page, link
 
 Lines = Sequence[Mapping[str, Any]]
 
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
-    wanted = asked.query.get("month", "")
-    report = await asked.get("/v1/report/closure", month=wanted)
+    wanted, latest = asked.query.get("month", ""), f"{last_month(asked.now):%Y-%m}"
+    try:
+        report = await asked.get("/v1/report/closure", month=wanted)
+    except ApiProblem as problem:
+        if problem.problem.get("field") != "month":
+            raise
+        return {"problem": problem, "month": wanted, "before": "", "report": None, "latest": latest}
     first = datetime.fromisoformat(report["since"])
     month, before = f"{first.astimezone(CHINA):%Y-%m}", f"{last_month(first):%Y-%m}"
     earlier = await asked.get("/v1/report/closure", month=before)
@@ -29,7 +35,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         "titles": SECTIONS,
         "note": NOTE,
         "tickets_of": lambda line: tickets_of(line, report),
-        "latest": f"{last_month(asked.now):%Y-%m}",
+        "latest": latest,
     }
 
 

@@ -11,7 +11,7 @@ from console.page import Action, Asked, Page, link
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
     given = await asked.get(_path(asked, "engineer-link"))
-    return {"given": given, "drawn": qr_data_url(given["url"])}
+    return {"given": given, "drawn": qr_data_url(given["link"])}
 
 
 async def _revoke(asked: Asked) -> str:

@@ -15,10 +15,11 @@ from bus.consistency.topic_readers import NEW_FOR, READS_NOW
 from bus.domain.text import Text
 from console.contract_view import contract_view
 from console.forms import number_of
+from console.gateway_api import ApiProblem
 from console.page import Action, Asked, Page, link
 from console.pages.consumers import VERDICTS, drawn_lags, with_time_left
 from console.pages.topics import SEVERITIES, is_topic, worst_first
-from console.ticket_forms import FormField
+from console.ticket_forms import FormField, labelled
 from schemas.since import load_since
 from schemas.topics import Contract, load_contract
 
@@ -195,7 +196,10 @@ def _split(text: str, *, blanks: bool) -> Iterator[str]:
 
 
 async def _add(asked: Asked) -> str:
-    await asked.post("/v1/subscriptions", body_of(asked.form))
+    try:
+        await asked.post("/v1/subscriptions", body_of(asked.form))
+    except ApiProblem as problem:
+        raise ApiProblem(problem.status, labelled(FORM, problem.problem)) from None
     return link(f"/subscriptions/{quote(asked.form['client'].strip(), safe='')}")
 
 

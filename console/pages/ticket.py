@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
-from bus.domain.commands import Assign, Command
+from bus.domain.commands import Assign, Command, Reclassify, Return
 from bus.domain.event_words import event_words
 from bus.domain.naming import kebab
 from bus.domain.practice import is_practice
@@ -16,7 +16,7 @@ from bus.domain.text import Text
 from bus.domain.work_order_commands import SignStep
 from bus.domain.work_template import SAFETY
 from console.gateway_api import ApiProblem, refusal
-from console.page import Action, Asked, Page
+from console.page import Action, Asked, Page, link
 from console.pages.board import minutes
 from console.ticket_forms import FORMS, CommandForm, filled, offered, sent
 from console.words import WORDS
@@ -25,6 +25,7 @@ from console.work_order_forms import DONE, level_text, signing_body, work_order_
 EVENTS_SHOWN: Final = 200  # the last ones
 _MOVED_ON: Final = Text("作业单已有变化,请看现在的步骤", "the work order has moved on: look at its steps")
 ESCALATION: Final = "sla_escalation"
+_MAY_LEAD_AWAY: Final = frozenset({Assign, Return, Reclassify})  # out of the regions, or from the person, of a client
 SAID: Final[Mapping[str, Sequence[str]]] = {
     "ticket.opened": ("description",),
     "report.joined": ("title", "description"),
@@ -93,7 +94,12 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
     of_other = creator != signed_in and is_practice(ticket["ticket_id"], ticket["source_no"])
     commands = () if of_other else asked.session.commands
     helping = responsibility["collaborators"]
-    allowed = [one for one in commands if (one != "tag" or scenes) and (one != "remove-collaborator" or helping)]
+    absent = {
+        "tag": not scenes,
+        "remove-collaborator": not helping,
+        "ask-closure-code": not ticket["closure_requested"],
+    }
+    allowed = [one for one in commands if not absent.get(one)]
     lists = {"roles": {one: Text(one, one) for one in roles}, "tags": scenes, "rejections": declined}
     shown = [one for one in files if one["media_type"].startswith("image/")]
     return {
@@ -235,6 +241,17 @@ def load_text(one: Mapping[str, Any]) -> Text:
 async def _send(form: CommandForm, asked: Asked) -> str:
     path = f"/v1/tickets/{quote(asked.path['ticket'], safe='')}"
     await sent(form, asked, path, partial(_with_handler, asked.form) if form.command is Assign else None)
+    return await _board_if_gone(asked, path) if form.command in _MAY_LEAD_AWAY else ""
+
+
+async def _board_if_gone(asked: Asked, path: str) -> str:
+    """Lead to the board where the ticket is beyond the client's reach now."""
+    try:
+        await asked.get(f"{path}/responsibility")
+    except ApiProblem as gone:
+        if gone.status != 404:
+            raise
+        return link("/board")
     return ""
 
 
@@ -251,7 +268,7 @@ async def _send_order(command: type[Command], asked: Asked) -> str:
     form = next((one for one in forms if one.command is command), None)
     if form is None:
         raise refusal(409, "not_now", _MOVED_ON)
-    await sent(form, asked, path, signing_body if command is SignStep else None)
+    await sent(form, asked, path, partial(signing_body, order["work_order"]) if command is SignStep else None)
     return ""
 
 
@@ -269,7 +286,7 @@ PAGE: Final = Page(
     needs="read",
     menu=False,
     live=True,
-    every_s=5.0,
+    every_s=1.0,
     watch=_news,
     actions=[
         *(Action(name=form.name, run=partial(_send, form), done=form.done) for form in FORMS),

@@ -42,6 +42,9 @@ async def test_closure_report_page_has_the_month_before_beside_it_and_tickets_on
     assert "没有关闭的工单" not in page
     insight.reports["2026-01"] = report_of(1)
     assert "没有关闭的工单" in (await visitor.get("/report?month=2026-01")).text
+    for month in ("2026-13", "abc", "2027-05"):
+        wrong = await visitor.get(f"/report?month={month}")
+        assert (wrong.status_code, f'value="{month}"' in wrong.text) == (400, True), "the form is there to mend it"
     share = f'href="{ROOT}/insight/closure-confirmed?since=2026-10-01T00%3A00%3A00%2B08%3A00&amp;until=2026-11-01T'
     assert share in page
     for code, ticket in (("&code=came_back", "T20261005-000001"), ("", "T20261006-000002")):

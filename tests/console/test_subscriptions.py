@@ -102,6 +102,8 @@ async def test_subscriptions_are_added_refused_at_the_field_and_removed_with_a_r
     assert 'value="ticket.assigns" aria-invalid="true"' in field
     assert "是否指 ticket.assign" in field.split("field-error")[1]
     assert 'value="数据组"' in wrong.text, "what was typed stays"
+    rate = await visitor.send("/subscriptions", "/subscriptions/add", **{**FORM, "rate": "viel"})
+    assert "“预期每小时事件数(可空)”须为数字" in rate.text, "as the form calls it"
     added = await visitor.send("/subscriptions", "/subscriptions/add", **FORM)
     assert added.headers["location"] == f"{ROOT}/subscriptions/bi"
     page = (await visitor.get("/subscriptions/bi")).text

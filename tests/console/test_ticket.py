@@ -11,6 +11,8 @@ from bus.domain.routing_rules import RoutingMode
 from bus.domain.terms import State, TicketId
 from bus.domain.text import Text
 from bus.domain.values import Collaborator
+from bus.gateway.auth.binding import Binding, Client
+from bus.gateway.auth.roles import Role
 from bus.postgres.people_rows import PersonRow
 from console.gateway_api import GatewayApi, in_process
 from console.page import ROOT, Asked
@@ -145,6 +147,9 @@ async def test_ticket_page_each_command_that_is_legal_is_offered_and_takes_effec
     await do("escalate", to="team_lead", reason="客户着急")
     shown = (await visitor.get(page)).text
     assert ("已升级给 班组长</span>" in shown, ";已升级给 班组长" in shown) == (True, True)
+    assert f"{page}/ask-closure-code" not in shown, "nobody is asked yet"
+    assert "升级</strong>" in shown
+    assert "班组长" in shown.split("客户着急")[0][-120:], "no code among the words"
     await do("reclassify", priority="P1", reason="影响营业")
     await do("return", reason="不会修")
     ticket = state_of(visitor, number)
@@ -173,6 +178,25 @@ async def test_ticket_page_a_role_sees_what_it_may_and_no_more(visitor: Visitor,
     sent = {"csrf": csrf, "key": "k", "command": "note", "text": "x"}
     refused = await visitor.http.post(f"{ROOT}/board/{number}/note", data=sent, headers={"Origin": HERE})
     assert (refused.status_code, state_of(visitor, number).version) == (403, 1)
+
+
+async def test_ticket_page_leads_to_the_board_where_the_ticket_is_no_longer_of_the_client_s_regions(
+    visitor: Visitor, number: str
+) -> None:
+    store = visitor.gateway.store
+    store._tickets[TicketId(number)] = replace(state_of(visitor, number), region="华东")
+    east = Client(name="east", role=Role.DISPATCHER, binding=Binding(bound=True, regions=("华东",)))
+    visitor.gateway.clients.known["east"] = east
+    await visitor.sign_in("east")
+    page = f"/board/{number}"
+    form = (await visitor.get(page)).text.split(f'{page}/reclassify"')[1].split("</form>")[0]
+    assert '<option value="hardware_fault">硬件故障</option>' in form, "by its name"
+    stays = await visitor.send(page, f"{page}/reclassify", priority="P1", reason="影响营业")
+    assert stays.headers["location"] == ROOT + page
+    gone = await visitor.send(page, f"{page}/reclassify", region="华南", reason="填错")
+    assert gone.headers["location"] == f"{ROOT}/board"
+    assert 'role="status">已更改</p>' in (await visitor.get("/board")).text
+    assert state_of(visitor, number).region == "华南"
 
 
 async def test_ticket_page_r23_scene_tags_are_ticked_and_replaced(visitor: Visitor, number: str) -> None:

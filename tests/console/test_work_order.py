@@ -7,13 +7,15 @@ import pytest
 from bus.domain.terms import TicketId
 from bus.gateway.auth.binding import Binding, Client
 from bus.gateway.auth.roles import Role
+from console.gateway_api import ApiProblem
 from console.page import ROOT
-from console.work_order_forms import signing_body
+from console.work_order_forms import signing_body, work_order_forms
 from tests.console.conftest import HERE, Visitor
 from tests.console.form import fields_of_form
 from tests.gateway.conftest import PERSON
 
 PHOTO = "oss://p/1.jpg"
+X = {"key": "x", "zh": "电阻", "en": "resistance", "unit": "", "low": None, "high": None}
 
 
 @pytest.fixture
@@ -85,7 +87,21 @@ async def test_work_order_page_r48_says_that_the_order_has_moved_on(visitor: Vis
 
 
 def test_work_order_forms_make_a_sign_off_of_numbers_and_lists() -> None:
-    assert signing_body({"step": "a", "values": {"x": "1.5"}, "photos": PHOTO}) == {
+    order = {"steps": [{"key": "a", "values": [X]}, {"key": "b", "zh": "清洁现场", "en": "clean up", "values": []}]}
+    assert signing_body(order, {"step": "a", "values": {"x": "1.5"}, "photos": PHOTO}) == {
         "step": "a", "values": [{"key": "x", "value": 1.5}], "photos": [PHOTO],
     }  # fmt: skip
-    assert signing_body({"photos": [PHOTO]}) == {"values": [], "photos": [PHOTO]}
+    assert signing_body(order, {"photos": [PHOTO]}) == {"values": [], "photos": [PHOTO]}
+
+
+def test_work_order_forms_ask_which_of_several_steps_is_signed_and_take_no_value_of_another() -> None:
+    first = {"key": "a", "zh": "测量", "en": "measure", "turn": True, "awaits": [], "signatures": [], "values": [X]}
+    other = {**first, "key": "b", "zh": "清洁现场", "en": "clean up", "values": []}
+    for steps, choices in (([first], ["a"]), ([other, first], ["", "b", "a"])):
+        answer = {"work_order": {"steps": steps}, "templates": []}
+        (form,) = work_order_forms(answer, (), ("sign-step",), "in_progress", "")
+        assert [*form.fields[0].choices] == choices
+    with pytest.raises(ApiProblem) as refused:
+        signing_body({"steps": [other, first]}, {"step": "b", "values": {"x": "1.5"}})
+    assert refused.value.problem["field"] == "step"
+    assert refused.value.problem["detail"] == "“电阻”属于步骤“测量”:请选它,或清空该值"

@@ -84,7 +84,7 @@ async def test_files_refuse_a_query_parameter_that_they_do_not_know(bus: Bus, ht
 
 async def test_files_of_an_engineers_page_are_taken_as_any_upload_r19(http: httpx2.AsyncClient) -> None:
     path = await opened(http)
-    page = urlsplit((await http.get(f"{path}/engineer-link")).json()["url"]).path
+    page = urlsplit((await http.get(f"{path}/engineer-link")).json()["link"]).path
     assert (await http.get(f"{path}/engineer-qr")).content.startswith(b"<?xml")
     content = unique()
     (first, again) = [await http.post(f"{page}/photos", content=content) for _ in range(2)]

@@ -29,8 +29,8 @@ async def _handed_to(gateway: Gateway, ticket_id: TicketId, assignee: dict[str, 
     body = {"assignee": assignee, "reason": "改派"}
     assert (await gateway.post(f"/v1/tickets/{ticket_id}/assign", body)).status_code == 200
     shown = (await gateway.get(f"/v1/tickets/{ticket_id}/engineer-link", "dispatcher")).json()
-    assert (shown["assignee"], shown["url"].startswith("https://t.example.com/e/")) == (assignee["person"], True)
-    return str(shown["url"]).removeprefix("https://t.example.com")
+    assert (shown["assignee"], shown["link"].startswith("https://t.example.com/e/")) == (assignee["person"], True)
+    return str(shown["link"]).removeprefix("https://t.example.com")
 
 
 async def _act(gateway: Gateway, page: str, command: object, key: str | None = None, **own: Any) -> httpx2.Response:
@@ -137,7 +137,7 @@ async def test_engineer_page_a_link_that_is_revoked_ends_for_the_same_person_too
         assert (await gateway.post(path, {"reason": "手机丢了"}, role="lead")).status_code == 200
         last = (await gateway.store.events(ticket_id))[-1].event
         assert last == EngineerLinkRevoked(number=number, reason="手机丢了")
-        shown = (await gateway.get(f"/v1/tickets/{ticket_id}/engineer-link", "dispatcher")).json()["url"]
+        shown = (await gateway.get(f"/v1/tickets/{ticket_id}/engineer-link", "dispatcher")).json()["link"]
         links.append(shown.removeprefix("https://t.example.com"))
         assert [(await gateway.http.get(f"{one}/ticket")).status_code for one in links] == [410] * number + [200]
     assert await _handed_to(gateway, ticket_id, OTHER) not in links

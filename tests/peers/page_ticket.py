@@ -50,7 +50,7 @@ async def assigned(bus: Bus) -> PageTicket:
         assert opened.status_code == 201, opened.text
         number = opened.json()["ticket_id"]
         await PageTicket(bus, number, "").act("assign", {"assignee": ASSIGNEE})
-        url = (await http.get(f"/v1/tickets/{number}/engineer-link")).json()["url"]
+        url = (await http.get(f"/v1/tickets/{number}/engineer-link")).json()["link"]
     return PageTicket(bus, number, urlsplit(url).path)
 
 

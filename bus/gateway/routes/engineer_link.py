@@ -32,7 +32,7 @@ class EngineerLinkAnswer(TypedDict):
 
     ticket_id: str
     assignee: str
-    url: str
+    link: str
 
 
 def engineer_link_routes(store: Store, links: PageLinks) -> Sequence[HttpRoute]:
@@ -53,7 +53,7 @@ class _EngineerLinkHandlers:
     async def show_engineer_link(self, http: HttpRequest) -> Response:
         """Give the link of whom the ticket is assigned to: who may assign may see it."""
         ticket, url = await self._link(http)
-        answer: EngineerLinkAnswer = {"ticket_id": ticket.ticket_id, "assignee": ticket.assignee.person, "url": url}
+        answer: EngineerLinkAnswer = {"ticket_id": ticket.ticket_id, "assignee": ticket.assignee.person, "link": url}
         return json_response(answer, headers=KEPT_BY_NOBODY)
 
     async def show_engineer_qr(self, http: HttpRequest) -> Response:
