@@ -56,11 +56,14 @@ def _reached(mapped: SourceMap) -> Iterator[Reach]:
 _SENT: Final = Text("worker 会把密钥发给它", "a worker sends the secret there")
 
 
+_ANY: Final = Text("(url、query、login 任何一项改了都算)", ", and whatever of url, query and login is changed counts")
+
+
 def _asked(place: Sequence[str], asked: AskedList) -> Iterator[Reach]:
     """Say what asking a list reaches for, whatever is read of its answers."""
     what = (asked.url, asked.query, asked.login, asked.private_addresses)
     if asked.login:
-        yield Reach(place=(*place, "login"), what=what, why=_SENT)
+        yield Reach(place=(*place, "login"), what=what, why=Text(f"{_SENT.zh}{_ANY.zh}", f"{_SENT.en}{_ANY.en}"))
     if asked.private_addresses:
-        why = Text("worker 会访问内网地址", "a worker asks at addresses inside")
+        why = Text(f"worker 会访问内网地址{_ANY.zh}", f"a worker asks at addresses inside{_ANY.en}")
         yield Reach(place=(*place, "private_addresses"), what=what, why=why)
