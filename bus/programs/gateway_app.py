@@ -53,7 +53,7 @@ from bus.kafka.host_readings import HostReadings
 from bus.kafka.tail_reader import KafkaLog
 from bus.postgres.pool import connected, in_transaction
 from bus.postgres.practice_rows import open_practices
-from bus.programs.customer_pages import customer_pages
+from bus.programs.customer_pages import customer_pages, page_proof
 from bus.programs.engineer_pages import engineer_pages
 from bus.programs.hosts import disks_of_hosts
 from bus.programs.journeys import journeys_of
@@ -104,7 +104,7 @@ def gateway_app(
         *operator_routes(core, known),
         source_routes(known, writes, spool.waits),
         file_routes(uploads, core.addresses),
-        *engineer_pages(core, writes, uploads),
+        *engineer_pages(core, writes, uploads, codes=page_proof(core.settings, targets).sent),
         host_routes(readings.send, functools.partial(disks_of_hosts, core.pool)),
         identity_routes(),
         health_routes({"postgres": _touch(core), "kafka": log.ping}),

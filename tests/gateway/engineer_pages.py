@@ -8,7 +8,7 @@ from typing import cast
 from bus.domain.engineer_link import engineer_key, engineer_links
 from bus.files.files import FileLimits, Files
 from bus.gateway.engineer.link_opener import LinkOpener
-from bus.gateway.engineer.page_view import PageWords
+from bus.gateway.engineer.page_view import PageSetting
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.routes.engineer_link import engineer_link_routes
 from bus.gateway.routes.engineer_page import engineer_page_routes
@@ -31,6 +31,6 @@ def engineer_page_features(opener: LinkOpener, writes: WriteSide) -> Sequence[Ht
     """Make the routes that the program serves."""
     links = engineer_links(KEY, "https://t.example.com/")
     uploads = Uploads(NO_FILES, writes.check)
-    words = PageWords(root_causes=root_cause_words(), types={"hardware_fault": "硬件故障"})
-    page = engineer_page_routes(opener, writes, uploads, FakeClear(), words)
+    setting = PageSetting(root_causes=root_cause_words(), types={"hardware_fault": "硬件故障"}, codes=True)
+    page = engineer_page_routes(opener, writes, uploads, FakeClear(), setting)
     return [*engineer_link_routes(opener.store, links), *page]

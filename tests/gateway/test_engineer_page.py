@@ -7,14 +7,17 @@ from typing import Any
 import httpx2
 
 from bus.domain.closing_events import TicketResolved
+from bus.domain.closure_proof import code_of
 from bus.domain.engineer_link import ENDS_AFTER
 from bus.domain.engineer_link_events import EngineerLinkRevoked
-from bus.domain.terms import ENGINEER_PAGE, State, TicketId
+from bus.domain.terms import ENGINEER_PAGE, State, Tick, TicketId
 from bus.gateway.auth.roles import Role, allows
 from bus.gateway.engineer.page_view import PAGE_COMMANDS
 from bus.gateway.http.routing import without_secret
 from bus.intake.dispatch import utc_now
 from tests.gateway.conftest import PERSON, Gateway
+from tests.gateway.customer_pages import CLOSURE_KEY
+from tests.gateway.test_ticket_page import STEPS, take, ticket_of
 
 OTHER = PERSON | {"person": "赵工"}
 
@@ -65,6 +68,22 @@ async def test_engineer_page_goes_through_a_ticket_once_each_in_the_name_of_its_
     ticket = await gateway.store.ticket(ticket_id)
     assert ticket
     assert (ticket.state, ticket.photos) == (State.RESOLVED, ("https://p/1.jpg",))
+
+
+async def test_engineer_page_confirms_by_the_customer_s_code_alone_r20(gateway: Gateway) -> None:
+    ticket_id, page = await _assigned(gateway)
+    await take(gateway, ticket_id, *STEPS[State.IN_PROGRESS], *STEPS[State.RESOLVED])
+    shown = (await gateway.http.get(f"{page}/ticket")).json()
+    assert "confirm-closure" in {step["command"] for step in shown["steps"]["resolved"]}, "customers are sent codes"
+    yes = {"confirmed_by": "李女士", "ticks": [one.value for one in Tick]}
+    alone = await _act(gateway, page, "confirm-closure", fields=yes)
+    assert (alone.status_code, alone.json()["field"]) == (422, "code"), "who works on it speaks by the code alone"
+    asked = (await ticket_of(gateway, ticket_id)).closure
+    assert asked
+    for off, status in ((1, 422), (0, 200)):
+        code = f"{(int(code_of(CLOSURE_KEY, ticket_id, asked.version)) + off) % 10**6:06}"
+        assert (await _act(gateway, page, "confirm-closure", fields={**yes, "code": code})).status_code == status
+    assert (await ticket_of(gateway, ticket_id)).state is State.CLOSED
 
 
 async def test_engineer_page_what_is_refused_says_why_in_chinese_and_is_kept_once_r19(gateway: Gateway) -> None:

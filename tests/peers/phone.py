@@ -103,6 +103,8 @@ async def done(page: Any, command: str, **fields: Any) -> None:
         kind = await box.evaluate("box => box.type")
         if kind == "file":
             await box.set_input_files(value)
+        elif kind == "checkbox":
+            await box.check()
         elif kind == "select-one":
             await box.select_option(value)
         else:

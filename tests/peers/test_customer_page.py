@@ -16,6 +16,7 @@ from bus.local.stack import Urls
 from tests.bus_under_test import Bus, bus_on
 from tests.databases import MASTER_KEY
 from tests.peers.browser import SIZES, Window, chromium
+from tests.peers.phone import done
 
 pytestmark = pytest.mark.peers
 
@@ -192,4 +193,35 @@ async def test_customer_page_is_pressed_by_hand_without_scripts_r16_r20(
     assert (answer.status, "无效或已过期" in await page.inner_text("main")) == (410, True)
     assert re.findall(r"status of (\d+)", "\n".join(window.complaints)) == ["422", "422", "410"]
     window.complaints = [one for one in window.complaints if "status of" not in one]  # it names each from 400 on
+    await _closed(window)
+
+
+async def test_customer_page_its_code_closes_on_the_engineer_s_page_too_r18_r20(
+    bus: Bus, browser: Any, keys: Iterator[int]
+) -> None:
+    ticket, _ = await _opened(bus, keys)
+    for step, body in (one for steps in WAYS.values() for one in steps):
+        await _send(bus, keys, f"/v1/tickets/{ticket}/{step}", body)
+    async with bus.client() as http:
+        link = (await http.get(f"/v1/tickets/{ticket}/engineer-link")).json()["link"]
+    window = await _opened_window(browser, bus, {"viewport": SIZES["phone"]})
+    page, code = window.page, _code(bus, ticket)
+    wrong = f"{(int(code) + 1) % 10**6:06}"
+    await page.goto(link)
+    yes = {"confirmed_by": "陈女士", **{one.value: True for one in Tick}}
+    await done(page, "confirm-closure", **yes, code=wrong)
+    refused = page.locator("#records li.refused")
+    await refused.wait_for()
+    assert "还可以试 4 次" in await refused.inner_text()
+    assert wrong not in await page.inner_text("#records")
+    await window.shot("engineer-code-phone")
+    await refused.locator("button.plain").click()
+    await page.click("#form button:not(.plain)")
+    await done(page, "confirm-closure", **yes, code=code)
+    await page.locator("#records li.done").wait_for()
+    assert "已关闭" in await page.inner_text("#facts .state")
+    confirmed = "SELECT count(*) FROM events WHERE ticket_id = %s AND ce_type = 'closure.confirmed.v1'"
+    assert bus.query(confirmed, ticket) == [(1,)]
+    assert re.findall(r"status of (\d+)", "\n".join(window.complaints)) == ["422"]
+    window.complaints = []
     await _closed(window)

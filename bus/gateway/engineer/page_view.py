@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bus.domain.closing_commands import RequestClosure, Resolve
+from bus.domain.closing_commands import ConfirmClosure, RequestClosure, Resolve
 from bus.domain.commands import (
     Accept,
     AddEvidence,
@@ -30,6 +30,7 @@ PAGE_COMMANDS: Final[Mapping[str, type[Command]]] = {
     kebab(cls): cls
     for cls in (
         Accept, Depart, Arrive, Start, AddEvidence, RequestParts, Pause, Resume, Note, Resolve, RequestClosure,
+        ConfirmClosure,
     )
 }  # fmt: skip
 _SUBSTATES_EN: Final = {
@@ -46,14 +47,15 @@ _WAITS_EN: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageWords:
-    """The names of what a deployment lists by itself: root causes, and ticket types in Chinese."""
+class PageSetting:
+    """What a deployment has of its own: root causes, ticket types in Chinese, and whether customers are sent codes."""
 
     root_causes: Mapping[str, Text]
     types: Mapping[str, str]
+    codes: bool = False
 
 
-def engineer_view(ticket: Ticket, words: PageWords, file_bytes_max: int) -> dict[str, Any]:
+def engineer_view(ticket: Ticket, setting: PageSetting, file_bytes_max: int) -> dict[str, Any]:
     """Show a ticket as committed; its customer, sealed as ever, as long as there is work with them."""
     return {
         "ticket_id": ticket.ticket_id,
@@ -73,24 +75,26 @@ def engineer_view(ticket: Ticket, words: PageWords, file_bytes_max: int) -> dict
         "photos": len(ticket.photos),
         "next_step": next_step(ticket),
         "resolve_by": due_at(ticket.resolution) if ticket.state not in (State.RESOLVED, State.CLOSED) else None,
-        "steps": {state.value: _steps(state) for state in State},
+        "steps": {state.value: _steps(state, setting) for state in State},
         "words": {
             "state": _words({one: one.text.en for one in State}),
             "substate": _words(_SUBSTATES_EN),
             "waiting_for": _words(_WAITS_EN),
-            "root_cause": [{"code": code, "zh": word.zh, "en": word.en} for code, word in words.root_causes.items()],
-            "type": [{"code": code, "zh": zh, "en": code.replace("_", " ")} for code, zh in words.types.items()],
+            "root_cause": [{"code": code, "zh": word.zh, "en": word.en} for code, word in setting.root_causes.items()],
+            "type": [{"code": code, "zh": zh, "en": code.replace("_", " ")} for code, zh in setting.types.items()],
         },
         "file_bytes_max": file_bytes_max,
     }
 
 
-def _steps(state: State) -> Sequence[Mapping[str, Any]]:
-    """List what the page can do in a state, by the one table of transitions."""
+def _steps(state: State, setting: PageSetting) -> Sequence[Mapping[str, Any]]:
+    """List what the page can do in a state, by the one table of transitions; it confirms by a customer's code alone."""
     return [
         {"command": name, "zh": duty.action.zh, "en": duty.action.en, "to": duty.to, "needs": duty.needs}
         for name, cls in PAGE_COMMANDS.items()
-        if (duty := TRANSITIONS.get((state, cls))) and not duty.historic
+        if (duty := TRANSITIONS.get((state, cls)))
+        and not duty.historic
+        and (setting.codes or cls is not ConfirmClosure)
     ]
 
 

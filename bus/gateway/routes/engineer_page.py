@@ -21,7 +21,7 @@ from bus.domain.naming import did_you_mean, nearest
 from bus.gateway.deps import body_of
 from bus.gateway.engineer.link_opener import LinkOpener, OpenedLink
 from bus.gateway.engineer.page_files import page_file_routes
-from bus.gateway.engineer.page_view import PAGE_COMMANDS, PageWords, engineer_view
+from bus.gateway.engineer.page_view import PAGE_COMMANDS, PageSetting, engineer_view
 from bus.gateway.http.responses import accepted_response, json_response
 from bus.gateway.http.routing import HttpRoute
 from bus.gateway.ports import InClear
@@ -40,10 +40,10 @@ log = structlog.get_logger()
 
 
 def engineer_page_routes(
-    opener: LinkOpener, writes: WriteSide, uploads: Uploads, in_clear: InClear, words: PageWords
+    opener: LinkOpener, writes: WriteSide, uploads: Uploads, in_clear: InClear, setting: PageSetting
 ) -> Sequence[HttpRoute]:
     """Make the routes. Pure, but for reading the page's files."""
-    page = _EngineerPage(opener=opener, writes=writes, uploads=uploads, in_clear=in_clear, words=words)
+    page = _EngineerPage(opener=opener, writes=writes, uploads=uploads, in_clear=in_clear, setting=setting)
     path = f"{ENGINEER_PATH}{{token}}"
     return [
         *page_file_routes(ENGINEER_PATH),
@@ -59,14 +59,14 @@ class _EngineerPage:
     writes: WriteSide
     uploads: Uploads
     in_clear: InClear
-    words: PageWords
+    setting: PageSetting
 
     async def show(self, http: HttpRequest) -> Response:
         """Show the ticket to its assignee, in clear; that it was read is recorded."""
         link = await self.opener.opened(http)
         ticket = link.ticket
         reader = Reader(client=link.client.name, person=ticket.assignee.person, at=self.opener.now())
-        view = engineer_view(ticket, self.words, self.uploads.bytes_max)
+        view = engineer_view(ticket, self.setting, self.uploads.bytes_max)
         (shown,) = await self.in_clear([(ticket.ticket_id, view)], reader)
         return json_response(shown, headers=_FRESH)
 

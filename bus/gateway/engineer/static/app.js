@@ -2,7 +2,7 @@
 import { mayClear, sentWhenClosed, startWorker } from "./browser.js";
 import { both, element, instant, time } from "./dom.js";
 import { FORMS, nameOf, partsOf } from "./forms.js";
-import { actions, facts, left, records } from "./shown.js";
+import { actions, facts, input, left, records } from "./shown.js";
 import { foreseen, offered } from "./steps.js";
 import { addRecords, allTickets, changeRecord, forgetOld, recordsOf, ticketOf } from "./store.js";
 import { DROPPED, news, REFUSED, synced, WAITING } from "./sync.js";
@@ -208,26 +208,15 @@ function openForm(step, ticket) {
   dialog.showModal();
 }
 
-function input(field, ticket) {
-  const named = { name: field.name, id: `field-${field.name}`, maxlength: field.max };
-  const made = {
-    text: () => element("input", { ...named, type: "text", autocomplete: "off" }),
-    lines: () => element("textarea", { ...named, rows: 4 }),
-    parts: () => element("textarea", { ...named, rows: 3, placeholder: "P-4711 1" }),
-    time: () => element("input", { ...named, type: "datetime-local" }),
-    photos: () => element("input", { ...named, type: "file", accept: "image/*", multiple: true }),
-    choice: () => element("select", named, element("option", { value: "" }, "请选择"),
-      ...ticket.words[field.name].map((one) => element("option", { value: one.code }, `${one.zh} ${one.en}`))),
-  }[field.kind]();
-  return element("label", {}, ...both(field.zh + (field.required ? " *" : ""), field.en), made);
-}
-
 // Record what a form has; gives words for what is to be put right.
 async function submitted(step, form, ticket) {
   const fields = {};
   let photos = [];
   for (const field of FORMS[step.command]) {
-    const { value, files } = form.elements[field.name];
+    const { value, files, checked } = form.elements[field.name];
+    if (field.kind === "tick" && !checked) return [`请勾选:${field.zh}`, `not ticked: ${field.en}`];
+    if (field.kind === "tick") (fields.ticks ??= []).push(field.name);
+    if (field.kind === "tick") continue;
     if (field.kind === "photos") photos = [...files];
     if (field.required && !(files ? files.length : value.trim())) return [`请填写:${field.zh}`, `missing: ${field.en}`];
     if (field.kind === "photos" || !value.trim()) continue;

@@ -3,6 +3,7 @@ const text = (name, zh, en, more = {}) => ({ name, zh, en, kind: "text", ...more
 const REASON = text("reason", "原因", "reason", { required: true, max: 500 });
 const NOTE = text("note", "备注", "note", { max: 500 });
 const choice = (name, zh, en) => ({ name, zh, en, kind: "choice", required: true });
+const tick = (name, zh, en) => ({ name, zh, en, kind: "tick", required: true });
 const PHOTOS = { name: "photos", zh: "照片", en: "photos", kind: "photos" };
 
 // What a button says where the table of steps says more than fits on one.
@@ -12,6 +13,7 @@ const NAMES = {
   resume: ["恢复", "go on"],
   "add-evidence": ["拍照", "photo"],
   resolve: ["解决", "resolve"],
+  "confirm-closure": ["凭客户验证码关闭", "close by the customer's code"],
 };
 export const nameOf = ({ command, zh, en }) => NAMES[command] ?? [zh, en];
 
@@ -34,6 +36,13 @@ export const FORMS = {
     PHOTOS,
   ],
   "request-closure": [NOTE],
+  "confirm-closure": [
+    text("confirmed_by", "客户姓名", "the customer's name", { required: true, max: 500 }),
+    tick("fully_solved", "客户确认:问题彻底解决", "the customer says: it is solved for good"),
+    tick("no_side_risk", "客户确认:无衍生风险", "the customer says: no risk follows from it"),
+    tick("no_follow_up", "客户确认:无需后续支持", "the customer says: no more support is needed"),
+    text("code", "客户短信里的六位验证码", "the six digits of the customer's SMS", { required: true, max: 20 }),
+  ],
 };
 
 export const fieldOf = (command, name) => FORMS[command]?.find((field) => field.name === name);

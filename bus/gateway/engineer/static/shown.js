@@ -10,7 +10,7 @@ const STATES = {
   [REFUSED]: ["未被接受", "refused"],
   [DROPPED]: ["已放弃", "given up"],
 };
-const HIDDEN = new Set(["photo", "uri"]);
+const HIDDEN = new Set(["photo", "uri", "code", "ticks"]);
 const pictures = new Map(); // addresses of photos that wait, by record
 
 const wordOf = (words, code) => words.find((one) => one.code === code) ?? { zh: code, en: "" };
@@ -64,6 +64,22 @@ export function actions(steps, chosen) {
   const button = (step) =>
     element("button", { type: "button", "data-command": step.command, onclick: () => chosen(step) }, ...both(...nameOf(step)));
   return [element("h2", {}, ...both("操作", "actions")), element("div", { class: "grid" }, ...steps.map(button))];
+}
+
+// A field of a form, as a person fills it.
+export function input(field, ticket) {
+  const named = { name: field.name, id: `field-${field.name}`, maxlength: field.max };
+  const made = {
+    text: () => element("input", { ...named, type: "text", autocomplete: "off" }),
+    lines: () => element("textarea", { ...named, rows: 4 }),
+    parts: () => element("textarea", { ...named, rows: 3, placeholder: "P-4711 1" }),
+    time: () => element("input", { ...named, type: "datetime-local" }),
+    photos: () => element("input", { ...named, type: "file", accept: "image/*", multiple: true }),
+    tick: () => element("input", { ...named, type: "checkbox" }),
+    choice: () => element("select", named, element("option", { value: "" }, "请选择"),
+      ...ticket.words[field.name].map((one) => element("option", { value: one.code }, `${one.zh} ${one.en}`))),
+  }[field.kind]();
+  return element("label", {}, ...both(field.zh + (field.required ? " *" : ""), field.en), made);
 }
 
 // The records, the newest first; of a refused one a person decides, as long as the link holds.

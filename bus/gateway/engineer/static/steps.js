@@ -2,7 +2,7 @@
 import { DONE, DROPPED } from "./sync.js";
 
 export function foreseen(ticket, records) {
-  const seen = { ...ticket, steps: ticket.steps };
+  const seen = { ...ticket, steps: ticket.steps, asked: ticket.closure_requested };
   for (const record of records) {
     const known = record.state === DONE && record.version <= ticket.version; // the ticket was read after it was taken
     if (known || record.state === DROPPED) continue;
@@ -32,6 +32,7 @@ export function offered(seen) {
     pause: seen.waiting_for,
     resume: !seen.waiting_for,
     "request-closure": seen.closure_requested,
+    "confirm-closure": !seen.asked, // before the bus has the request, no code was sent
   };
   return seen.steps[seen.state].filter((step) => !useless[step.command]);
 }
