@@ -25,6 +25,11 @@ class ApiProblem(Exception):
         super().__init__(f"{status} {problem.get('code')}")
         self.status, self.problem = status, problem
 
+    @property
+    def is_final(self) -> bool:
+        """Say whether it was refused: not that it is asked too often, still being decided, or that nobody answered."""
+        return self.status < 500 and self.status != 429 and self.problem.get("code") != "in_flight"
+
 
 def refusal(status: int, code: str, text: Text, *, field: str = "") -> ApiProblem:
     """Make a refusal of the console's own, in the form of the gateway's. Pure."""

@@ -12,7 +12,7 @@ import jinja2
 from jinja2_fragments import render_block
 from markupsafe import Markup
 
-from bus.domain.escalated import board_words
+from bus.domain.escalation import board_words
 from bus.domain.text import Text
 from console.page import ROOT, link
 

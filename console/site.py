@@ -223,7 +223,7 @@ class Site:
         self, page: Page, asked: Asked, request: Request, problem: ApiProblem | None = None
     ) -> dict[str, Any]:
         # Once it was refused, what is typed next is another request; while nothing is known, it may be the same again.
-        key = "" if problem and problem.status < 500 else asked.form.get("key")
+        key = "" if problem and problem.is_final else asked.form.get("key")
         done = self.done.get(request.cookies.get(DONE, "")) if request.method == "GET" else None
         live = link("/live", page=_address(request)) if page.live else ""
         typed = {"form": asked.form, "key": key or str(uuid4())}

@@ -30,8 +30,8 @@ from console.page import Asked
 class FormField:
     """A field by its name in the command, dotted into records; of a choice the words, by value; `many`: several.
 
-    `offers`: the list of the page whose entries it offers, beside what is typed; of types these alone. `one_of`: that
-    whose entries are all that there are, unless it has none.
+    `offers`: the list of the page whose entries it offers, beside what is typed. `one_of`: that whose entries are all
+    that there are, unless it has none; ticket types the pages know by themselves.
     """
 
     name: str
@@ -39,8 +39,8 @@ class FormField:
     choices: Mapping[str, Text] = field(default_factory=dict)
     many: bool = False
     long: bool = False
-    offers: Literal["", "people", "types"] = ""
-    one_of: Literal["", "roles", "tags", "rejections"] = ""
+    offers: Literal["", "people"] = ""
+    one_of: Literal["", "roles", "tags", "rejections", "types"] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ FORMS: Final[Sequence[CommandForm]] = (
         command=Reclassify,
         title=Text("更改类型、区域或优先级", "reclassify"),
         fields=[
-            FormField(name="type", label=Text("类型", "type"), offers="types"),
+            FormField(name="type", label=Text("类型", "type"), one_of="types"),
             FormField(name="region", label=Text("区域(空:不变)", "region (empty: as it is)")),
             FormField(name="priority", label=Text("优先级(空:不变)", "priority (empty: as it is)")),
             WHY,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from bus.domain.drift import DriftReason
-from bus.domain.escalated import TEAM_LEAD, board_words
+from bus.domain.escalation import TEAM_LEAD, board_words
 from bus.domain.routed import Unfit
 from bus.domain.terms import ClockName, EvidenceKind, State, Substate, WaitingFor, words
 from bus.domain.text import Text

@@ -54,9 +54,10 @@ def work_order_forms(
 def signing_body(order: Mapping[str, Any], body: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give the command of a filled sign-off: values of its step as numbers, photos as a list. Raises ApiProblem."""
     photos = body.get("photos", [])
+    own = {one["key"] for step in order["steps"] for one in step["values"] if step["key"] == body.get("step")}
     for step in order["steps"] if body.get("step") else ():
-        other = next((one for one in step["values"] if one["key"] in body.get("values", {})), None)
-        if other and step["key"] != body["step"]:
+        filled = body.get("values", {}).keys() - own
+        if other := next((one for one in step["values"] if one["key"] in filled), None):
             zh, en = f"“{other['zh']}”属于步骤“{step['zh']}”", f"{other['en']!r} is measured in the step {step['en']!r}"
             text = Text(f"{zh}:请选它,或清空该值", f"{en}: choose it, or clear it")
             raise refusal(422, "other_step", text, field="step")

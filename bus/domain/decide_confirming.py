@@ -17,7 +17,7 @@ from bus.domain.closing_events import (
 from bus.domain.closure_proof import CODE_TRIES, is_code, may_be_code
 from bus.domain.closure_rules import ClosureRules, PendingClosure, reminders
 from bus.domain.commands import Request
-from bus.domain.escalated import TEAM_LEAD
+from bus.domain.escalation import TEAM_LEAD
 from bus.domain.events import Event, TicketEscalated
 from bus.domain.simplified import simplified
 from bus.domain.terms import CUSTOMER_PAGE, SANDBOX, ConfirmedVia, Tick

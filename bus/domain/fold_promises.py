@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import assert_never
 
 from bus.domain import sla_clock
-from bus.domain.escalated import TEAM_LEAD
 from bus.domain.fast_replace import replace
 from bus.domain.promise_events import PromisesReplanned, SlaBreached, SlaBreachWithdrawn, SlaWarned
 from bus.domain.sla_clock import Clock
@@ -22,8 +21,7 @@ def fold_promises(
         case SlaBreached(clock=name, due_at=due_at):
             return _with_clock(ticket, name, replace(clock_of(ticket, name), breached_at=due_at))
         case SlaBreachWithdrawn(clock=name, stopped_at=stopped_at, met=met):
-            clock = sla_clock.withdraw(clock_of(ticket, name), stopped_at, met=met)
-            return _taken_back(_with_clock(ticket, name, clock))
+            return _with_clock(ticket, name, sla_clock.withdraw(clock_of(ticket, name), stopped_at, met=met))
         case PromisesReplanned(response_limit_s=first, resolution_limit_s=last, calendar=hours):
             response = sla_clock.replan(ticket.response, first, hours, at)
             resolution = sla_clock.replan(ticket.resolution, last, hours, at)
@@ -33,12 +31,6 @@ def fold_promises(
             )
         case _ as unknown:
             assert_never(unknown)
-
-
-def _taken_back(ticket: Ticket) -> Ticket:
-    """Take what the bus itself escalated off the team lead's board, unless the other promise is broken, too."""
-    broken = any(clock_of(ticket, name).breached_at for name in ClockName)
-    return ticket if broken or ticket.escalated_to != TEAM_LEAD else replace(ticket, escalated_to="")
 
 
 def _with_clock(ticket: Ticket, name: ClockName, changed: Clock) -> Ticket:

@@ -9,7 +9,7 @@ from datetime import datetime
 from bus.domain.closing_commands import RejectClosure, Reopen
 from bus.domain.closing_events import ClosureExpired, ClosureReminded, TicketResolved
 from bus.domain.commands import Command, Escalate
-from bus.domain.escalated import TEAM_LEAD
+from bus.domain.escalation import TEAM_LEAD
 from bus.domain.events import (
     AssignmentAccepted,
     EngineerArrived,

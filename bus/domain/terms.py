@@ -117,7 +117,7 @@ class Tick(Term):
 
 
 class ConfirmedVia(Term):
-    """How the customer's contact confirmed (R20)."""
+    """How the customer's contact answered a closure (R20)."""
 
     PAGE = "page", "确认页面"
     CODE = "code", "短信验证码"

@@ -102,9 +102,9 @@ class LiveSources(Mapping[str, Source]):
                 if rows == self._rows:
                     return
                 versions = await in_force(connection)
-            self._rows = rows
             for one in versions:
                 await self._take(one)
+            self._rows = rows
 
     async def _take(self, one: MapVersion) -> None:
         now = self._mapped.get(one.source)

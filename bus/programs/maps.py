@@ -82,7 +82,7 @@ class PostgresMaps:
         """Bring a map into force. Raises HttpProblem (409, 422, 429), StoreUnavailable."""
         refuse_faults(await self.tried(content, [], {}), source)
         known = await self._known(source, over)
-        await self._refuse(source, content, known, "content")
+        await self._refuse_beyond(source, content, known, "content")
         await self._decided(partial(versions.apply, source=source, content=content, by=by, why=why, over=over))
 
     async def rollback(self, source: str, to: int | None, *, over: int, by: str, why: str) -> None:
@@ -93,7 +93,7 @@ class PostgresMaps:
         except Conflict as error:
             raise as_problem(error) from error
         if content is not None:
-            await self._refuse(source, content, known, "to")
+            await self._refuse_beyond(source, content, known, "to")
         await self._decided(partial(versions.rollback, source=source, to=to, by=by, why=why, over=over))
 
     async def remove(self, source: str, *, over: int, by: str, why: str) -> None:
@@ -109,9 +109,9 @@ class PostgresMaps:
             raise as_problem(error) from error
         return known
 
-    async def _refuse(self, source: str, content: str, known: Sequence[MapVersion], field: str) -> None:
+    async def _refuse_beyond(self, source: str, content: str, known: Sequence[MapVersion], named: str) -> None:
         """Refuse what reaches too far or stands against another source; a long map is read beside the event loop."""
-        await asyncio.to_thread(refuse_reach, content, content_in_force(known), field)
+        await asyncio.to_thread(refuse_reach, content, content_in_force(known), named)
         try:
             await asyncio.to_thread(self.known.check, source, content)
         except Conflict as error:

@@ -78,8 +78,8 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
         asked.get(f"{path}/responsibility"),
         asked.get(f"{path}/events", cursor=str(after) if after else None, limit=EVENTS_SHOWN),
         asked.get(f"{path}/work-order"),
-        _codes(asked, "scene-tags"),
-        _codes(asked, "rejection-reasons"),
+        _codes(asked, "scene-tags", "tags", "tag"),
+        _codes(asked, "rejection-reasons", "reasons", "code"),
         asked.get_if("knowledge", f"{path}/knowledge"),
         asked.get_if("alerts", "/v1/alerts", ticket=ticket["ticket_id"]),
         asked.get_if("people", "/v1/people"),
@@ -196,10 +196,9 @@ def talk(
     return found
 
 
-async def _codes(asked: Asked, name: str) -> Mapping[str, Text]:
+async def _codes(asked: Asked, path: str, listed: str, code: str) -> Mapping[str, Text]:
     """Read a list of codes of the deployment: what each says."""
-    (listed,) = (await asked.get(f"/v1/{name}")).values()
-    return {one.get("tag") or one["code"]: Text(one["zh"], one["en"]) for one in listed}
+    return {one[code]: Text(one["zh"], one["en"]) for one in (await asked.get(f"/v1/{path}"))[listed]}
 
 
 def _moment(at: str) -> datetime:
@@ -248,10 +247,8 @@ async def _board_if_gone(asked: Asked, path: str) -> str:
     """Lead to the board where the ticket is beyond the client's reach now."""
     try:
         await asked.get(f"{path}/responsibility")
-    except ApiProblem as gone:
-        if gone.status != 404:
-            raise
-        return link("/board")
+    except ApiProblem as problem:  # what was asked is done, whatever is said here
+        return link("/board") if problem.status == 404 else ""
     return ""
 
 

@@ -101,6 +101,8 @@ def test_work_order_forms_ask_which_of_several_steps_is_signed_and_take_no_value
         answer = {"work_order": {"steps": steps}, "templates": []}
         (form,) = work_order_forms(answer, (), ("sign-step",), "in_progress", "")
         assert [*form.fields[0].choices] == choices
+    both = {"steps": [{**first, "turn": False}, {**first, "key": "c", "zh": "复测", "en": "measure again"}]}
+    assert signing_body(both, {"step": "c", "values": {"x": "1.5"}})["values"] == [{"key": "x", "value": 1.5}]
     with pytest.raises(ApiProblem) as refused:
         signing_body({"steps": [other, first]}, {"step": "b", "values": {"x": "1.5"}})
     assert refused.value.problem["field"] == "step"

@@ -44,13 +44,13 @@ def test_sla_a_breach_comes_when_the_promise_falls_due_once_and_is_escalated() -
     story.when(At(RESPONSE_DUE + MINUTE, WarnSla(clock=RESPONSE))).then()
 
 
-def test_sla_an_escalated_ticket_is_on_its_board_until_somebody_has_it_it_is_over_or_no_breach() -> None:
+def test_sla_an_escalated_ticket_is_on_its_board_until_somebody_is_assigned_or_it_is_over() -> None:
     heard = RESPONSE_DUE + MINUTE
-    for answered_at, board in ((RESPONSE_DUE - MINUTE, ""), (heard, "team_lead")):
+    for answered_at in (RESPONSE_DUE - MINUTE, heard):
         broken = given(OPEN, ASSIGN, At(RESPONSE_DUE, BreachSla(clock=RESPONSE)))
         assert broken.ticket.escalated_to == "team_lead"
         broken.when(At(answered_at, Accept()), received_at=heard)
-        assert broken.ticket.escalated_to == board
+        assert broken.ticket.escalated_to == "team_lead", "the team lead heard of it all the same"
     for over in (RESOLVE, replace(ASSIGN, reason="换人")):
         called = answered(Escalate(to="经理", reason="客户着急"))
         assert called.ticket.escalated_to == "经理"

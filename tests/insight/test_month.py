@@ -1,4 +1,4 @@
-"""Metrics of a month of 300,000 tickets, among two other months: each costs PostgreSQL 3 s of one core at most."""
+"""Metrics of a month of 300,000 tickets, among two other months: each costs PostgreSQL 2 or 3 s of one core at most."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +7,7 @@ import pytest
 
 from bus.insight.figures import read_cases, read_figure
 from bus.insight.metric import Metric, window_of
+from bus.insight.metrics.recurrence import RECURRENCE
 from bus.insight.registry import METRICS
 from bus.postgres.pool import Pool, connected
 from tests.insight.rounds import queued, round_at
@@ -15,7 +16,7 @@ from tests.store.conftest import database, pool
 __all__ = ["database", "pool"]
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 MONTH, WINDOW = 300_000, timedelta(minutes=15)
-LIMIT_S = 3.0
+LIMIT_S, RECURRENCE_LIMIT_S = 2.0, 3.0
 ROUND_LIMIT_S = 12.0
 # One in five devices and one in four customers comes again within three months; 3 % ask twice, 1 % are closed by two.
 FILLED = """
@@ -88,7 +89,7 @@ async def test_month_a_whole_round_takes_twelve_seconds_of_one_core_at_most(fill
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
-async def test_month_each_metric_takes_three_seconds_of_one_core_at_most(filled: Pool, metric: Metric) -> None:
+async def test_month_each_metric_takes_two_or_three_seconds_of_one_core(filled: Pool, metric: Metric) -> None:
     window = window_of(metric, datetime.now(UTC), WINDOW, since=None, until=None)
     async with connected(filled) as connection:
         await connection.execute("SET max_parallel_workers_per_gather = 0")
@@ -101,4 +102,4 @@ async def test_month_each_metric_takes_three_seconds_of_one_core_at_most(filled:
     print(f"{metric.name}: {figure.hits:,} of {figure.units:,} in {spent_s:.2f} s of one core")
     assert figure.units + figure.left_out >= MONTH * (0.17 if metric.name == "deadline-reopened" else 0.9)
     assert len(cases) == 100
-    assert 0 < spent_s < LIMIT_S
+    assert 0 < spent_s < (RECURRENCE_LIMIT_S if metric is RECURRENCE else LIMIT_S)

@@ -214,6 +214,7 @@ async def test_customer_page_its_code_closes_on_the_engineer_s_page_too_r18_r20(
     await refused.wait_for()
     assert "还可以试 4 次" in await refused.inner_text()
     assert wrong not in await page.inner_text("#records")
+    assert "已解决" in await page.inner_text("#facts .state"), "a wrong code closes nothing"
     await window.shot("engineer-code-phone")
     await refused.locator("button.plain").click()
     await page.click("#form button:not(.plain)")

@@ -46,7 +46,9 @@ UPDATE alert_notices SET message = message.number, attempts = attempts + 1, due_
 FROM message WHERE alert_notices.number = ANY(%(numbers)s) RETURNING message"""
 _SENT_NOW: LiteralString = """
 WITH message AS (UPDATE alert_messages SET sent_at = clock_timestamp() WHERE number = %(message)s)
-UPDATE alert_notices n SET sent_at = clock_timestamp(), failure = '' FROM alert_notices taken
+UPDATE alert_notices n SET sent_at = clock_timestamp(),
+    failure = CASE WHEN n.number = taken.number THEN '' ELSE n.failure END
+FROM alert_notices taken
 WHERE taken.message = %(message)s AND taken.sent_at IS NULL AND n.sent_at IS NULL AND (n.number = taken.number
     OR n.number < taken.number AND n.alert = taken.alert AND n.channel = taken.channel AND n.given_up_at IS NULL)"""
 _INSTEAD: LiteralString = """

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing_extensions import TypedDict
 
 from bus.domain.collaborators import who_answers
-from bus.domain.escalated import board_words
+from bus.domain.escalation import board_words
 from bus.domain.terms import State
 from bus.domain.text import Text
 from bus.domain.ticket import Ticket

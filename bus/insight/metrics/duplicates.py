@@ -29,21 +29,21 @@ WITH opened AS MATERIALIZED (
     SELECT ticket_id, key_kind, key, serial, opened_at, coalesce(closed_at, 'infinity') AS closed_at
     FROM ticket_outcomes
     WHERE opened_at < %(until)s AND (closed_at > %(since)s OR closed_at IS NULL) AND NOT historic
-), beside AS ( -- in one order, not pair by pair: a placeholder may be the serial number of thousands
+), beside AS ( -- in one order, pair by pair within the dedupe window alone: thousands may share a placeholder
     SELECT ticket_id, max(closed_at) FILTER (WHERE keyed) OVER earlier > opened_at AND keyed AS same_key,
         max(closed_at) OVER lately > opened_at OR max(closed_at) OVER at_once > opened_at AS soon
     FROM (
-        SELECT ticket_id, key_kind || ' ' || key AS shared, true AS keyed, opened_at, closed_at
+        SELECT ticket_id, key_kind AS kind, key AS shared, true AS keyed, opened_at, closed_at
         FROM still WHERE key <> ''
-        UNION ALL SELECT ticket_id, serial, false, opened_at, closed_at FROM still WHERE serial <> ''
-        UNION ALL SELECT ticket_id, phone, key_kind = 'phone', opened_at, closed_at
+        UNION ALL SELECT ticket_id, '', serial, false, opened_at, closed_at FROM still WHERE serial <> ''
+        UNION ALL SELECT ticket_id, ' phone', phone, key_kind = 'phone', opened_at, closed_at
         FROM still JOIN ticket_phones USING (ticket_id)
     ) known
-    WINDOW same AS (PARTITION BY shared COLLATE "C"),
+    WINDOW same AS (PARTITION BY shared COLLATE "C", kind),
         earlier AS (same ORDER BY opened_at, ticket_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
         lately AS (same ORDER BY opened_at
             RANGE BETWEEN %(dedupe_window)s PRECEDING AND CURRENT ROW EXCLUDE GROUP),
-        at_once AS (PARTITION BY shared COLLATE "C", opened_at
+        at_once AS (PARTITION BY shared COLLATE "C", kind, opened_at
             ORDER BY ticket_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ), second AS (
     SELECT ticket_id, bool_or(same_key) AS late, bool_or(soon) AS no_common_key

@@ -27,14 +27,15 @@ WITH resolved AS MATERIALIZED (
         AND root_cause <> ''
 ), timeline AS ( -- in one order, not pair by pair: a placeholder may be the serial number of thousands
     SELECT asks, at, max(at) FILTER (WHERE asks IS NULL)
-        OVER (PARTITION BY cause_of ORDER BY at, asks IS NULL ROWS UNBOUNDED PRECEDING) AS solved_at
+        OVER (PARTITION BY cause_of ORDER BY at, asks IS NOT NULL ROWS UNBOUNDED PRECEDING) AS solved_at
     FROM (
-        SELECT ticket_id, hashtextextended(serial || root_cause, 1) AS cause_of, opened_at, resolved_at
+        SELECT ticket_id, hashtextextended(serial || ' ' || root_cause, 1) AS cause_of, opened_at, resolved_at
         FROM solved WHERE serial <> ''
         UNION ALL
-        SELECT ticket_id, hashtextextended(phone || root_cause, 2), opened_at, resolved_at
+        SELECT ticket_id, hashtextextended(phone || ' ' || root_cause, 2), opened_at, resolved_at
         FROM solved JOIN ticket_phones USING (ticket_id)
-    ) known CROSS JOIN LATERAL (VALUES (resolved_at, NULL), (opened_at, ticket_id)) v (at, asks)
+    ) known CROSS JOIN LATERAL (VALUES
+        (greatest(resolved_at, opened_at + interval '1 microsecond'), NULL), (opened_at, ticket_id)) v (at, asks)
     WHERE asks IS NULL OR resolved_at >= %(since)s
 ), judged AS (
     SELECT asks AS ticket_id, bool_or(solved_at > at - interval '30 days') AS again

@@ -1,11 +1,12 @@
 // What a ticket will be once what waits is taken, and what can be done then; the table of steps is the bus's own. Pure.
-import { DONE, DROPPED } from "./sync.js";
+import { DONE, DROPPED, REFUSED } from "./sync.js";
 
 export function foreseen(ticket, records) {
   const seen = { ...ticket, steps: ticket.steps, asked: ticket.closure_requested };
   for (const record of records) {
     const known = record.state === DONE && record.version <= ticket.version; // the ticket was read after it was taken
-    if (known || record.state === DROPPED) continue;
+    const wrongCode = record.state === REFUSED && record.command === "confirm-closure"; // the customer has to read it anew
+    if (known || wrongCode || record.state === DROPPED) continue;
     const step = ticket.steps[seen.state].find((one) => one.command === record.command);
     if (step?.to) seen.state = step.to;
     apply(seen, record);
