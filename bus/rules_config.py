@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -154,6 +155,7 @@ def load_rules(settings: Settings) -> Rules:
     )
 
 
+@cache
 def root_cause_words() -> Mapping[str, Text]:
     """Give the words of the root causes (R14) by their codes."""
     return _words(resources.files("schemas").joinpath("root_causes.yaml"))

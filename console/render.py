@@ -33,7 +33,7 @@ class Templates:
 
     def __init__(self, ticket_types: Mapping[str, str] | None = None) -> None:
         """Set Jinja2 up. `ticket_types`: the names in Chinese, by code."""
-        names = {one: Text(name, one.replace("_", " ")) for one, name in (ticket_types or {}).items()}
+        names = tuple((one, Text(name, one.replace("_", " "))) for one, name in (ticket_types or {}).items())
         self._jinja = {one: _environment(one, names) for one in LANGUAGES}
 
     def page(self, template: str, context: Mapping[str, Any], language: str) -> str:
@@ -55,8 +55,10 @@ class Templates:
         return {**context, "t": t, "language": language, "html_language": {"zh": "zh-CN", "en": "en"}[language]}
 
 
-def _environment(language: str, names: Mapping[str, Text]) -> jinja2.Environment:
-    """Set Jinja2 up for a language, which filters and macros have without its being passed on."""
+@cache
+def _environment(language: str, ticket_types: tuple[tuple[str, Text], ...]) -> jinja2.Environment:
+    """Set Jinja2 up for a language, which filters and macros have without its being passed on; compiles each once."""
+    names = dict(ticket_types)
     jinja = jinja2.Environment(
         loader=jinja2.PackageLoader("console"),
         autoescape=True,

@@ -161,8 +161,13 @@ def in_path(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def command_docs(cls: type[Command]) -> dict[str, Any]:
+def command_docs(cls: type[Command]) -> Mapping[str, Any]:
     """Describe a command's body, its headers and who may send it. Pure."""
+    return _command_docs(cls)  # type: ignore[arg-type]  # mypy looks at what instances can be hashed
+
+
+@cache
+def _command_docs(cls: Any) -> Mapping[str, Any]:
     schema = TypeAdapter(cls).json_schema()
     about: dict[str, Any] = {"type": "string"}
     schema["properties"] = {
@@ -179,9 +184,10 @@ def command_docs(cls: type[Command]) -> dict[str, Any]:
     return _posting(cls, schema, [role.value for role, grant in GRANTS.items() if cls in grant.commands])
 
 
+@cache
 def request_docs(
     cls: type[RequestModel], path: str, access: Access = Access.DECIDE_LETTERS, *, keyed: bool = True
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
     """Describe a request's body, what stands in its path, its headers and who may send it. Pure.
 
     `keyed`: it has an idempotency key.

@@ -6,7 +6,7 @@ ticket practises on it, in each role.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -90,10 +90,11 @@ def _posting(path: str, cls: type[RequestModel], run: Handler, status: int) -> H
 
 
 def _step_route(path: str, cls: type[Command], run: Handler) -> HttpRoute:
-    about: dict[str, Any] = command_docs(cls)
-    about |= {
-        "operationId": f"practise-{about['operationId']}",
-        "description": f"{about['operationId']}, on a virtual ticket that the client opened. Roles: {_ROLES}.",
+    command = command_docs(cls)
+    about = {
+        **command,
+        "operationId": f"practise-{command['operationId']}",
+        "description": f"{command['operationId']}, on a virtual ticket that the client opened. Roles: {_ROLES}.",
     }
     return HttpRoute(method="POST", path=path, run=run, about=about, answers={200: CommandAnswer})
 

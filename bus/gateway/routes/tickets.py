@@ -59,7 +59,7 @@ def _posting(path: str, run: Handler, cls: type[Command]) -> HttpRoute:
 
 def _opening(path: str, run: Handler) -> HttpRoute:
     about = command_docs(OpenTicket)
-    about["parameters"] = [*about["parameters"], _WITH_LINK]
+    about = {**about, "parameters": [*about["parameters"], _WITH_LINK]}
     answers = {200: CommandAnswer, 201: CommandAnswer, 202: SpooledAnswer}
     return HttpRoute(method="POST", path=path, run=run, about=about, answers=answers, query=("link",))
 
