@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from bus.domain.text import Text
 from console.gateway_api import GatewayApi
@@ -49,6 +49,11 @@ class Asked:
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """Send a request under the form's own idempotency key. Raises ApiProblem."""
         return await self.api.call(self.session.token, "POST", path, body=body, key=self.form.get("key", ""))
+
+    def ticket_path(self, what: str = "") -> str:
+        """Give the API's path of the ticket in the page's address, or of what stands below it there."""
+        below = f"/{what}" if what else ""
+        return f"/v1/tickets/{quote(self.path['ticket'], safe='')}{below}"
 
     def may(self, wanted: str) -> bool:
         """Say whether the client's role and binding allow an access or a command; the gateway decides again."""

@@ -54,8 +54,6 @@ def _reached(mapped: SourceMap) -> Iterator[Reach]:
 
 
 _SENT: Final = Text("worker 会把密钥发给它", "a worker sends the secret there")
-
-
 _ANY: Final = Text("(url、query、login 任何一项改了都算)", ", and whatever of url, query and login is changed counts")
 
 

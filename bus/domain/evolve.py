@@ -45,7 +45,7 @@ from bus.domain.events import (
     WorkStarted,
 )
 from bus.domain.fast_replace import replace
-from bus.domain.fold_closure import fold_closure
+from bus.domain.fold_closure import confirmed, fold_closure
 from bus.domain.fold_promises import fold_promises
 from bus.domain.hand_over import handed_over
 from bus.domain.naming import dotted
@@ -193,8 +193,7 @@ def _changed(ticket: Ticket, event: Event, at: datetime) -> Ticket:  # one line 
         case ClosureRequested() | ClosureReminded() | ClosureExpired() | ClosureCodeRefused() | ClosureCodeAsked():
             return fold_closure(ticket, event, at)
         case ClosureConfirmed():
-            closed = replace(ticket, state=State.CLOSED, closed_at=at, escalated_to="")
-            return replace(closed, closure_requested=False, closure=None)
+            return confirmed(ticket, at)
         case TicketTagged(tags=tags):
             return replace(ticket, tags=tags)
         case ClosureRejected():

@@ -12,6 +12,7 @@ from bus.domain.closing_events import (
 )
 from bus.domain.closure_rules import PendingClosure, next_at
 from bus.domain.fast_replace import replace
+from bus.domain.terms import State
 from bus.domain.ticket import Ticket
 
 Following = ClosureRequested | ClosureReminded | ClosureExpired | ClosureCodeRefused | ClosureCodeAsked
@@ -42,3 +43,8 @@ def fold_closure(ticket: Ticket, event: Following, at: datetime) -> Ticket:
             return replace(ticket, closure=pending and replace(pending, codes_asked=number, code_asked_at=at))
         case _ as unknown:
             assert_never(unknown)
+
+
+def confirmed(ticket: Ticket, at: datetime) -> Ticket:
+    """Close a ticket whose customer has confirmed, or was closed in an imported past without a request."""
+    return replace(ticket, state=State.CLOSED, closed_at=at, closure_requested=False, closure=None, escalated_to="")

@@ -68,8 +68,7 @@ SAID: Final[Mapping[str, Sequence[str]]] = {
 
 
 async def _read(asked: Asked) -> Mapping[str, Any]:
-    number = quote(asked.path["ticket"], safe="")
-    path = f"/v1/tickets/{number}"
+    path = asked.ticket_path()
     ticket = await asked.get(path)
     after = max(ticket["version"] - EVENTS_SHOWN, 0)
     clocks, routing, responsibility, events, order, scenes, declined, *more = await asyncio.gather(
@@ -137,7 +136,7 @@ async def _read(asked: Asked) -> Mapping[str, Any]:
 
 async def _news(asked: Asked) -> Mapping[str, Any]:
     """Read the version that the ticket has now: nothing personal is read again for it."""
-    now = await asked.get(f"/v1/tickets/{quote(asked.path['ticket'], safe='')}/responsibility")
+    now = await asked.get(asked.ticket_path("responsibility"))
     return {"ticket": now, "seen": asked.query.get("seen", "")}
 
 
@@ -238,7 +237,7 @@ def load_text(one: Mapping[str, Any]) -> Text:
 
 
 async def _send(form: CommandForm, asked: Asked) -> str:
-    path = f"/v1/tickets/{quote(asked.path['ticket'], safe='')}"
+    path = asked.ticket_path()
     await sent(form, asked, path, partial(_with_handler, asked.form) if form.command is Assign else None)
     return await _board_if_gone(asked, path) if form.command in _MAY_LEAD_AWAY else ""
 
@@ -259,7 +258,7 @@ def _with_handler(form: Mapping[str, str], body: Mapping[str, Any]) -> Mapping[s
 
 async def _send_order(command: type[Command], asked: Asked) -> str:
     """Send a form of the work order, as the order asks for it now."""
-    path = f"/v1/tickets/{quote(asked.path['ticket'], safe='')}"
+    path = asked.ticket_path()
     now, order = await asyncio.gather(asked.get(f"{path}/responsibility"), asked.get(f"{path}/work-order"))
     forms = work_order_forms(order, asked.chosen("photos"), asked.session.commands, now["state"], "")
     form = next((one for one in forms if one.command is command), None)
